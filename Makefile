@@ -1,0 +1,80 @@
+# Every target sets up what it needs. On a fresh machine: Python 3.10 or newer, make and git.
+PYTHON ?= python3
+VENV   := .venv
+LATEST := .venv-latest
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+SETUP  := settings.ini setup.py pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow test-latest lab bench readme export hooks clean
+
+help: ## Show this list
+	@echo 'make TARGET, where TARGET is one of:'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo 'With CPU=1 (make demo CPU=1) the first set-up fetches the smaller CPU build of PyTorch.'
+
+setup: $(READY) ## Make .venv and install the package with all it takes to work on it
+
+# torch and torchvision are named together, so that pip picks a pair that fits
+$(READY): $(SETUP)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3,10) and "Python %d.%d found; 3.10 or newer is needed: make PYTHON=python3.12 ..." % sys.version_info[:2])'
+	@echo '== Setting up $(VENV): some minutes and some gigabytes the first time'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+ifdef CPU
+	@$(BIN)/python -m pip install uv
+	@$(BIN)/uv pip install --python $(BIN)/python torch torchvision --torch-backend=cpu
+	@$(BIN)/python -m pip install -e '.[dev]'
+else
+	@$(BIN)/python -m pip install -U torch torchvision -e '.[dev]'
+endif
+	@touch $@
+
+demo: $(READY) ## Colour the bundled photos, train for a minute, print a table, write a page to out/demo
+	@$(BIN)/colorize-nb demo
+
+test: $(READY) ## Run every notebook and the tests (under 10 minutes on 2 cores)
+	@echo '== Notebooks'
+	@OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing
+	@echo '== Tests'
+	@$(BIN)/python -m pytest
+
+test-slow: $(READY) ## Run the tests that take minutes
+	@$(BIN)/python -m pytest -m slow
+
+# a second environment as a user has it: no nbdev, the newest fastai and fastcore
+$(LATEST)/.ready: $(SETUP)
+	@echo '== Setting up $(LATEST): the newest fastai and fastcore'
+	@test -x $(LATEST)/bin/python || $(PYTHON) -m venv $(LATEST)
+	@$(LATEST)/bin/python -m pip install -U torch torchvision 'fastcore>=2' -e '.[test]'
+	@$(LATEST)/bin/python -m pip install -U fastai fastcore
+	@touch $@
+
+test-latest: $(LATEST)/.ready ## Run the tests against the newest fastai and fastcore, without nbdev
+	@$(LATEST)/bin/python -c 'from importlib.metadata import version as v; print("== fastai", v("fastai"), "fastcore", v("fastcore"), "torch", v("torch"))'
+	@REQUIRE_BROWSER= $(LATEST)/bin/python -m pytest
+
+lab: $(READY) ## Open JupyterLab on the first notebook
+	@$(BIN)/jupyter lab nbs/00_color.ipynb
+
+$(VENV)/.bench: $(READY)
+	@$(BIN)/python -m pip install kornia opencv-python-headless
+	@touch $@
+
+bench: $(VENV)/.bench ## Measure speed beside scikit-image, kornia and OpenCV; print one table
+	@$(BIN)/python scripts/bench.py
+
+readme: $(READY) ## Write README.md from nbs/index.ipynb
+	@$(BIN)/python scripts/readme.py
+
+export: $(READY) ## After editing notebooks: clean them, write the modules and README.md
+	@$(BIN)/nbdev_clean
+	@$(BIN)/nbdev_export
+	@$(BIN)/python scripts/readme.py
+
+hooks: $(READY) ## Install the git hook that keeps notebooks, modules and README.md in step
+	@scripts/hooks/install
+
+clean: ## Remove what the demo, the tests and builds left; environments stay
+	@rm -rf out build dist .pytest_cache *.egg-info
+	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
