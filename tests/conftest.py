@@ -1,0 +1,69 @@
+"What every test may use: the bundled photos, and a real browser where one is installed."
+import importlib.util, os, shutil
+from pathlib import Path
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NEED = bool(os.environ.get('REQUIRE_BROWSER'))
+
+def find_chromium():
+    "The system's Chromium, else the one playwright brought, else None."
+    for name in ('chromium','chromium-browser','google-chrome','google-chrome-stable'):
+        if path := shutil.which(name): return path
+    try:
+        from playwright.sync_api import sync_playwright
+        with sync_playwright() as p: path = p.chromium.executable_path
+        return path if Path(path).is_file() else None
+    except Exception: return None
+
+def why_no_browser():
+    if importlib.util.find_spec('playwright') is None: return 'playwright is not installed'
+    if find_chromium() is None: return 'no Chromium found (install chromium, or run: python -m playwright install chromium)'
+
+def pytest_collection_modifyitems(config, items):
+    has_nbdev = importlib.util.find_spec('nbdev') is not None
+    for item in items:
+        if 'browser' in Path(item.fspath).parts: item.add_marker(pytest.mark.browser)
+        if 'nbdev' in item.keywords and not has_nbdev: item.add_marker(pytest.mark.skip(reason='nbdev is not installed'))
+    wanted = [o for o in items if 'browser' in o.keywords]
+    if wanted and (why := why_no_browser()):
+        if NEED: raise pytest.UsageError(f'REQUIRE_BROWSER is set, but {why}')
+        config.stash[skipped_browser] = f'{len(wanted)} browser tests skipped: {why}'
+        for item in wanted: item.add_marker(pytest.mark.skip(reason=why))
+
+skipped_browser = pytest.StashKey()
+
+def pytest_terminal_summary(terminalreporter, config):
+    if msg := config.stash.get(skipped_browser, ''): terminalreporter.write_line(msg, yellow=True)
+    for line in config.stash.get(notes, []): terminalreporter.write_line(line)
+
+notes = pytest.StashKey()
+
+@pytest.fixture
+def note(request):
+    "`note(line)` prints a line at the end of the run."
+    return lambda line: request.config.stash.setdefault(notes, []).append(line)
+
+@pytest.fixture(scope='session')
+def root(): return ROOT
+
+@pytest.fixture(scope='session')
+def browser():
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as p:
+        b = p.chromium.launch(executable_path=find_chromium(), args=['--no-sandbox','--disable-gpu','--disable-background-networking',
+                                                                     '--disable-component-update','--disable-sync'])
+        yield b
+        b.close()
+
+@pytest.fixture
+def page(browser):
+    "A page that may reach nothing outside this machine; fails the test on a JavaScript error."
+    ctx = browser.new_context(viewport=dict(width=1100, height=900))
+    page, errors, asked = ctx.new_page(), [], []
+    page.on('pageerror', lambda e: errors.append(str(e)))
+    page.on('console', lambda m: errors.append(m.text) if m.type=='error' else None)
+    ctx.route('http*://**', lambda r: (asked.append(r.request.url), r.abort()))
+    yield page
+    ctx.close()
+    assert not errors and not asked, (errors, asked)

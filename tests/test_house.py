@@ -1,0 +1,152 @@
+"The repository itself: notebooks, modules and README in step, the page grammar, one-way imports, nothing of one machine."
+import ast, configparser, hashlib, json, re, shutil, subprocess, sys
+from pathlib import Path
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LIB = ROOT/'colorize_nb'
+BOOKS = sorted(p for p in (ROOT/'nbs').rglob('*.ipynb') if not any(s[0] in '._' for s in p.relative_to(ROOT).parts))
+PAGES = [p for p in BOOKS if p.name!='index.ipynb' and 'tutorials' not in p.parts]
+LESSON_PARTS = re.compile(r'(?m)^#\|\s*(\w+)')
+
+def names(paths): return [p.relative_to(ROOT/'nbs').as_posix() for p in paths]
+def cells(path, kind=None): return [c for c in json.loads(path.read_text('utf8'))['cells'] if kind in (None, c['cell_type'])]
+def src(cell): return cell['source'] if isinstance(cell['source'], str) else ''.join(cell['source'])
+def flags(cell): return set(LESSON_PARTS.findall(src(cell)))
+def tracked():
+    "The files of the repository (or, in an unpacked archive, all files)."
+    r = subprocess.run(['git','ls-files','-co','--exclude-standard'], cwd=ROOT, capture_output=True, text=True)
+    files = [ROOT/f for f in r.stdout.splitlines()] if r.returncode==0 and r.stdout else ROOT.rglob('*')
+    return sorted(p for p in files if p.is_file() and '.git' not in p.parts and not any(s.startswith('.venv') for s in p.parts))
+
+def state(root):
+    return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+            for d in ('nbs','colorize_nb') for p in sorted((root/d).rglob('*')) if p.suffix in ('.py','.ipynb')
+            and not any(s in ('__pycache__','.ipynb_checkpoints') for s in p.parts)}
+
+@pytest.fixture(scope='module')
+def copy(tmp_path_factory):
+    "A copy of the repository, which nbdev may change."
+    dst = tmp_path_factory.mktemp('house')/ROOT.name
+    for p in tracked():
+        q = dst/p.relative_to(ROOT)
+        q.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(p, q)
+    return dst
+
+@pytest.mark.nbdev
+@pytest.mark.parametrize('cmd', ['clean','export'])
+def test_nbdev_leaves_no_difference(copy, cmd):
+    before = state(copy)
+    code = f"from nbdev.{cmd} import nbdev_{cmd} as f; f()" if cmd=='clean' else "from nbdev.export import nbdev_export as f; f()"
+    r = subprocess.run([sys.executable, '-c', code], cwd=copy, capture_output=True, text=True)
+    assert r.returncode==0, r.stderr
+    after = state(copy)
+    assert sorted(k for k in before.keys()|after.keys() if before.get(k)!=after.get(k))==[], f'run make export; nbdev_{cmd} changes these'
+
+def test_readme_is_in_step():
+    sys.path.insert(0, str(ROOT/'scripts'))
+    import readme
+    assert sorted(readme.stale(ROOT))==[], 'run make readme'
+
+def test_readme_says_what_it_must():
+    s = (ROOT/'README.md').read_text('utf8')
+    for need in ('make demo','make test','Colorizer.load','torch torchvision','docs/images/'): assert need in s, need
+    for link in re.findall(r'\]\(([^)#:]+)\)', s): assert (ROOT/link).exists(), f'README.md links to {link}, which is not there'
+
+@pytest.mark.parametrize('path', BOOKS, ids=names(BOOKS))
+def test_outputs_are_committed_and_clean(path):
+    outs = [o for c in cells(path,'code') for o in c['outputs']]
+    bad = [o for o in outs if o['output_type']=='error' or o.get('name')=='stderr']
+    assert not bad, f'errors or warnings in the outputs: {str(bad)[:300]}'
+    assert outs, 'no cell shows anything: run it and save the outputs'
+    assert path.stat().st_size < 800_000, f'{path.stat().st_size//1000} kB; make the pictures smaller'
+
+@pytest.mark.parametrize('path', PAGES, ids=names(PAGES))
+def test_page_grammar(path):
+    first, code = cells(path)[0], cells(path,'code')
+    assert first['cell_type']=='markdown' and re.match(r'# \S[^\n]*\n+> \S', src(first)), 'starts with # Title, then > one promise'
+    assert re.fullmatch(r'#\|\s*default_exp [\w.]+', src(code[0]).strip()), 'first code cell: default_exp, alone'
+    imports = ast.parse(src(code[1])).body
+    assert 'export' in flags(code[1]) and all(isinstance(o, (ast.Import, ast.ImportFrom)) for o in imports), 'second code cell: exported imports, alone'
+    assert 'nbdev_export()' in src(code[-1]) and 'hide' in flags(code[-1]), 'last cell: #| hide and nbdev_export()'
+    assert any('export' in flags(c) for c in code[2:]), 'exports nothing'
+
+@pytest.mark.parametrize('path', BOOKS, ids=names(BOOKS))
+def test_cells_are_short_and_say_something(path):
+    for i,c in enumerate(cells(path,'code')):
+        n = sum(bool(l.strip()) and not l.startswith('#|') for l in src(c).splitlines())
+        assert n <= (60 if 'export' in flags(c) else 25), f'code cell {i} has {n} lines; split it'
+    said = ' '.join(src(c) for c in cells(path,'markdown'))
+    assert not re.search(r'(?i)\b(state[- ]of[- ]the[- ]art|stunning|amazing|blazing|revolutionary|best[- ]in[- ]class|cutting[- ]edge)\b', said), 'superlative'
+
+WORDS = ['/wo'+'rk/', '/tm'+'p/', '/ho'+'me/', '/ro'+'ot/', 'C:\\\\'+'Users']
+HOSTS = ['pypi.'+'org', 'files.python'+'hosted', 'download.py'+'torch', 'registry.npm'+'js', 'deb.'+'debian']
+
+@pytest.mark.parametrize('words', [WORDS, HOSTS], ids=['paths','hosts'])
+def test_nothing_of_one_machine(words):
+    kinds = {'.py','.ipynb','.md','.ini','.toml','.html','.json','.yml','.cfg',''}
+    found = [f'{p.relative_to(ROOT)}: {w}' for p in tracked() if p.suffix in kinds and p.stat().st_size<2e6
+             for w in words if w in p.read_text('utf8', errors='ignore')]
+    assert found==[]
+
+ORDER = [{'color','photo'}, {'codecs'}, {'losses','metrics'}, {'data'}, {'models'}, {'learner'}, {'infer'}, {'demo','cli'}, {'all'}]
+
+def imports_of(path):
+    "`(first-level modules of this package, other packages)` imported at the top of `path`, not inside functions."
+    own, other, at = set(), set(), path.relative_to(LIB).parent.parts
+    for o in ast.parse(path.read_text('utf8')).body:
+        if isinstance(o, ast.ImportFrom) and o.level:
+            base = list(at[:len(at)-o.level+1]) + (o.module or '').split('.')
+            own |= {[b for b in base+[o.names[0].name] if b][0]}
+        elif isinstance(o, ast.ImportFrom) and o.module.split('.')[0]=='colorize_nb': own |= {(o.module.split('.')+[o.names[0].name])[1]}
+        elif isinstance(o, ast.ImportFrom): other |= {o.module.split('.')[0]}
+        elif isinstance(o, ast.Import): other |= {n.name.split('.')[0] for n in o.names}
+    return own, other
+
+def modules(): return [p for p in sorted(LIB.rglob('*.py')) if not p.name.startswith('_')]
+
+@pytest.mark.parametrize('path', modules(), ids=[p.relative_to(LIB).as_posix() for p in modules()])
+def test_imports_run_one_way(path):
+    me = path.relative_to(LIB).with_suffix('').parts[0]
+    rank = {m:i for i,ms in enumerate(ORDER) for m in ms}
+    own, other = imports_of(path)
+    if me=='all': return
+    assert me in rank, f'{me} has no place in the order of imports; add it to ORDER here'
+    late = [m for m in own-{me} if rank.get(m, 99)>=rank[me]]
+    assert not late, f'{me} imports {late}, which come after it'
+
+def test_inference_and_command_line_import_no_fastai():
+    code = ('import sys, colorize_nb.{0}; bad = [m for m in {1} if m in sys.modules]; assert not bad, bad')
+    for mod,bad in [('infer',['fastai','spacy']), ('cli',['torch','fastai','PIL','numpy'])]:
+        r = subprocess.run([sys.executable, '-c', code.format(mod, bad)], cwd=ROOT, capture_output=True, text=True)
+        assert r.returncode==0, f'{mod}: {r.stderr[-300:]}'
+
+def test_version_in_step():
+    import colorize_nb
+    cfg = configparser.ConfigParser(delimiters=['=']); cfg.read(ROOT/'settings.ini', encoding='utf8')
+    v = cfg['DEFAULT']['version']
+    assert colorize_nb.__version__==v
+    assert re.search(rf'(?m)^## {re.escape(v)}\b', (ROOT/'CHANGELOG.md').read_text('utf8'))
+
+def test_modules_stay_small(note):
+    sizes = {p.relative_to(LIB).as_posix(): p.stat().st_size for p in modules()}
+    note('modules, kB: ' + ', '.join(f'{k} {v/1000:.1f}' for k,v in sizes.items()))
+    assert max(sizes.values()) < 20_000, f'{max(sizes, key=sizes.get)} outgrew one idea: split it'
+    weights = sum(p.stat().st_size for p in (LIB/'weights').glob('*.safetensors'))
+    assert weights < 40e6, f'{weights/1e6:.0f} MB of weights'
+
+@pytest.mark.nbdev
+def test_every_module_comes_from_a_notebook():
+    made = {re.search(r'default_exp ([\w.]+)', src(cells(p,'code')[0]))[1].replace('.','/')+'.py' for p in PAGES}
+    by_hand = {p.relative_to(LIB).as_posix() for p in modules()} - made - {'all.py'}
+    assert by_hand==set(), f'no notebook exports {by_hand}'
+
+def test_make_help_names_the_targets():
+    r = subprocess.run(['make','-s','help'], cwd=ROOT, capture_output=True, text=True)
+    assert r.returncode==0
+    for t in ('demo','test','test-latest','lab','bench'): assert re.search(rf'(?m)^  {t} +\S', r.stdout), t
+
+def test_licence_is_whole():
+    s = (ROOT/'LICENSE').read_text('utf8')
+    assert 'Apache License' in s and 'Version 2.0' in s and len(s)>11_000
