@@ -90,7 +90,7 @@ def test_nothing_of_one_machine(words):
              for w in words if w in p.read_text('utf8', errors='ignore')]
     assert found==[]
 
-ORDER = [{'color','photo'}, {'codecs'}, {'losses','metrics'}, {'data'}, {'models'}, {'learner'}, {'infer'}, {'demo','cli'}, {'all'}]
+ORDER = [{'color','photo'}, {'codecs'}, {'bins'}, {'losses','metrics'}, {'data'}, {'models'}, {'learner'}, {'infer','wipe'}, {'demo','cli'}, {'all'}]
 
 def imports_of(path):
     "`(first-level modules of this package, other packages)` imported at the top of `path`, not inside functions."
