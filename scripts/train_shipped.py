@@ -1,0 +1,148 @@
+"""Train the model that ships with the package, from random weights, for a budget of time.
+
+    python scripts/train_shipped.py PHOTOS --minutes 90
+
+PHOTOS holds folders of photos (`--packs` names them). The schedule is one cycle over the minutes given, so a faster device sees more photos, not
+another schedule. Killed, it goes on from its checkpoint; with more minutes, a finished run goes on too. `scripts/evaluate.py` measures the result.
+"""
+import argparse, json, random, time
+from pathlib import Path
+
+import numpy as np, torch
+from fastai.callback.core import Callback, CancelFitException
+from fastai.callback.schedule import Learner
+from fastai.data.core import DataLoaders
+from torch.utils.data import DataLoader, IterableDataset
+
+from colorize_nb.codecs import LabAB
+from colorize_nb.losses import get_loss
+from colorize_nb.models.registry import create_model
+from colorize_nb.models.store import save_model
+from colorize_nb.photo import PhotoError, find_photos, open_photo, to_tensor
+from PIL import Image
+
+# Input size in pixels -> photos a batch, share of the batches. A network that saw one size only is worse than gray at twice that size.
+SIZES = {64: (96, .42), 96: (64, .20), 128: (32, .20), 192: (16, .10), 256: (8, .05), 384: (4, .03)}
+SPEC = dict(arch='unet_compact', n_in=1, n_out=2, size=128, kwargs={})
+CODEC, LOSS = LabAB(), ('smooth_l1', dict(beta=10/128)) # quadratic below 10 Lab units, absolute above
+
+
+def big_enough(photo, size):
+    "May `photo` be enlarged to `size`? At most twice; three times for the few batches above 256."
+    return min(photo.size)*(2 if size<=256 else 3) >= .99*size
+
+
+def random_crop(photo, size, rng):
+    "A square of 55 to 100% of the short side's area, somewhere, mirrored half the time: `(size,size,3)` uint8."
+    side = min(photo.size)*rng.uniform(.55, 1)**.5
+    x, y = (rng.uniform(0, d-side) for d in photo.size)
+    crop = np.asarray(photo.resize((size,size), Image.BICUBIC if size>side else Image.BILINEAR, box=(x, y, x+side, y+side)))
+    return crop[:,::-1] if rng.random()<.5 else crop
+
+
+class Crops(IterableDataset):
+    "Whole batches of random crops, `(B,3,S,S)` in [0,1], each batch of one size drawn from `SIZES`."
+    def __init__(self, photos, n, scale=1):
+        self.photos, self.n, self.scale, self.seed = photos, n, scale, 0
+        self.fit = {s: [i for i,p in enumerate(photos) if big_enough(p, s)] for s in SIZES}
+
+    def __len__(self): return self.n
+    def __iter__(self):
+        worker, self.seed = torch.utils.data.get_worker_info(), self.seed+1
+        rng = random.Random(f'{self.seed} {worker.id if worker else 0}')
+        for _ in range(self.n//(worker.num_workers if worker else 1)):
+            size = rng.choices([*SIZES], [share for _,share in SIZES.values()])[0]
+            pick = rng.choices(self.fit[size], k=SIZES[size][0]*self.scale)
+            yield torch.from_numpy(np.stack([random_crop(self.photos[i], size, rng) for i in pick])).permute(0,3,1,2)/255.
+
+
+class Squares(IterableDataset):
+    "Held-out photos as squares of `size`, 32 a batch."
+    def __init__(self, photos, size=128): self.batches = [torch.cat([to_tensor(p.resize((size,size), Image.BILINEAR)) for p in photos[i:i+32]]) for i in range(0,len(photos),32)]
+    def __len__(self): return len(self.batches)
+    def __iter__(self): return iter(self.batches)
+
+
+class Encode(Callback):
+    "Moves a batch of photos to the device and makes `(x, y)` of it there; runs the network in bf16."
+    order = -20
+    def __init__(self, device): self.device = device
+    def before_batch(self):
+        rgb = self.learn.xb[0].to(self.device, non_blocking=True)
+        x, y = CODEC.encode(rgb)
+        self.learn.xb, self.learn.yb = (x,), (y,)
+        self.bf16 = torch.autocast(self.device.type, torch.bfloat16)
+        self.bf16.__enter__()
+    def after_pred(self): self.bf16.__exit__(None, None, None)
+
+
+class Budget(Callback):
+    "One cycle over `seconds` of training, and a checkpoint an epoch."
+    order = 55 # after the Recorder, before the ParamScheduler
+    def __init__(self, seconds, path): self.seconds, self.path, self.spent, self.epochs, self.photos = seconds, Path(path), 0., 0, 0
+
+    def resume(self, learn):
+        if not self.path.exists(): return
+        state = torch.load(self.path, map_location=learn.dls.device, weights_only=False) # our own file: it holds fastai's optimiser state
+        learn.create_opt()
+        learn.model.load_state_dict(state['model'])
+        learn.opt.load_state_dict(state['opt'])
+        self.spent, self.epochs, self.photos = state['spent'], state['epoch'], state.get('photos', 0)
+
+    def before_train(self): self.start = time.time()-self.spent
+    def before_batch(self):
+        if self.training: self.learn.pct_train = min((time.time()-self.start)/self.seconds, 1.)
+    def after_batch(self):
+        if self.training: self.photos += len(self.x)
+    def after_train(self): self.spent = time.time()-self.start
+
+    def after_epoch(self):
+        self.epochs += 1
+        part = self.path.with_suffix('.part')
+        torch.save(dict(model=self.model.state_dict(), opt=self.opt.state_dict(), epoch=self.epochs, spent=self.spent, photos=self.photos), part)
+        part.replace(self.path)
+        print(json.dumps(dict(epoch=self.epochs, seconds=round(self.spent), photos=self.photos, lr=self.opt.hypers[-1]['lr'],
+                              train=self.recorder.smooth_loss.value.item(), valid=self.recorder.values[-1][-1])), flush=True)
+        if self.spent>=self.seconds: raise CancelFitException
+
+
+def load_photos(files):
+    "All photos in memory, gray ones and unreadable ones named and left out."
+    photos = []
+    for f in files:
+        try: photos.append(open_photo(f))
+        except PhotoError as e: print(e)
+    return photos
+
+
+def main(photos, minutes, packs, out, checkpoint, steps, lr, workers, scale, every, device):
+    device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    torch.manual_seed(0)
+    files = [f for pack in packs for f in find_photos([Path(photos)/pack])][::every]
+    held, files = files[::50], [f for i,f in enumerate(files) if i%50]
+    train = DataLoader(Crops(load_photos(files), steps, scale), batch_size=None, num_workers=workers, pin_memory=device.type=='cuda')
+    dls = DataLoaders(train, DataLoader(Squares(load_photos(held)[:256]), batch_size=None), device=device)
+    model = create_model(SPEC['arch'], SPEC['n_in'], SPEC['n_out'], SPEC['size'], **SPEC['kwargs'])
+    learn = Learner(dls, model.to(device, memory_format=torch.channels_last), loss_func=get_loss(LOSS[0], CODEC, **LOSS[1]), wd=.02)
+    budget = Budget(minutes*60, checkpoint)
+    budget.path.parent.mkdir(parents=True, exist_ok=True)
+    budget.resume(learn)
+    with learn.no_logging(), learn.no_bar(): learn.fit_one_cycle(10**6, lr, pct_start=.1, cbs=[budget, Encode(device)])
+    meta = dict(data=packs, photos_seen=budget.photos, minutes=round(budget.spent/60), device=device.type, steps=budget.epochs*steps)
+    print('saved', save_model(out, learn.model, CODEC, SPEC, meta))
+
+
+if __name__=='__main__':
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('photos', help='folder that holds the packs')
+    p.add_argument('--minutes', type=float, default=90)
+    p.add_argument('--packs', nargs='+', default=['train128','train84','train64'])
+    p.add_argument('--out', default='colorize_nb/weights/shipped.safetensors')
+    p.add_argument('--checkpoint', default='runs/shipped.pt')
+    p.add_argument('--steps', type=int, default=200, help='batches between checkpoints')
+    p.add_argument('--lr', type=float, default=2e-3)
+    p.add_argument('--workers', type=int, default=0, help='processes that cut crops; 12 for a GPU')
+    p.add_argument('--scale', type=int, default=1, help='multiplies every batch size; 4 for a GPU')
+    p.add_argument('--every', type=int, default=1, help='use every k-th photo only: a quick try')
+    p.add_argument('--device')
+    main(**vars(p.parse_args()))
