@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['Codec', 'codec_from_config', 'LabAB', 'RGB', 'YCbCr']
 
-# %% ../nbs/01_codecs.ipynb #eb99bb3d
+# %% ../nbs/01_codecs.ipynb #fe7c8d47
 import torch
 import torch.nn.functional as F
 
 from .color import clip_rgb, lab2rgb, rgb2lab, rgb2ycbcr, to_gamut, ycbcr2rgb
 
-# %% ../nbs/01_codecs.ipynb #ac36ddd4
+# %% ../nbs/01_codecs.ipynb #dae82d6c
 _codecs = {}
 
 class Codec:
@@ -44,7 +44,7 @@ class Codec:
     def __eq__(self, other): return isinstance(other, Codec) and self.config()==other.config()
     __hash__ = None
 
-# %% ../nbs/01_codecs.ipynb #480ebd04
+# %% ../nbs/01_codecs.ipynb #5cbf23eb
 def codec_from_config(d:dict # As `Codec.config` gave it
                      )->Codec:
     "The codec that a `config` describes. Raises `ValueError` on a name this version does not have."
@@ -52,7 +52,7 @@ def codec_from_config(d:dict # As `Codec.config` gave it
     if (name := d.pop('name', None)) not in _codecs: raise ValueError(f"no codec is called {name!r}. Known: {', '.join(sorted(_codecs))}.")
     return _codecs[name](**d)
 
-# %% ../nbs/01_codecs.ipynb #183da470
+# %% ../nbs/01_codecs.ipynb #95d0c66d
 class LabAB(Codec):
     "Sees lightness, predicts a and b as numbers (CIELAB, D65). Scalings of papers 000, 001 and 003."
     def __init__(self, ab_scale:float=128., # Lab units that 1.0 stands for; `tanh` cannot exceed it
@@ -77,7 +77,7 @@ class LabAB(Codec):
         ab = F.interpolate(self.ab(x, pred).float(), size=x.shape[-2:], mode='bilinear', align_corners=False)
         return to_gamut(torch.cat([self.L_from_x(x).float(), ab], 1), gamut)
 
-# %% ../nbs/01_codecs.ipynb #50849102
+# %% ../nbs/01_codecs.ipynb #0ee5b348
 def _gray_of(L):
     "The sRGB value of a gray of lightness `L`: `(B,1,H,W)` 0..100 -> [0,1]"
     return lab2rgb(torch.cat([L, L*0, L*0], 1))[:,:1].clamp(0, 1)
@@ -95,7 +95,7 @@ class RGB(Codec):
     def activate(self, raw): return raw.tanh() if self.tanh else raw
     def decode(self, x, pred): return clip_rgb(_enlarge((pred+1)/2 if self.tanh else pred, x))
 
-# %% ../nbs/01_codecs.ipynb #fdbf1382
+# %% ../nbs/01_codecs.ipynb #f75a2bad
 class YCbCr(Codec):
     "Sees luma, predicts Cb and Cr as numbers in [-1,1] (BT.601, full range): 004's future work."
     def __init__(self, tanh:bool=False): # Pass the network's output through tanh?

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORMAT', 'StoreError', 'save_model', 'read_header', 'load_model_file', 'shipped_models']
 
-# %% ../../nbs/models/03_store.ipynb #393bb1cd
+# %% ../../nbs/models/03_store.ipynb #7167df8d
 import json, os
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import colorize_nb
 from ..codecs import codec_from_config
 from .registry import create_model
 
-# %% ../../nbs/models/03_store.ipynb #9d36b423
+# %% ../../nbs/models/03_store.ipynb #30f43040
 FORMAT = 1 # rises when a file can no longer be read by older versions
 class StoreError(ValueError): "A model file that cannot be used; the message names the file, the reason and what would do."
 
@@ -39,7 +39,7 @@ def save_model(path,         # Where to; written whole or not at all
     finally: tmp.unlink(missing_ok=True)
     return path
 
-# %% ../../nbs/models/03_store.ipynb #720a0602
+# %% ../../nbs/models/03_store.ipynb #e9d0640a
 def read_header(path)->dict: # format, spec, codec, meta
     "What a model file says of itself, without reading its weights. Raises `StoreError`."
     path = Path(path)
@@ -69,7 +69,7 @@ def load_model_file(path, # A file of `save_model`, or a name from `shipped_mode
         raise StoreError(f'{path}: its header and its weights do not fit this version of the package ({str(e).splitlines()[0]}).') from None
     return model.to(device).eval(), codec, spec, header.get('meta', {})
 
-# %% ../../nbs/models/03_store.ipynb #0536cd96
+# %% ../../nbs/models/03_store.ipynb #30b5be79
 def shipped_models()->dict: # name -> file
     "The models that come with the package. `shipped` is the one used when none is named."
     return {p.stem: p for p in sorted((Path(colorize_nb.__file__).parent/'weights').glob('*.safetensors'))}
