@@ -6,7 +6,7 @@
 __all__ = ['named_sets', 'crop_photos', 'PhotoSet', 'PhotoDL', 'TensorGray', 'TensorColor', 'EncodeColor', 'ColorPhoto',
            'GrayPhoto', 'show_strips', 'show_batch', 'split_files', 'ColorizeDataLoaders']
 
-# %% ../nbs/04_data.ipynb #5cc7af52
+# %% ../nbs/04_data.ipynb #b8e3d19e
 import contextlib
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from .codecs import LabAB
 from .color import lab2rgb, rgb2lab
 from .photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo
 
-# %% ../nbs/04_data.ipynb #4e3e0f0c
+# %% ../nbs/04_data.ipynb #58b97eb4
 def crop_photos(dest,       # Folder to make
                 n:int=96,   # How many crops, shared evenly among the photos
                 size:int=96, # Their side, in pixels
@@ -45,7 +45,7 @@ def crop_photos(dest,       # Folder to make
             img.crop((x, y, x+side, y+side)).resize((size,size), 1).save(dest/f'{name}_{k:04d}.jpg', quality=95)
     return dest
 
-# %% ../nbs/04_data.ipynb #aed572b5
+# %% ../nbs/04_data.ipynb #78e2d089
 class PhotoSet:
     "Photos by number: `ds[i]` is `(PILImage,)`, decoded anew each time. Raises `PhotoError` where that photo cannot be used."
     n_inp = 1
@@ -67,7 +67,7 @@ class PhotoSet:
         if self.skip_gray and is_gray(img): self.state[i] = 2; raise PhotoError(f'{self.items[i]}: {self.reason(i)}')
         return (PILImage.create(img),)
 
-# %% ../nbs/04_data.ipynb #78b2eb47
+# %% ../nbs/04_data.ipynb #48b2b624
 def _reason(self, i):
     "Why photo `i` is left out."
     if self.state[i]==2: return 'it has no colour (skip_gray=True)'
@@ -88,7 +88,7 @@ def _announce(self, most=5):
 
 PhotoSet.reason,PhotoSet.skipped,PhotoSet.announce = _reason,_skipped,_announce
 
-# %% ../nbs/04_data.ipynb #b5d6adf9
+# %% ../nbs/04_data.ipynb #0e7097d0
 class PhotoDL(TfmdDL):
     "fastai's `TfmdDL` over a `PhotoSet`; a photo that cannot be used gives its place in the batch to the next one that can."
     def create_item(self, s):
@@ -109,7 +109,7 @@ class PhotoDL(TfmdDL):
     @property
     def size(self): return next(t.size[0] for t in self.after_item.fs if isinstance(t, Resize))
 
-# %% ../nbs/04_data.ipynb #408fb626
+# %% ../nbs/04_data.ipynb #26cbbf59
 class TensorGray(TensorBase):  "What the network sees: `(B,n_in,H,W)`, in the codec's scale."
 class TensorColor(TensorBase): "What the network should answer: `(B,n_out,H,W)`, in the codec's scale."
 
@@ -130,7 +130,7 @@ class EncodeColor(ItemTransform):
         L = rgb2lab(rgb)[:,:1]
         return lab2rgb(torch.cat([L, L*0, L*0], 1)).clamp(0,1).as_subclass(GrayPhoto),rgb.as_subclass(ColorPhoto)
 
-# %% ../nbs/04_data.ipynb #26854776
+# %% ../nbs/04_data.ipynb #2cc81d34
 class ColorPhoto(TensorBase):
     "RGB `(3,H,W)` in [0,1] that shows itself with a fixed range."
     def show(self, ctx=None, **kwargs): return show_image(self.as_subclass(torch.Tensor).float().clamp(0,1), ctx=ctx, **kwargs)
@@ -156,7 +156,7 @@ def show_strips(strips, # One tuple of photos `(3,H,W)` a sample; each is drawn 
 def show_batch(x:GrayPhoto, y:ColorPhoto, samples, ctxs=None, max_n=8, **kwargs):
     return show_strips([tuple(s[:2]) for s in list(samples)[:max_n]], 'seen | true', ctxs=ctxs, **kwargs)
 
-# %% ../nbs/04_data.ipynb #1f4516b5
+# %% ../nbs/04_data.ipynb #f755b18a
 def _augment(o):
     "fastai batch transforms for `augment`: True, False, 'flip' or a list of one's own."
     if o is True: return aug_transforms(max_rotate=10., max_zoom=1.1, max_lighting=0, max_warp=0)
@@ -171,7 +171,7 @@ def split_files(files, valid_pct=.2, seed=42):
     held = set(np.random.RandomState(seed).permutation(len(files))[:n].tolist())
     return [f for i,f in enumerate(files) if i not in held],[files[i] for i in sorted(held)]
 
-# %% ../nbs/04_data.ipynb #cfc41973
+# %% ../nbs/04_data.ipynb #d7b50c8b
 class ColorizeDataLoaders(DataLoaders):
     "Batches `(TensorGray, TensorColor)` of photos, for `colorize_learner`."
     @property
@@ -206,17 +206,17 @@ class ColorizeDataLoaders(DataLoaders):
                    PhotoDL(PhotoSet(valid, skip_gray, 1), bs=val_bs, after_batch=[IntToFloatTensor(), EncodeColor(codec)], **{**kw, 'drop_last':False}),
                    path=path, device=device)
 
-# %% ../nbs/04_data.ipynb #d0e59f56
-def _from_folder(cls, path, # Folder of photos; subfolders too
+# %% ../nbs/04_data.ipynb #9594f960
+def _from_folder(cls, folder, # Folder of photos; subfolders too
                  valid=None, # Subfolder to hold out, instead of a random part
-                 **kwargs): # As `from_files`: `codec`, `size`, `bs`, `valid_pct`, `seed`, `augment`, `skip_gray`, `num_workers`, `device`
+                 **kwargs): # As `from_files`: `codec`, `size`, `bs`, `valid_pct`, `seed`, `augment`, `skip_gray`, `num_workers`, `device`, `path`
     "All photos in a folder. Raises `ValueError` where it is missing or holds none."
-    path = Path(path)
-    if not path.is_dir(): raise ValueError(f'{path}: ' + ('a file; give the folder it is in, or use from_files' if path.exists() else 'no such folder'))
-    files = find_photos([path])
-    if not files: raise ValueError(f'{path}: no photos in this folder or below it (.jpg, .png, .webp, .tif and the like)')
+    folder = Path(folder)
+    if not folder.is_dir(): raise ValueError(f'{folder}: ' + ('a file; give the folder it is in, or use from_files' if folder.exists() else 'no such folder'))
+    files = find_photos([folder])
+    if not files: raise ValueError(f'{folder}: no photos in this folder or below it (.jpg, .png, .webp, .tif and the like)')
     if valid is not None:
-        held = path/valid
+        held = folder/valid
         kwargs['valid_files'] = [f for f in files if held in Path(f).parents]
         files = [f for f in files if held not in Path(f).parents]
         if not kwargs['valid_files']: raise ValueError(f'{held}: no photos in this folder, so there is nothing to validate on')
@@ -224,7 +224,7 @@ def _from_folder(cls, path, # Folder of photos; subfolders too
 
 ColorizeDataLoaders.from_folder = classmethod(_from_folder)
 
-# %% ../nbs/04_data.ipynb #061174e9
+# %% ../nbs/04_data.ipynb #a29baaeb
 named_sets = {'flowers': ('FLOWERS', 'jpg'), 'pets': ('PETS', 'images'), 'cifar': ('CIFAR', ''), 'imagenette': ('IMAGENETTE_160', ''),
               'coco_sample': ('COCO_SAMPLE', 'train_sample')} # name -> (name in fastai's URLs, subfolder)
 
@@ -241,7 +241,7 @@ def _from_name(cls, name, # One of `named_sets`
 
 ColorizeDataLoaders.from_name = classmethod(_from_name)
 
-# %% ../nbs/04_data.ipynb #4244452c
+# %% ../nbs/04_data.ipynb #81dbf6de
 def _test_dl(self, items, # Paths or PIL images
              bs=None, num_workers=0, rm_type_tfms=None, with_labels=False, **kwargs):
     "A loader of `items`, in order, as validation sees them; for `learn.get_preds` and `learn.predict`."
