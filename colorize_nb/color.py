@@ -6,10 +6,10 @@
 __all__ = ['srgb2linear', 'linear2srgb', 'rgb2lab', 'lab2rgb', 'in_gamut', 'lab2lch', 'lch2lab', 'clip_rgb', 'clip_chroma',
            'to_gamut', 'rgb2ycbcr', 'ycbcr2rgb', 'ciede2000']
 
-# %% ../nbs/00_color.ipynb #da531b35
+# %% ../nbs/00_color.ipynb #09f6ea38
 import math, torch
 
-# %% ../nbs/00_color.ipynb #14e35bdf
+# %% ../nbs/00_color.ipynb #012e722c
 def _power(x, p): return x.log2().mul_(p).exp2_()
 
 def srgb2linear(x, k=.04045):
@@ -20,7 +20,7 @@ def linear2srgb(x, k=.0031308):
     "sRGB values of light intensities `x` (float, any shape, nominal 0..1), IEC 61966-2-1; a straight line below `k`"
     return x.clamp(max=k).sub_(k).mul_(12.92).sub_(.055).add_(_power(x.clamp(min=k), 1/2.4), alpha=1.055)
 
-# %% ../nbs/00_color.ipynb #70ca1fe6
+# %% ../nbs/00_color.ipynb #d82df258
 _WHITE = .95047, 1., 1.08883                                    # D65, 2 degrees
 _RGB2XYZ = [[.412453, .357580, .180423], [.212671, .715160, .072169], [.019334, .119193, .950227]]
 _RGB2XYZ = [[v/w for v in row] for row,w in zip(_RGB2XYZ, _WHITE)]  # relative to white
@@ -31,7 +31,7 @@ def _mix(M, x):
     r,g,b = x.unbind(-3)
     return torch.stack([(r*m[0]).add_(g, alpha=m[1]).add_(b, alpha=m[2]) for m in M], -3)
 
-# %% ../nbs/00_color.ipynb #55c3ce5b
+# %% ../nbs/00_color.ipynb #6266190b
 _D = 6/29
 
 def _f(t): return t.clamp(max=_D**3).sub_(_D**3).mul_(1/(3*_D*_D)).add_(_power(t.clamp(min=_D**3), 1/3))
@@ -40,7 +40,7 @@ def _finv(f):
     u = f.clamp(min=_D)
     return f.clamp(max=_D).sub_(_D).mul_(3*_D*_D).add_(u*u*u)
 
-# %% ../nbs/00_color.ipynb #7df8d5e4
+# %% ../nbs/00_color.ipynb #f45f2b96
 def _chan3(x, name):
     "`x` as a plain tensor, half precision widened to float32, checked to be float with 3 channels at dim -3"
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
@@ -50,7 +50,7 @@ def _chan3(x, name):
     x = x.as_subclass(torch.Tensor)
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
-# %% ../nbs/00_color.ipynb #a3995ae0
+# %% ../nbs/00_color.ipynb #d04a19e8
 def _blocks(f, x, n=65536):
     "`f(x)`, on a CPU without gradients by blocks of about `n` pixels, so that what `f` makes stays in the cache"
     if not x.is_cpu or (x.requires_grad and torch.is_grad_enabled()) or x.numel() <= 3*n: return f(x)
@@ -60,7 +60,7 @@ def _blocks(f, x, n=65536):
         for s,d in zip(src.split(rows, -2), dst.split(rows, -2)): d.copy_(f(s))
     return y
 
-# %% ../nbs/00_color.ipynb #b401fb6c
+# %% ../nbs/00_color.ipynb #bf3151fd
 def _rgb2lab(rgb):
     fx,fy,fz = _f(_mix(_RGB2XYZ, srgb2linear(rgb))).unbind(-3)
     return torch.stack([116*fy - 16, 500*(fx - fy), 200*(fy - fz)], -3)
@@ -82,7 +82,7 @@ def lab2rgb(
     "CIE 1976 Lab (D65, 2 degrees) to sRGB; differentiable; half precision comes back as float32"
     return _blocks(_lab2rgb, _chan3(lab, 'lab2rgb'))
 
-# %% ../nbs/00_color.ipynb #828b11f7
+# %% ../nbs/00_color.ipynb #162c376e
 def _in_gamut(rgb, tol): return ((rgb - .5).abs() <= .5 + tol).all(-3)
 
 def in_gamut(
@@ -92,7 +92,7 @@ def in_gamut(
     "Which pixels of `lab` an sRGB screen can show"
     return _in_gamut(lab2rgb(lab), tol)
 
-# %% ../nbs/00_color.ipynb #d21858b5
+# %% ../nbs/00_color.ipynb #00aa0eb2
 def _polar(a, b):
     "Length and angle 0..2pi of `(a, b)`; both, and their gradients, are 0 at gray"
     gray = (a == 0) & (b == 0)
@@ -113,7 +113,7 @@ def lch2lab(
     L,C,h = _chan3(lch, 'lch2lab').unbind(-3)
     return torch.stack([L, C*h.cos(), C*h.sin()], -3)
 
-# %% ../nbs/00_color.ipynb #c445af4e
+# %% ../nbs/00_color.ipynb #1ddfc38d
 def clip_rgb(
     rgb, # float tensor of any shape
 ):       # the same with every value cut to 0..1
@@ -129,7 +129,7 @@ def _fit_scale(L, a, b, steps):
         lo, hi = lo + (mid - lo)*ok, mid + (hi - mid)*ok
     return lo
 
-# %% ../nbs/00_color.ipynb #a8fa67c9
+# %% ../nbs/00_color.ipynb #60e144bc
 def clip_chroma(
     lab,      # `(...,3,H,W)` float CIELAB
     steps=12, # bisections: chroma is found to within 1/2**steps of what was asked for
@@ -145,7 +145,7 @@ def clip_chroma(
     L,a,b = lab.unbind(-3)
     return torch.stack([L.clamp(0, 100), a*scale, b*scale], -3)
 
-# %% ../nbs/00_color.ipynb #b59818cd
+# %% ../nbs/00_color.ipynb #833631b9
 def to_gamut(
     lab,          # `(...,3,H,W)` float CIELAB, in gamut or not
     how='chroma', # 'chroma': keep L and hue, reduce chroma; 'clip': cut the RGB channels
@@ -154,7 +154,7 @@ def to_gamut(
     if how not in ('chroma', 'clip'): raise ValueError(f"to_gamut: how={how!r} is unknown; choose 'chroma' or 'clip'")
     return clip_rgb(lab2rgb(clip_chroma(lab) if how == 'chroma' else lab))
 
-# %% ../nbs/00_color.ipynb #315023bc
+# %% ../nbs/00_color.ipynb #63cf2178
 _RGB2YCC = [[.299, .587, .114], [-.299/1.772, -.587/1.772, .5], [.5, -.587/1.402, -.114/1.402]]
 _YCC2RGB = torch.tensor(_RGB2YCC, dtype=torch.float64).inverse().tolist()
 
@@ -173,7 +173,7 @@ def ycbcr2rgb(
     ycc = _chan3(ycc, 'ycbcr2rgb')
     return _mix(_YCC2RGB, ycc - _half(ycc))
 
-# %% ../nbs/00_color.ipynb #58bcd7f3
+# %% ../nbs/00_color.ipynb #149bcb93
 def _root(x): return x.clamp(min=1e-30).sqrt() * (x > 0)
 
 def ciede2000(
