@@ -1,0 +1,213 @@
+"Training through fastai: the loss falls, every option works, pictures show what they say, and what is saved comes back."
+import matplotlib; matplotlib.use('Agg')
+import matplotlib.pyplot as plt
+import numpy as np, pytest, torch
+from torch import nn
+
+from colorize_nb.codecs import LabAB
+from colorize_nb.data import ColorizeDataLoaders, ColorPhoto, crop_photos
+from colorize_nb.learner import Amp, DataTimer, colorize_learner, split_params
+from colorize_nb.models.registry import create_model
+from colorize_nb.models.store import load_model_file, read_header
+from fastai.callback.channelslast import ChannelsLast
+from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau, SaveModelCallback
+from fastai.learner import Learner
+from fastai.torch_core import set_seed
+
+small = dict(widths=[8,16,24], depths=[0,0,1])
+plain = lambda t: t.as_subclass(torch.Tensor)
+
+@pytest.fixture(autouse=True, scope='module')
+def one_thread():
+    "Nets this small are faster on one thread, and so are busy machines."
+    n = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n)
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory): return crop_photos(tmp_path_factory.mktemp('learner')/'photos', n=24, size=48)
+
+def make_dls(folder, **kw): return ColorizeDataLoaders.from_folder(folder, **{**dict(size=32, bs=4, device='cpu', path=folder.parent), **kw})
+
+@pytest.fixture
+def dls(folder): return make_dls(folder)
+
+def quiet(learn):
+    learn.remove_cb(learn.progress); learn.logger = lambda *a: None
+    return learn
+
+def make(dls, **kw): return quiet(colorize_learner(dls, **{**dict(model_kwargs=small, metrics=[]), **kw}))
+
+@pytest.mark.parametrize('codec', [LabAB(), LabAB(110., tanh=True)], ids=['identity','tanh'])
+def test_overfits_one_batch(folder, codec):
+    set_seed(1)
+    dls = make_dls(folder, codec=codec, bs=4, augment=False)
+    learn = make(dls, loss='l2')
+    b = dls.train.one_batch()
+    raw = lambda: learn.model(plain(b[0]))
+    learn.model.train()
+    before = learn.loss_func(raw(), b[1]).item()
+    opt = torch.optim.Adam(learn.model.parameters(), 1e-2)
+    for _ in range(60):
+        loss = learn.loss_func(raw(), b[1]); loss.backward(); opt.step(); opt.zero_grad()
+    assert loss.item()<.3*before
+
+def test_fit_lowers_the_loss_and_fills_the_table(dls):
+    set_seed(1)
+    learn = make(dls, metrics=None)
+    learn.fit_one_cycle(4, 5e-3)
+    v = learn.recorder.values
+    assert isinstance(learn, Learner) and len(v)==4 and v[-1][0]<v[0][0]
+    assert {'train_loss','valid_loss','psnr','ciede'} <= set(learn.recorder.metric_names) and all(np.isfinite(o).all() for o in v)
+
+def test_spec_and_names(dls):
+    learn = make(dls, loss='l1')
+    assert learn.spec==dict(arch='unet_compact', n_in=1, n_out=2, size=32, kwargs=small) and learn.loss_name=='l1'
+    assert make(dls, loss=lambda raw, y: (plain(raw).mean()-plain(y).mean())**2)
+
+def strips(fig=None): return [np.asarray(ax.images[0].get_array()) for ax in plt.gcf().axes if ax.images]
+
+@pytest.mark.parametrize('tanh', [False, True])
+def test_show_results_draws_gray_predicted_true(folder, tanh):
+    dls = make_dls(folder, codec=LabAB(128., tanh=tanh))
+    learn = make(dls)
+    with torch.no_grad(): # a model that paints everything the same strong blue
+        learn.model.head.weight.zero_(); learn.model.head.bias.copy_(torch.tensor([0.,-.5]))
+    learn.show_results(max_n=2, shuffle=False)
+    a = strips()
+    assert len(a)==2 and 'predicted' in plt.gcf().axes[0].get_title()
+    plt.close('all')
+    x,y = dls.valid.one_batch()
+    true = dls.codec.decode(plain(x), plain(y))[0].permute(1,2,0).numpy()
+    gray,pred,shown = a[0][:,:32],a[0][:,34:66],a[0][:,-32:]
+    assert np.ptp(gray, -1).max()<.01 and np.abs(shown-true).max()<1e-3
+    assert (pred[...,2]-pred[...,0]).mean()>.15
+    want = dls.codec.decode(plain(x)[:1], dls.codec.activate(torch.tensor([0.,-.5])[None,:,None,None].expand(1,2,16,16)))[0].permute(1,2,0).numpy()
+    assert np.abs(pred-want).max()<1e-3, 'activated once, and only once'
+
+def test_predict_and_get_preds(dls):
+    learn = make(dls)
+    preds,targs = learn.get_preds()
+    assert preds.shape[:2]==(len(dls.valid_ds),2) and targs.shape==(len(dls.valid_ds),2,32,32)
+    colored,_,_ = learn.predict(str(dls.valid_ds.items[0]))
+    assert isinstance(colored, ColorPhoto) and colored.shape==(3,32,32) and 0<=plain(colored).min() and plain(colored).max()<=1
+
+def test_bf16_on_cpu_trains_in_bf16(dls):
+    seen = []
+    learn = make(dls, amp='bf16')
+    learn.model.head.register_forward_hook(lambda m, i, o: seen.append(o.dtype))
+    learn.fit(1, 1e-3)
+    assert set(seen)=={torch.bfloat16} and np.isfinite(learn.recorder.values[0]).all()
+    assert {p.dtype for p in learn.model.parameters()}=={torch.float32}
+
+def test_fp16_is_built_anywhere_and_refused_on_cpu_when_fit(dls):
+    learn = make(dls, amp='fp16')
+    assert learn._grab_cbs(Amp)[0].amp_mode.value=='fp16' and hasattr(learn, 'mixed_precision')
+    with pytest.raises(ValueError, match="use amp='bf16'"): learn.fit(1)
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+@pytest.mark.parametrize('amp', ['fp16','bf16'])
+def test_half_precision_on_gpu(folder, amp):
+    learn = make(make_dls(folder, device='cuda'), amp=amp, channels_last=True)
+    learn.fit(2, 1e-3)
+    assert np.isfinite(learn.recorder.values[-1]).all()
+
+def test_channels_last(dls):
+    learn = make(dls, channels_last=True)
+    learn.fit(1, 1e-3)
+    w = learn.model.downs[1][0][0].weight
+    assert w.is_contiguous(memory_format=torch.channels_last) and len(learn._grab_cbs(ChannelsLast))==1 and not learn._grab_cbs(Amp)
+
+@pytest.mark.parametrize('arch,n', [('unet_compact',2), ('unet_resnet18',3)])
+def test_parameter_groups_are_complete_and_disjoint(arch, n):
+    model = create_model(arch, 1, 2, 64)
+    groups = split_params(model)
+    ids = [id(p) for g in groups for p in g]
+    assert len(groups)==n and len(ids)==len(set(ids))==len(list(model.parameters()))
+    assert len(split_params(nn.Linear(2, 2)))==1
+
+def test_fine_tune_freezes_the_body_then_trains_it(folder):
+    learn = quiet(colorize_learner(make_dls(folder, size=64, bs=8, valid_pct=.6), 'unet_resnet18', metrics=[]))
+    body = learn.model.layers[0]
+    conv = body[4][0].conv1.weight
+    first,seen = conv.detach().clone(),[]
+    from fastai.callback.core import Callback
+    class Watch(Callback):
+        def after_epoch(self): seen.append((conv.requires_grad, torch.equal(conv.detach(), first), [h['lr'] for h in self.opt.hypers]))
+    learn.fine_tune(1, 1e-3, cbs=Watch())
+    assert [s[:2] for s in seen]==[(False,True), (True,False)] and seen[1][2][0]<seen[1][2][-1]
+
+def test_pretrained_starts_frozen(folder, monkeypatch):
+    import colorize_nb.learner as cl
+    asked = {}
+    def fake(arch, n_in, n_out, size, **kw): asked.update(kw); return create_model('unet_resnet18', n_in, n_out, size)
+    monkeypatch.setattr(cl, 'create_model', fake)
+    learn = colorize_learner(make_dls(folder, size=64), 'unet_resnet18', pretrained=True)
+    assert asked=={'pretrained': True} and not learn.model.layers[0][0].weight.requires_grad and learn.model.layers[-2][0].weight.requires_grad
+
+def test_lr_find(dls):
+    learn = make(dls)
+    before = learn.model.head.weight.detach().clone()
+    lr = learn.lr_find(num_it=30, show_plot=False).valley
+    assert 1e-7<lr<10 and torch.equal(before, learn.model.head.weight)
+
+def test_early_stopping_plateau_and_best_model(dls, capsys):
+    learn = make(dls)
+    rates = []
+    stop = EarlyStoppingCallback('valid_loss', min_delta=100., patience=3)
+    learn.fit(9, 1e-3, cbs=[stop, ReduceLROnPlateau('valid_loss', min_delta=100., patience=1), SaveModelCallback(fname='best')])
+    assert len(learn.recorder.values)==4 and learn.opt.hypers[-1]['lr']<1e-4
+    assert (dls.path/'models'/'best.pth').exists()
+
+@pytest.mark.parametrize('tanh', [False, True])
+def test_a_saved_colorizer_comes_back(folder, tmp_path, tanh):
+    dls = make_dls(folder, codec=LabAB(110., tanh=tanh))
+    learn = make(dls)
+    learn.fit(2, 1e-3); learn.validate(); learn.get_preds()
+    path = learn.save_colorizer(tmp_path/'mine.safetensors', data='crops', half=1)
+    model,codec,spec,meta = load_model_file(path)
+    x,_ = dls.valid.one_batch()
+    learn.model.eval()
+    with torch.no_grad(): assert torch.allclose(model(plain(x)), learn.model(plain(x)), atol=1e-2)
+    assert codec==dls.codec and spec==learn.spec
+    assert {**meta, 'data':'crops', 'epochs':2, 'photos':2*4*len(dls.train), 'loss':'smooth_l1', 'n_valid':len(dls.valid_ds)}==meta
+    assert meta['valid_loss']==pytest.approx(learn.train_facts.facts['valid_loss']) and meta['seconds']>0
+    again = make(dls, arch=str(path), model_kwargs=None)
+    again.fit(1, 1e-3)
+    assert again.spec==learn.spec and read_header(again.save_colorizer(tmp_path/'b.safetensors'))['spec']==spec
+
+def test_a_module_of_ones_own_trains_but_is_not_saved(dls, tmp_path):
+    learn = make(dls, arch=nn.Conv2d(1, 2, 3, padding=1))
+    learn.fit(1, 1e-3)
+    with pytest.raises(ValueError, match='register_model'): learn.save_colorizer(tmp_path/'a.safetensors')
+
+def test_another_codec_is_refused(dls, folder, tmp_path):
+    path = make(dls).save_colorizer(tmp_path/'a.safetensors')
+    with pytest.raises(ValueError, match='was trained with LabAB.*give the data that codec'):
+        colorize_learner(make_dls(folder, codec=LabAB(110.)), str(path))
+
+@pytest.mark.parametrize('kw,match', [(dict(arch='unet_compakt'), 'compakt'), (dict(arch='fordam'), 'Known'), (dict(loss='l3'), 'l3'), (dict(amp='fp8'), 'bf16'),
+                                      (dict(pretrained=True), 'no pretrained encoder'), (dict(arch='none.safetensors'), 'no such file')])
+def test_refusals(dls, kw, match):
+    with pytest.raises(ValueError, match=match): colorize_learner(dls, **kw)
+
+def test_export_and_load_learner(dls, tmp_path):
+    from fastai.learner import load_learner
+    learn = make(dls); learn.path = tmp_path; learn.logger = print
+    learn.export('a.pkl')
+    with pytest.warns(UserWarning): again = load_learner(tmp_path/'a.pkl')
+    x,_ = dls.valid.one_batch()
+    with torch.no_grad(): assert torch.allclose(learn.model.eval()(plain(x)), again.model.eval()(plain(x)))
+
+def test_data_timer_counts_waiting(folder):
+    import time
+    class Slow(nn.Conv2d):
+        def forward(self, x): time.sleep(.03); return super().forward(x)
+    dls = make_dls(folder)
+    timer = DataTimer()
+    make(dls, arch=Slow(1, 2, 3, padding=1)).fit(2, 1e-3, cbs=timer)
+    assert timer.steps==2*len(dls.train)-1 and 10<timer.images_per_s<4/.03 and 0<timer.wait_share<.8
+    short = DataTimer(seconds=.2)
+    make(dls, arch=Slow(1, 2, 3, padding=1)).fit(1000, 1e-3, cbs=short)
+    assert 2<=short.steps<40

@@ -1,0 +1,138 @@
+"A run that is killed goes on where it was: same schedule, same table, same weights as one that was not."
+import json, os, signal, subprocess, sys, time
+import pytest, torch
+
+from colorize_nb.data import ColorizeDataLoaders, crop_photos
+from colorize_nb.learner import colorize_learner
+from colorize_nb.resume import Checkpoint
+from fastai.callback.core import Callback
+from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback
+from fastai.torch_core import set_seed
+
+small = dict(widths=[8,16,24], depths=[0,0,1])
+
+@pytest.fixture(autouse=True, scope='module')
+def one_thread():
+    n = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n)
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory): return crop_photos(tmp_path_factory.mktemp('resume')/'photos', n=24, size=48)
+
+def make(folder, seed=1, **kw):
+    set_seed(seed)
+    dls = ColorizeDataLoaders.from_folder(folder, size=32, bs=4, device='cpu', path=folder.parent, num_workers=0)
+    learn = colorize_learner(dls, **{**dict(model_kwargs=small, metrics=[]), **kw})
+    learn.remove_cb(learn.progress); learn.logger = lambda *a: None
+    return learn
+
+def weights(learn): return torch.cat([p.detach().flatten() for p in learn.model.state_dict().values()])
+
+class Cut(Callback):
+    "Cuts the power in epoch `at` of fit `fit`."
+    def __init__(self, at, fit=0): self._at,self._fit,self._n = at,fit,-1
+    def before_fit(self): self._n += 1
+    def before_batch(self):
+        if self.training and self.epoch==self._at and self._n==self._fit and self.iter==1: raise KeyboardInterrupt
+
+script = '''
+import json, sys, time, torch
+from pathlib import Path
+torch.set_num_threads(1)
+from fastai.callback.core import Callback
+from fastai.torch_core import set_seed
+from colorize_nb.data import ColorizeDataLoaders
+from colorize_nb.learner import colorize_learner
+from colorize_nb.resume import Checkpoint
+folder, file, slow = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+class Slow(Callback):
+    def before_batch(self):
+        if self.training and self.epoch>=2: time.sleep(slow)
+set_seed(5)
+dls = ColorizeDataLoaders.from_folder(folder, size=32, bs=4, device='cpu', path=folder.parent, num_workers=0)
+learn = colorize_learner(dls, model_kwargs=dict(widths=[8,16,24], depths=[0,0,1]), metrics=[])
+with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(5, 5e-3, cbs=[Checkpoint(file), Slow()])
+w = sum(p.double().abs().sum().item() for p in learn.model.parameters())
+print('RESULT', json.dumps(dict(values=[list(v) for v in learn.recorder.values], lrs=[float(o) for o in learn.recorder.lrs], moms=[float(o) for o in learn.recorder.hps['mom']],
+                                losses=[float(o) for o in learn.recorder.losses], weights=w, step=learn.train_iter)))
+'''
+
+def start(*a): return subprocess.Popen([sys.executable, '-W', 'ignore', '-c', script, *map(str, a)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+def result(p):
+    out,err = p.communicate(timeout=120)
+    assert p.returncode==0, err[-2000:]
+    return json.loads(next(l for l in out.splitlines() if l.startswith('RESULT'))[7:]),out
+
+def test_a_killed_run_ends_as_an_unbroken_one(folder, tmp_path):
+    whole = start(folder, tmp_path/'whole', 0)
+    file = tmp_path/'killed.pt'
+    p = start(folder, file, 5)
+    end = time.time()+90
+    while time.time()<end and p.poll() is None:
+        if file.exists() and torch.load(file, weights_only=True)['epoch']==1: break
+        time.sleep(.05)
+    time.sleep(.5) # into the third epoch
+    assert p.poll() is None, p.communicate()
+    os.kill(p.pid, signal.SIGKILL)
+    assert p.wait()==-signal.SIGKILL
+    (b,out),(a,_) = result(start(folder, file, 0)),result(whole)
+    p.stdout.close(); p.stderr.close()
+    assert 'resuming after 2 of 5 epochs' in out
+    assert len(b['values'])==5 and len(b['lrs'])==len(a['lrs'])==a['step']==b['step']
+    assert b['lrs']==pytest.approx(a['lrs']) and b['moms']==pytest.approx(a['moms'])
+    for x,y in zip(a['values'], b['values']): assert y==pytest.approx(x, rel=1e-4)
+    assert b['losses']==pytest.approx(a['losses'], rel=1e-4) and b['weights']==pytest.approx(a['weights'], rel=1e-6)
+
+def test_a_complete_run_is_not_trained_again(folder, tmp_path, capsys):
+    a = make(folder); a.fit_one_cycle(2, 5e-3, cbs=Checkpoint(tmp_path/'a'))
+    b = make(folder, seed=2); b.fit_one_cycle(2, 5e-3, cbs=[Checkpoint(tmp_path/'a'), Cut(0)])
+    assert 'complete after 2 of 2' in capsys.readouterr().out
+    assert torch.equal(weights(a), weights(b)) and b.recorder.values==a.recorder.values
+    assert b.train_facts.facts['photos']==a.train_facts.facts['photos']
+
+@pytest.mark.parametrize('fit,at', [(0,0), (1,0), (1,1)])
+def test_fine_tune_resumes_in_its_own_phase(folder, tmp_path, fit, at):
+    def go(learn, *cbs, file): learn.fine_tune(2, 5e-3, freeze_epochs=2, cbs=[Checkpoint(file), *cbs])
+    a,b,c = make(folder),make(folder),make(folder, seed=3 if (fit,at)!=(0,0) else 1)
+    set_seed(4); go(a, file=tmp_path/'a')
+    set_seed(4)
+    with pytest.raises(KeyboardInterrupt): go(b, Cut(at, fit), file=tmp_path/'b')
+    set_seed(4); go(c, file=tmp_path/'b')
+    assert c.recorder.values[-1]==pytest.approx(a.recorder.values[-1], rel=1e-4)
+    assert len(c.recorder.lrs)==len(a.recorder.lrs)==2*len(a.dls.train)
+
+def test_trackers_count_through_the_cut(folder, tmp_path, capsys):
+    def cbs(*more): return [Checkpoint(tmp_path/'a'), EarlyStoppingCallback(min_delta=100., patience=4), SaveModelCallback(fname='tracked'), *more]
+    b = make(folder)
+    with pytest.raises(KeyboardInterrupt): b.fit(9, 1e-3, cbs=cbs(Cut(3)))
+    best = b.path/'models'/'tracked.pth'
+    was = best.read_bytes()
+    c = make(folder, seed=9)
+    c.fit(9, 0., cbs=cbs())
+    assert len(c.recorder.values)==5, 'four epochs without gain, counted over both parts'
+    assert best.read_bytes()==was or c.recorder.values[3][1]<min(v[1] for v in c.recorder.values[:3]), 'the best model is not overwritten by an untrained one'
+    d = make(folder, seed=10); d.fit(9, 1e-3, cbs=cbs())
+    assert torch.equal(weights(d), weights(c)) and 'complete after 5 of 9' in capsys.readouterr().out
+
+def test_refusals_leave_the_file_alone(folder, tmp_path):
+    f = tmp_path/'a.pt'
+    make(folder).fit(1, 1e-3, cbs=Checkpoint(f))
+    was = f.read_bytes()
+    with pytest.raises(ValueError, match='epochs 1; this one has 3'): make(folder).fit(3, 1e-3, cbs=Checkpoint(f))
+    with pytest.raises(ValueError, match='another architecture'): make(folder, model_kwargs=dict(widths=[8,16,32], depths=[0,0,1])).fit(1, cbs=Checkpoint(f))
+    with pytest.raises(ValueError, match='not to the learner'): make(folder, cbs=Checkpoint(f))
+    assert f.read_bytes()==was
+    f.write_bytes(was[:999])
+    with pytest.raises(ValueError, match='damaged, or not a checkpoint'): make(folder).fit(1, cbs=Checkpoint(f))
+    assert f.read_bytes()==was[:999] and not list(tmp_path.glob('.*'))
+
+def test_every_and_reading_runs_no_code(folder, tmp_path):
+    seen = []
+    class Watch(Callback):
+        order = 80
+        def after_epoch(self): seen.append(torch.load(tmp_path/'a.pt', weights_only=True)['epoch'] if (tmp_path/'a.pt').exists() else None)
+    make(folder).fit(5, 1e-3, cbs=[Checkpoint(tmp_path/'a', every=2), Watch()])
+    assert seen==[None,1,1,3,4]
