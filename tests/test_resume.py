@@ -101,7 +101,7 @@ def test_fine_tune_resumes_in_its_own_phase(folder, tmp_path, fit, at):
     set_seed(4)
     with pytest.raises(KeyboardInterrupt): go(b, Cut(at, fit), file=tmp_path/'b')
     set_seed(4); go(c, file=tmp_path/'b')
-    assert c.recorder.values[-1]==pytest.approx(a.recorder.values[-1], rel=1e-4)
+    assert list(c.recorder.values[-1])==pytest.approx(list(a.recorder.values[-1]), rel=1e-4)
     assert len(c.recorder.lrs)==len(a.recorder.lrs)==2*len(a.dls.train)
 
 def test_trackers_count_through_the_cut(folder, tmp_path, capsys):
