@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['register_loss', 'list_losses', 'l2', 'l1', 'smooth_l1', 'huber', 'ColorLoss', 'get_loss']
 
-# %% ../nbs/02_losses.ipynb #6c6f9b10
+# %% ../nbs/02_losses.ipynb #6445273a
 import re, torch, torch.nn as nn, torch.nn.functional as F
 from functools import partial
 
-# %% ../nbs/02_losses.ipynb #b4f8340e
+# %% ../nbs/02_losses.ipynb #3df1af94
 _losses = {}
 
 def register_loss(
@@ -31,7 +31,7 @@ def list_losses(
     "Names of the registered losses"
     return sorted(n for n,o in _losses.items() if codec is None or o['kind'] in ('any', codec.kind))
 
-# %% ../nbs/02_losses.ipynb #dc279d92
+# %% ../nbs/02_losses.ipynb #4dfada1a
 @register_loss('l2', source='002 section 4.1; 000 section 4')
 def l2(pred, y): return (pred - y)**2
 
@@ -44,7 +44,7 @@ def smooth_l1(pred, y, beta=.1): return F.smooth_l1_loss(pred, y, reduction='non
 @register_loss('huber', source='Huber 1964')
 def huber(pred, y, delta=.1): return F.huber_loss(pred, y, reduction='none', delta=delta)
 
-# %% ../nbs/02_losses.ipynb #eb7ed8be
+# %% ../nbs/02_losses.ipynb #b385af78
 def _plain(t):
     t = t.as_subclass(torch.Tensor)
     return t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
@@ -71,7 +71,7 @@ class ColorLoss(nn.Module):
 
     def extra_repr(self): return f'{self.__name__!r}, {self.codec}'
 
-# %% ../nbs/02_losses.ipynb #69a45acb
+# %% ../nbs/02_losses.ipynb #525b508d
 def _term(name, codec, kw):
     if name not in _losses: raise ValueError(f"no loss is called {name!r}; known: {', '.join(list_losses())}")
     if name not in list_losses(codec):
