@@ -6,21 +6,21 @@
 __all__ = ['srgb2linear', 'linear2srgb', 'rgb2lab', 'lab2rgb', 'in_gamut', 'lab2lch', 'lch2lab', 'clip_rgb', 'clip_chroma',
            'to_gamut', 'rgb2ycbcr', 'ycbcr2rgb', 'ciede2000']
 
-# %% ../nbs/00_color.ipynb #09f6ea38
+# %% ../nbs/00_color.ipynb #c0760292
 import math, torch
 
-# %% ../nbs/00_color.ipynb #012e722c
+# %% ../nbs/00_color.ipynb #cf236f87
 def _power(x, p): return x.log2().mul_(p).exp2_()
 
 def srgb2linear(x, k=.04045):
     "Light intensity of sRGB values `x` (float, any shape, nominal 0..1), IEC 61966-2-1; a straight line below `k`"
-    return x.clamp(max=k).sub_(k).mul_(1/12.92).add_(_power(x.clamp(min=k).add_(.055).mul_(1/1.055), 2.4))
+    return torch.add(_power(x.clamp(min=k).add_(.055).mul_(1/1.055), 2.4), x.clamp(max=k).sub_(k), alpha=1/12.92)
 
 def linear2srgb(x, k=.0031308):
     "sRGB values of light intensities `x` (float, any shape, nominal 0..1), IEC 61966-2-1; a straight line below `k`"
     return x.clamp(max=k).sub_(k).mul_(12.92).sub_(.055).add_(_power(x.clamp(min=k), 1/2.4), alpha=1.055)
 
-# %% ../nbs/00_color.ipynb #d82df258
+# %% ../nbs/00_color.ipynb #d831dce1
 _WHITE = .95047, 1., 1.08883                                    # D65, 2 degrees
 _RGB2XYZ = [[.412453, .357580, .180423], [.212671, .715160, .072169], [.019334, .119193, .950227]]
 _RGB2XYZ = [[v/w for v in row] for row,w in zip(_RGB2XYZ, _WHITE)]  # relative to white
@@ -31,27 +31,27 @@ def _mix(M, x):
     r,g,b = x.unbind(-3)
     return torch.stack([(r*m[0]).add_(g, alpha=m[1]).add_(b, alpha=m[2]) for m in M], -3)
 
-# %% ../nbs/00_color.ipynb #6266190b
+# %% ../nbs/00_color.ipynb #4e91fcb8
 _D = 6/29
 
-def _f(t): return t.clamp(max=_D**3).sub_(_D**3).mul_(1/(3*_D*_D)).add_(_power(t.clamp(min=_D**3), 1/3))
+def _f(t): return torch.add(_power(t.clamp(min=_D**3), 1/3), t.clamp(max=_D**3).sub_(_D**3), alpha=1/(3*_D*_D))
 
 def _finv(f):
     u = f.clamp(min=_D)
-    return f.clamp(max=_D).sub_(_D).mul_(3*_D*_D).add_(u*u*u)
+    return torch.add(u*u*u, f.clamp(max=_D).sub_(_D), alpha=3*_D*_D)
 
-# %% ../nbs/00_color.ipynb #f45f2b96
+# %% ../nbs/00_color.ipynb #0d5b88aa
 def _chan3(x, name):
     "`x` as a plain tensor, half precision widened to float32, checked to be float with 3 channels at dim -3"
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-        raise TypeError(f'{name} takes a float tensor, got {getattr(x, "dtype", type(x).__name__)}; 8-bit RGB needs .float()/255')
+        raise TypeError(f'{name} takes a float tensor, got {x.dtype if isinstance(x, torch.Tensor) else type(x).__name__}; 8-bit RGB needs .float()/255')
     if x.ndim < 3 or x.shape[-3] != 3:
         raise ValueError(f'{name} takes 3 channels at dim -3, as in (B,3,H,W), got shape {tuple(x.shape)}')
     x = x.as_subclass(torch.Tensor)
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
-# %% ../nbs/00_color.ipynb #d04a19e8
-def _blocks(f, x, n=65536):
+# %% ../nbs/00_color.ipynb #73d7f2be
+def _blocks(f, x, n=32768):
     "`f(x)`, on a CPU without gradients by blocks of about `n` pixels, so that what `f` makes stays in the cache"
     if not x.is_cpu or (x.requires_grad and torch.is_grad_enabled()) or x.numel() <= 3*n: return f(x)
     y = x.new_empty(x.shape)
@@ -60,7 +60,7 @@ def _blocks(f, x, n=65536):
         for s,d in zip(src.split(rows, -2), dst.split(rows, -2)): d.copy_(f(s))
     return y
 
-# %% ../nbs/00_color.ipynb #bf3151fd
+# %% ../nbs/00_color.ipynb #580b52bc
 def _rgb2lab(rgb):
     fx,fy,fz = _f(_mix(_RGB2XYZ, srgb2linear(rgb))).unbind(-3)
     return torch.stack([116*fy - 16, 500*(fx - fy), 200*(fy - fz)], -3)
@@ -82,7 +82,7 @@ def lab2rgb(
     "CIE 1976 Lab (D65, 2 degrees) to sRGB; differentiable; half precision comes back as float32"
     return _blocks(_lab2rgb, _chan3(lab, 'lab2rgb'))
 
-# %% ../nbs/00_color.ipynb #162c376e
+# %% ../nbs/00_color.ipynb #1777b1cd
 def _in_gamut(rgb, tol): return ((rgb - .5).abs() <= .5 + tol).all(-3)
 
 def in_gamut(
@@ -92,7 +92,7 @@ def in_gamut(
     "Which pixels of `lab` an sRGB screen can show"
     return _in_gamut(lab2rgb(lab), tol)
 
-# %% ../nbs/00_color.ipynb #00aa0eb2
+# %% ../nbs/00_color.ipynb #9c6c20f0
 def _polar(a, b):
     "Length and angle 0..2pi of `(a, b)`; both, and their gradients, are 0 at gray"
     gray = (a == 0) & (b == 0)
@@ -113,7 +113,7 @@ def lch2lab(
     L,C,h = _chan3(lch, 'lch2lab').unbind(-3)
     return torch.stack([L, C*h.cos(), C*h.sin()], -3)
 
-# %% ../nbs/00_color.ipynb #1ddfc38d
+# %% ../nbs/00_color.ipynb #7badef4e
 def clip_rgb(
     rgb, # float tensor of any shape
 ):       # the same with every value cut to 0..1
@@ -129,7 +129,7 @@ def _fit_scale(L, a, b, steps):
         lo, hi = lo + (mid - lo)*ok, mid + (hi - mid)*ok
     return lo
 
-# %% ../nbs/00_color.ipynb #60e144bc
+# %% ../nbs/00_color.ipynb #270ccbe0
 def clip_chroma(
     lab,      # `(...,3,H,W)` float CIELAB
     steps=12, # bisections: chroma is found to within 1/2**steps of what was asked for
@@ -145,7 +145,7 @@ def clip_chroma(
     L,a,b = lab.unbind(-3)
     return torch.stack([L.clamp(0, 100), a*scale, b*scale], -3)
 
-# %% ../nbs/00_color.ipynb #833631b9
+# %% ../nbs/00_color.ipynb #94925eb7
 def to_gamut(
     lab,          # `(...,3,H,W)` float CIELAB, in gamut or not
     how='chroma', # 'chroma': keep L and hue, reduce chroma; 'clip': cut the RGB channels
@@ -154,7 +154,7 @@ def to_gamut(
     if how not in ('chroma', 'clip'): raise ValueError(f"to_gamut: how={how!r} is unknown; choose 'chroma' or 'clip'")
     return clip_rgb(lab2rgb(clip_chroma(lab) if how == 'chroma' else lab))
 
-# %% ../nbs/00_color.ipynb #63cf2178
+# %% ../nbs/00_color.ipynb #a5fa9e81
 _RGB2YCC = [[.299, .587, .114], [-.299/1.772, -.587/1.772, .5], [.5, -.587/1.402, -.114/1.402]]
 _YCC2RGB = torch.tensor(_RGB2YCC, dtype=torch.float64).inverse().tolist()
 
@@ -173,7 +173,7 @@ def ycbcr2rgb(
     ycc = _chan3(ycc, 'ycbcr2rgb')
     return _mix(_YCC2RGB, ycc - _half(ycc))
 
-# %% ../nbs/00_color.ipynb #149bcb93
+# %% ../nbs/00_color.ipynb #2abe832c
 def _root(x): return x.clamp(min=1e-30).sqrt() * (x > 0)
 
 def ciede2000(

@@ -7,12 +7,12 @@ __all__ = ['quantize8', 'mse_ab', 'mae_ab', 'psnr', 'ciede', 'colorfulness', 'co
            'mean_color_baseline', 'dataset_mean_ab', 'through_8bit', 'Results', 'table_row', 'evaluate', 'ColorMetric',
            'color_metrics']
 
-# %% ../nbs/03_metrics.ipynb #4d9b0cf3
+# %% ../nbs/03_metrics.ipynb #f237a1aa
 import inspect, math, torch
 from .color import *
 from fastai.learner import Metric
 
-# %% ../nbs/03_metrics.ipynb #6e740730
+# %% ../nbs/03_metrics.ipynb #148c055e
 def _pair(pred, true):
     pred, true = (t.detach().as_subclass(torch.Tensor).float() for t in (pred, true))
     if pred.shape != true.shape or pred.ndim != 4: raise ValueError(f'metrics compare two batches (B,3,H,W) of one shape, got {tuple(pred.shape)} and {tuple(true.shape)}')
@@ -24,7 +24,7 @@ def quantize8(rgb):
     "`rgb` cut to 0..1 and rounded to the 256 values a picture file holds"
     return (rgb.clamp(0, 1)*255).round()/255
 
-# %% ../nbs/03_metrics.ipynb #185fee2b
+# %% ../nbs/03_metrics.ipynb #442cead4
 def mse_ab(
     pred, # `(B,3,H,W)` sRGB in 0..1
     true, # the same
@@ -41,7 +41,7 @@ def mae_ab(
     p,t = _ab(pred, true)
     return (p - t).abs().mean((1, 2, 3))
 
-# %% ../nbs/03_metrics.ipynb #6f169399
+# %% ../nbs/03_metrics.ipynb #561ae420
 def psnr(
     pred, # `(B,3,H,W)` sRGB in 0..1
     true, # the same
@@ -58,7 +58,7 @@ def ciede(
     p,t = _pair(pred, true)
     return torch.stack([ciede2000(rgb2lab(o), rgb2lab(q)).mean() for o,q in zip(p, t)])
 
-# %% ../nbs/03_metrics.ipynb #dc2c225c
+# %% ../nbs/03_metrics.ipynb #41867c5c
 def _opponents(rgb):
     r,g,b = (rgb.detach().as_subclass(torch.Tensor).float()*255).flatten(-2).unbind(-2)
     return torch.stack([r - g, (r + g)/2 - b], -2)
@@ -77,7 +77,7 @@ def colorfulness_abs(
     "The variant in DDColor's, CT2's and ColorMNet's code: absolute opponents. Compare published numbers with this one"
     return _m3(_opponents(rgb).abs())
 
-# %% ../nbs/03_metrics.ipynb #18972384
+# %% ../nbs/03_metrics.ipynb #10a4a239
 def gray_baseline(rgb):
     "`(B,3,H,W)` with the same L and no colour"
     lab = rgb2lab(rgb)
@@ -92,7 +92,7 @@ def mean_color_baseline(
     ab = torch.as_tensor(mean_ab).to(L).view(1, 2, 1, 1).expand(len(L), 2, *L.shape[-2:])
     return to_gamut(torch.cat([L, ab], 1))
 
-# %% ../nbs/03_metrics.ipynb #e8b8e42b
+# %% ../nbs/03_metrics.ipynb #d39b5e23
 def dataset_mean_ab(
     batches, # iterable of `(B,3,H,W)` sRGB in 0..1, photos of one batch of one size
 ):           # `(2,)` a and b in CIELAB units
@@ -110,7 +110,7 @@ def through_8bit(
     "The truth (or an answer) as a picture file would hold it: what a network that made no error would score"
     return quantize8(rgb if codec is None else codec.decode(*codec.encode(rgb)))
 
-# %% ../nbs/03_metrics.ipynb #7c129ae1
+# %% ../nbs/03_metrics.ipynb #4e664b22
 class Results:
     "Rows of numbers that show themselves as a table; `note` says data, n, seed, time, device"
     def __init__(self,
@@ -138,7 +138,7 @@ class Results:
 
     __repr__ = to_markdown
 
-# %% ../nbs/03_metrics.ipynb #ff2ad7f4
+# %% ../nbs/03_metrics.ipynb #1dc1f529
 def _n_pictures(fn): return sum(p.default is p.empty for p in inspect.signature(fn).parameters.values())
 
 def _score(fn, pred, true): return fn(pred, true) if _n_pictures(fn) > 1 else fn(pred)
@@ -164,7 +164,7 @@ def evaluate(
     "A table of methods by metrics. Answers are rounded to 8 bits first"
     return Results([table_row(n, ((quantize8(m(rgb)), rgb) for rgb in photos), fns) for n,m in methods.items()], note)
 
-# %% ../nbs/03_metrics.ipynb #c1175864
+# %% ../nbs/03_metrics.ipynb #1fa17a53
 class _Decoded:
     "Predictions and truths of the newest batch as RGB, made once for all metrics that share this"
     def __init__(self, codec): self.codec, self.seen = codec, None
@@ -180,7 +180,7 @@ class _Decoded:
 
     def reset(self): self.seen = None
 
-# %% ../nbs/03_metrics.ipynb #a8810f86
+# %% ../nbs/03_metrics.ipynb #3bb145c6
 class ColorMetric(Metric):
     "A fastai metric: `fn` on decoded photos, averaged over all photos of the validation set"
     def __init__(self,
