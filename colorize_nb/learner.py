@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['split_params', 'Amp', 'colorize_learner', 'show_results', 'TrainFacts', 'DataTimer']
 
-# %% ../nbs/05_learner.ipynb #8b2555f1
+# %% ../nbs/05_learner.ipynb #0160a780
 import time
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from .metrics import color_metrics
 from .models.registry import create_model
 from .models.store import load_model_file, save_model, shipped_models
 
-# %% ../nbs/05_learner.ipynb #4277eb1b
+# %% ../nbs/05_learner.ipynb #322593da
 def split_params(model)->list: # Lists of parameters
     "Parameter groups from early to late layers, for `freeze`, `fine_tune` and a slice of learning rates: encoder (two groups in a `DynamicUnet`), rest."
     if isinstance(model, DynamicUnet):
@@ -42,7 +42,7 @@ def split_params(model)->list: # Lists of parameters
     ids = {id(p) for g in early for p in g}
     return L(g for g in (*early, [p for p in model.parameters() if id(p) not in ids]) if len(g))
 
-# %% ../nbs/05_learner.ipynb #26108fb2
+# %% ../nbs/05_learner.ipynb #72e02b4b
 class Amp(MixedPrecision):
     "fastai's mixed precision with the device taken from the data: fastai's own always asks for CUDA. On CPUs `bf16` only."
     @property
@@ -56,7 +56,7 @@ class Amp(MixedPrecision):
         self.autocast,self.scales = torch.autocast(dev, dtype=torch.bfloat16),L()
         self.learn.scaler = torch.amp.GradScaler(dev, enabled=False)
 
-# %% ../nbs/05_learner.ipynb #bcd6571b
+# %% ../nbs/05_learner.ipynb #d383bf87
 def _model_and_spec(arch, codec, size, pretrained, kwargs):
     "A model for `codec`, and the `spec` from which it could be made again (None for a module of the user's own)."
     if isinstance(arch, torch.nn.Module): return arch,None
@@ -93,17 +93,18 @@ def colorize_learner(dls, # `ColorizeDataLoaders`
     if pretrained: learn.freeze()
     return learn
 
-# %% ../nbs/05_learner.ipynb #c377891a
+# %% ../nbs/05_learner.ipynb #1a8c20dd
 @dispatch
 def show_results(x:GrayPhoto, y:ColorPhoto, samples, outs, ctxs=None, max_n=8, **kwargs):
     strips = [(s[0], o[0], s[1]) for s,o in zip(list(samples)[:max_n], list(outs))]
     return show_strips(strips, 'seen | predicted | true', ctxs=ctxs, **kwargs)
 
-# %% ../nbs/05_learner.ipynb #254dc6fd
+# %% ../nbs/05_learner.ipynb #e332baac
 class TrainFacts(Callback):
     "Counts what a model was trained for, over all fits, in `facts`: epochs, photos seen, seconds, and the last row of losses and metrics."
     order = 55 # after the Recorder
     def __init__(self): self.facts,self._t = dict(epochs=0, photos=0, seconds=0.),None
+    def before_fit(self): self.run = not hasattr(self.learn, 'lr_finder')
     def before_train(self): self._t = time.perf_counter()
     def after_batch(self):
         if self.training: self.facts['photos'] += len(self.xb[0])
@@ -124,7 +125,7 @@ def save_colorizer(self:Learner, path, # Where to; `.safetensors`
     facts = dict(loss=self.loss_name, n_train=len(self.dls.train_ds), n_valid=len(self.dls.valid_ds), trained_at=self.dls.size, **self.train_facts.facts)
     return save_model(path, self.model, self.dls.codec, self.spec, {**facts, **meta})
 
-# %% ../nbs/05_learner.ipynb #21bd6ce6
+# %% ../nbs/05_learner.ipynb #2af98968
 class DataTimer(Callback):
     "Times each training step: `images_per_s`, and `wait_share`, the part of the time in which the model waited for its batch. `order` 100: last."
     order,run_valid = 100,False

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Checkpoint']
 
-# %% ../nbs/05_resume.ipynb #d6a899fa
+# %% ../nbs/05_resume.ipynb #dd4961c3
 import random
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from fastai.callback.core import Callback, CancelEpochException
 from fastai.callback.schedule import ParamScheduler
 from fastai.torch_core import rank_distrib, to_device
 
-# %% ../nbs/05_resume.ipynb #a41d94fe
+# %% ../nbs/05_resume.ipynb #02edc88f
 def _plain(o):
     "`o` as what `torch.load(weights_only=True)` reads: dicts, lists, numbers, tensors."
     if isinstance(o, torch.Tensor): return o.detach().as_subclass(torch.Tensor)
@@ -39,7 +39,7 @@ def _set_rng(s, dl):
     torch.set_rng_state(s['torch'])
     if torch.cuda.is_available() and len(s['cuda'])==torch.cuda.device_count(): torch.cuda.set_rng_state_all(s['cuda'])
 
-# %% ../nbs/05_resume.ipynb #e9cd4bb4
+# %% ../nbs/05_resume.ipynb #3cce4825
 class Checkpoint(Callback):
     "Writes all of a training run to one file after each epoch; the same call on the same file goes on from there. For a fit's `cbs`."
     order = 70 # after fastai's Recorder (50), schedulers (60) and trackers (60-63), so that what they did is in the file
@@ -84,7 +84,7 @@ class Checkpoint(Callback):
         if s is not None and self._fit==s['fit'] and s['done']: self._restore()
         elif self._epoch_done==self.epoch or (s is not None and self._fit==s['fit'] and self.epoch<self._replay): self._write(done=True)
 
-# %% ../nbs/05_resume.ipynb #de981539
+# %% ../nbs/05_resume.ipynb #19b99413
 @patch
 def _write(self:Checkpoint, done=False):
     "All that the rest of the run depends on, written whole or not at all."

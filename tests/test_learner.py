@@ -164,7 +164,7 @@ def test_early_stopping_plateau_and_best_model(dls, capsys):
 def test_a_saved_colorizer_comes_back(folder, tmp_path, tanh):
     dls = make_dls(folder, codec=LabAB(110., tanh=tanh))
     learn = make(dls)
-    learn.fit(2, 1e-3); learn.validate(); learn.get_preds()
+    learn.lr_find(num_it=8, show_plot=False); learn.fit(2, 1e-3); learn.validate(); learn.get_preds() # only the fit is counted
     path = learn.save_colorizer(tmp_path/'mine.safetensors', data='crops', half=1)
     model,codec,spec,meta = load_model_file(path)
     x,_ = dls.valid.one_batch()
