@@ -1,0 +1,160 @@
+"Metrics against other libraries and known values, baselines, tables, and the streaming form inside fastai."
+import math
+from types import SimpleNamespace
+import numpy as np, pytest, torch
+from skimage import color as sk
+from skimage.metrics import peak_signal_noise_ratio
+
+from colorize_nb.codecs import LabAB
+from colorize_nb.color import lab2rgb, rgb2lab, to_gamut
+from colorize_nb.metrics import *
+
+def u8(t): return (t.movedim(-3, -1).numpy()*255).round().astype('u1')
+
+@pytest.fixture
+def photos():
+    g = torch.Generator().manual_seed(1)
+    small = torch.rand(6, 3, 5, 6, generator=g)
+    return quantize8(torch.nn.functional.interpolate(small, size=(20, 24), mode='bilinear'))
+
+@pytest.fixture
+def pred(photos): return quantize8(photos.flip(0)*.5 + photos*.5)
+
+def test_psnr(pred, photos):
+    want = [peak_signal_noise_ratio(a, b) for a,b in zip(u8(photos), u8(pred))]
+    assert np.allclose(psnr(pred, photos), want, atol=1e-3)
+    assert psnr(photos, photos).tolist() == [math.inf]*6
+    assert torch.equal(psnr(pred + 1e-4, photos), psnr(pred, photos))                        # what 8 bits cannot hold is no difference
+
+def test_psnr_of_noise_does_not_wrap():
+    a,b = (quantize8(torch.rand(1, 3, 200, 200)) for _ in range(2))
+    assert abs(psnr(a, b).item() - 7.78) < .1
+
+def test_ab_errors(pred, photos):
+    p,t = (sk.rgb2lab(o.movedim(1, -1).double().numpy())[..., 1:]/128 for o in (pred, photos))
+    assert np.allclose(mse_ab(pred, photos), ((p - t)**2).mean((1, 2, 3)), atol=1e-6)
+    assert np.allclose(mae_ab(pred, photos), np.abs(p - t).mean((1, 2, 3)), atol=1e-5)
+
+def test_ciede(pred, photos):
+    want = [sk.deltaE_ciede2000(sk.rgb2lab(a), sk.rgb2lab(b)).mean() for a,b in zip(u8(photos), u8(pred))]
+    assert np.allclose(ciede(pred, photos), want, atol=2e-3)
+    assert ciede(photos, photos).max() == 0
+
+def m3(im, f=lambda o: o):
+    r,g,b = im.astype('f8').reshape(-1, 3).T
+    rg, yb = f(r - g), f((r + g)/2 - b)
+    return np.hypot(rg.std(), yb.std()) + .3*np.hypot(rg.mean(), yb.mean())
+
+def test_colorfulness(photos):
+    assert np.allclose(colorfulness(photos), [m3(o) for o in u8(photos)], atol=1e-2)
+    assert np.allclose(colorfulness_abs(photos), [m3(o, np.abs) for o in u8(photos)], atol=1e-2)
+
+def test_colorfulness_known_values():
+    half = torch.zeros(1, 3, 10, 10)
+    half[:, 0, :, :5] = half[:, 1, :, 5:] = 1
+    noise = torch.rand(1, 3, 500, 500)
+    assert abs(colorfulness(half).item() - 293.25) < .01 and abs(colorfulness_abs(half).item() - 85.53) < .01
+    sd = 255/12**.5                                                                         # R, G, B independent and uniform: variances 2 and 3/2 of theirs
+    assert abs(colorfulness(noise).item() - sd*3.5**.5) < 1 and colorfulness_abs(noise) < colorfulness(noise)
+    assert colorfulness(torch.full((1, 3, 4, 4), .3)).item() == 0
+
+@pytest.mark.parametrize('f', [mse_ab, mae_ab, psnr, ciede])
+def test_pairs(f, pred, photos):
+    assert f(pred, photos).shape == (6,) and torch.allclose(f(pred, photos)[2:3], f(pred[2:3], photos[2:3]), atol=1e-5)
+    with pytest.raises(ValueError, match=r'\(6, 3, 20, 24\).*\(5, 3, 20, 24\)'): f(pred, photos[:5])
+
+@pytest.mark.parametrize('f', [colorfulness, colorfulness_abs])
+def test_singles(f, photos): assert f(photos).shape == (6,) and torch.allclose(f(photos)[:1], f(photos[:1]))
+
+def test_baselines(photos):
+    gray = gray_baseline(photos)
+    assert colorfulness(gray).max() < .2 and (rgb2lab(gray)[:, 0] - rgb2lab(photos)[:, 0]).abs().max() < .02
+    mean = dataset_mean_ab(photos.split(4))
+    assert mean.shape == (2,) and torch.allclose(mean, rgb2lab(photos)[:, 1:].mean((0, 2, 3)), atol=1e-3)
+    brown = rgb2lab(mean_color_baseline(photos, mean))
+    assert (brown[:, 0] - rgb2lab(photos)[:, 0]).abs().max() < .05 and (brown[:, 1:] - mean.view(1, 2, 1, 1)).abs().median() < .05
+    assert mse_ab(mean_color_baseline(photos, mean), photos).mean() < mse_ab(gray, photos).mean()
+    assert torch.equal(mean_color_baseline(photos, mean.tolist()), mean_color_baseline(photos, mean))
+    assert (mean_color_baseline(photos, [90, 90]) <= 1).all()
+
+def test_mean_counts_photos_alike(photos):
+    sizes = [photos[:1], photos[1:2, :, :10]]
+    want = torch.stack([rgb2lab(o)[0, 1:].mean((1, 2)) for o in sizes]).mean(0)
+    assert torch.allclose(dataset_mean_ab(sizes), want, atol=1e-4)
+    with pytest.raises(ValueError, match='no photos'): dataset_mean_ab([])
+
+def test_through_8bit(photos):
+    assert torch.equal(through_8bit(photos), photos) and torch.equal(through_8bit(photos, LabAB()), photos)
+    assert torch.equal(through_8bit(photos + .4/255*torch.rand_like(photos)), photos)
+    assert quantize8(torch.tensor([-1., 2.])).tolist() == [0, 1]
+
+def test_table(photos, pred):
+    r = evaluate(photos.split(4), {'gray': gray_baseline, 'same': lambda o: o}, note='6 <photos>')
+    assert [o['n'] for o in r.rows] == [6, 6] and list(r.rows[0]) == ['', 'psnr', 'ciede', 'colorfulness', 'n']
+    assert r.rows[0]['ciede'] == pytest.approx(ciede(quantize8(gray_baseline(photos)), photos).mean().item(), abs=1e-4)
+    md = r.to_markdown().splitlines()
+    assert md[0] == '|  | psnr | ciede | colorfulness | n |' and md[1].startswith('| --- | ---: |') and md[2].startswith('| gray |') and md[-1] == '6 <photos>'
+    assert '<td>gray</td>' in r._repr_html_() and '6 &lt;photos&gt;' in r._repr_html_() and 'inf' in r._repr_html_()
+    assert table_row('x', [(pred, photos)], [mae_ab])['mae_ab'] == pytest.approx(mae_ab(pred, photos).mean().item())
+    with pytest.raises(ValueError, match='gray: no photos'): evaluate([], {'gray': gray_baseline})
+
+def test_results_with_gaps():
+    r = Results([{'a': 1, 'b': 2.34567}, {'a': 3, 'c': None}])
+    assert r.to_markdown() == '| a | b | c |\n| --- | ---: | ---: |\n| 1 | 2.346 |  |\n| 3 |  |  |'
+
+def run(mets, x, raw, y, sizes):
+    for m in mets: m.reset()
+    for a,b,c in zip(x.split(sizes), raw.split(sizes), y.split(sizes)):
+        for m in mets: m.accumulate(SimpleNamespace(x=a, pred=b, y=c))
+    return {m.name: m.value for m in mets}
+
+@pytest.mark.parametrize('tanh', [False, True])
+def test_streaming_is_the_mean_over_photos(photos, tanh):
+    codec = LabAB(tanh=tanh)
+    x,y = codec.encode(photos)
+    raw = torch.randn(6, 2, 10, 12)*.2
+    want = {f.__name__: f(codec.decode(x, codec.activate(raw)), photos).mean().item() for f in (psnr, ciede)}
+    for sizes in ([6], [4, 2], [1, 5]):
+        got = run(color_metrics(codec), x, raw, y, sizes)
+        assert got['psnr'] == pytest.approx(want['psnr'], abs=.02) and got['ciede'] == pytest.approx(want['ciede'], abs=1e-3)
+        assert set(got) == {'psnr', 'ciede', 'colorfulness'}
+
+def test_streaming_names_and_reset(photos):
+    codec = LabAB()
+    x,y = codec.encode(photos)
+    m = ColorMetric(colorfulness, codec, name='of the prediction')
+    first = run([m], x, torch.zeros_like(y), y, [6])
+    assert first == {'of the prediction': pytest.approx(0, abs=.2)}
+    assert run([m], x, y, y, [6])['of the prediction'] == pytest.approx(colorfulness(photos).mean().item(), abs=.01)
+    m.reset()
+    assert m.value is None
+
+def test_decodes_once_for_all(photos):
+    class Counting(LabAB):
+        n = 0
+        def decode(self, *a, **k): Counting.n += 1; return super().decode(*a, **k)
+    codec = Counting()
+    x,y = codec.encode(photos)
+    run(color_metrics(codec), x, torch.zeros_like(y), y, [4, 2])
+    assert Counting.n == 4
+
+def test_inside_a_learner(photos):
+    from fastai.data.core import DataLoaders
+    from fastai.data.load import DataLoader
+    from fastai.learner import Learner
+    from fastai.torch_core import TensorBase
+    import fastai.callback.progress
+    from colorize_nb.losses import get_loss
+    class X(TensorBase): pass
+    class Y(TensorBase): pass
+    codec = LabAB()
+    x,y = codec.encode(photos)
+    items = list(zip(x.as_subclass(X), y.as_subclass(Y)))
+    dls = DataLoaders(*(DataLoader(items, bs=4, num_workers=0) for _ in range(2)), device='cpu')
+    learn = Learner(dls, torch.nn.Conv2d(1, 2, 3, padding=1), loss_func=get_loss('l1', codec), metrics=color_metrics(codec))
+    with learn.no_bar(), learn.no_logging():
+        loss, p, c, _ = learn.validate()
+        with torch.no_grad(): out = codec.decode(x, learn.model(x))
+        assert p == pytest.approx(psnr(out, photos).mean().item(), abs=.02) and c == pytest.approx(ciede(out, photos).mean().item(), abs=1e-3)
+        learn.fit(1, 1e-3)
+    assert learn.recorder.metric_names == ['epoch', 'train_loss', 'valid_loss', 'psnr', 'ciede', 'colorfulness', 'time']
