@@ -6,7 +6,7 @@
 __all__ = ['EXTENSIONS', 'PhotoError', 'open_photo', 'to_tensor', 'to_image', 'show_photos', 'bundled_photos', 'find_photos',
            'is_gray', 'photo_meta', 'save_photo']
 
-# %% ../nbs/00_photo.ipynb #2f3d5dbd
+# %% ../nbs/00_photo.ipynb #279c3637
 import os, sys
 from importlib.util import find_spec
 from io import BytesIO
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np, torch
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-# %% ../nbs/00_photo.ipynb #da167516
+# %% ../nbs/00_photo.ipynb #88893b55
 class PhotoError(ValueError): "A file that is no usable photo, or a place that cannot be written; the message names it and says why."
 
 def _to_srgb(img):
@@ -45,7 +45,7 @@ def open_photo(src # A path, an open binary file, or a PIL image
               )->Image.Image: # Mode RGB, 8 bits, upright
     "Any picture PIL can read as RGB: turned by its EXIF, first frame, transparency on white, CMYK and gray through their profile. Raises `PhotoError`."
     if isinstance(src, Image.Image): return _to_rgb(ImageOps.exif_transpose(src))
-    name = getattr(src, 'name', src)
+    name = src if isinstance(src, (str, Path)) else getattr(src, 'name', 'the file')
     try:
         if isinstance(src, (str, Path)) and not Path(src).exists(): raise PhotoError(f'{name}: no such file')
         if isinstance(src, (str, Path)) and Path(src).is_dir(): raise PhotoError(f'{name}: a folder, not a photo')
@@ -60,7 +60,7 @@ def open_photo(src # A path, an open binary file, or a PIL image
     except MemoryError: raise PhotoError(f'{name}: too large for the memory there is') from None
     except Exception as e: raise PhotoError(f'{name}: damaged ({str(e).strip() or type(e).__name__})') from None
 
-# %% ../nbs/00_photo.ipynb #068595f7
+# %% ../nbs/00_photo.ipynb #72d0e558
 def to_tensor(img # PIL image, or an array `(H,W,3)` or `(H,W)` of 8-bit values
              )->torch.Tensor: # `(1,3,H,W)` float in [0,1]
     "A picture as the networks take it."
@@ -77,7 +77,7 @@ def to_image(rgb:torch.Tensor # `(1,3,H,W)` or `(3,H,W)`, nominally in [0,1]
 def show_photos(photos, # Tensors `(3,H,W)` or `(1,3,H,W)`, PIL images, arrays or paths
                 titles=None, # One a photo
                 ncols:int=None, # Photos a row; all in one row if not given
-                size:float=2.4, # Height of a row in inches
+                size:float=2., # Height of a row in inches
                 dpi:int=70): # Dots an inch
     "Photos in rows, range fixed at [0,1]; returns the matplotlib figure."
     import matplotlib.pyplot as plt
@@ -94,7 +94,7 @@ def show_photos(photos, # Tensors `(3,H,W)` or `(1,3,H,W)`, PIL images, arrays o
     fig.tight_layout(pad=.3)
     return fig
 
-# %% ../nbs/00_photo.ipynb #5eda573a
+# %% ../nbs/00_photo.ipynb #47f3ae57
 _BUNDLED = {'skimage': ('data', dict(astronaut='astronaut.png', chelsea='chelsea.png', coffee='coffee.png', rocket='rocket.jpg', motorcycle='motorcycle_left.png',
                                     retina='retina.jpg', hubble='hubble_deep_field.jpg', ihc='ihc.png')),
             'sklearn': ('datasets/images', dict(china='china.jpg', flower='flower.jpg')),
@@ -110,7 +110,7 @@ def bundled_photos()->dict: # name -> path
         found.update({k: here/f for k,f in files.items() if (here/f).is_file()})
     return found
 
-# %% ../nbs/00_photo.ipynb #7d41a791
+# %% ../nbs/00_photo.ipynb #973e5cea
 EXTENSIONS = {'.jpg','.jpeg','.jpe','.jfif','.png','.webp','.tif','.tiff','.bmp','.gif','.ppm','.pgm','.pnm','.jp2','.avif','.heic','.heif','.tga'}
 
 def find_photos(paths, # A path, or several: files are taken as they are, folders are searched
@@ -135,7 +135,7 @@ def is_gray(img, # PIL image or tensor `(...,3,H,W)` in [0,1]
     a = np.asarray(_to_rgb(img).resize((64,64), Image.BOX), dtype=np.float32) if isinstance(img, Image.Image) else img.detach().float().movedim(-3,-1).cpu().numpy()*255
     return bool((a.max(-1)-a.min(-1)).mean() <= tol)
 
-# %% ../nbs/00_photo.ipynb #058d2296
+# %% ../nbs/00_photo.ipynb #9327d6c3
 def photo_meta(src # Path or PIL image
               )->dict: # exif: bytes or None; icc: bytes or None
     "The EXIF block and colour profile to pass on. A profile is kept for RGB pictures only: the others have been converted to sRGB."

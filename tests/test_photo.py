@@ -1,0 +1,111 @@
+"Any picture file in, one line for what is none, and a picture file out whole or not at all."
+import io, os
+
+import numpy as np, pytest, torch
+from PIL import Image, ImageCms
+
+from colorize_nb.photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo, photo_meta, save_photo, show_photos, to_image, to_tensor
+
+
+@pytest.fixture
+def photo():
+    a = np.random.default_rng(0).integers(0, 255, (6,8,3)).astype(np.uint8)
+    return Image.fromarray(a).resize((64,48), Image.BICUBIC)
+
+
+@pytest.mark.parametrize('mode,ext', [('RGB','png'), ('L','png'), ('LA','png'), ('RGBA','png'), ('P','png'), ('1','png'), ('CMYK','jpg'), ('CMYK','tif'), ('L','jpg'), ('YCbCr','jpg'), ('P','gif'), ('RGB','webp'), ('I;16','png'), ('F','tif')])
+def test_every_mode_opens_as_upright_rgb(photo, tmp_path, mode, ext):
+    f = tmp_path/f'x.{ext}'
+    if mode=='I;16': img = Image.fromarray(np.asarray(photo.convert('L')).astype(np.uint16)*257)
+    else: img = photo.convert(mode)
+    img.save(f)
+    got = open_photo(f)
+    assert (got.mode, got.size)==('RGB', photo.size)
+    if mode in ('I;16','F','L') and ext!='jpg': assert np.abs(np.asarray(got)[...,0].astype(int)-np.asarray(photo.convert('L'))).max()<=1
+
+
+@pytest.mark.parametrize('orientation,turn', [(3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_270), (8, Image.Transpose.ROTATE_90)])
+def test_exif_turns_the_photo_and_is_reset(photo, tmp_path, orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, 'Leica'
+    photo.save(tmp_path/'x.png', exif=exif)
+    assert np.array_equal(open_photo(tmp_path/'x.png'), photo.transpose(turn))
+    out = save_photo(open_photo(tmp_path/'x.png'), tmp_path/'y.jpg', photo_meta(tmp_path/'x.png'), note='predicted')
+    back = Image.open(out).getexif()
+    assert back.get(0x0112, 1)==1 and back[0x010F]=='Leica' and 'predicted' in back[0x0131]
+
+
+def test_transparency_lies_on_white():
+    clear = Image.new('RGBA', (4,4), (0,0,0,0))
+    assert np.asarray(open_photo(clear)).min()==255
+
+
+def test_an_animation_gives_its_first_frame(tmp_path):
+    frames = [Image.new('RGB', (8,8), c) for c in ('red','blue')]
+    frames[0].save(tmp_path/'x.gif', save_all=True, append_images=frames[1:])
+    r, g, b = np.asarray(open_photo(tmp_path/'x.gif'))[0,0]
+    assert r>200 and b<50
+
+
+def test_a_colour_profile_is_kept_for_rgb_only(photo, tmp_path):
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
+    photo.save(tmp_path/'rgb.jpg', icc_profile=icc)
+    photo.convert('CMYK').save(tmp_path/'cmyk.jpg', icc_profile=icc)
+    assert photo_meta(tmp_path/'rgb.jpg')['icc']==icc and photo_meta(tmp_path/'cmyk.jpg')['icc'] is None
+    out = save_photo(open_photo(tmp_path/'rgb.jpg'), tmp_path/'y.jpg', photo_meta(tmp_path/'rgb.jpg'))
+    assert Image.open(out).info['icc_profile']==icc
+
+
+def test_what_is_no_photo_says_which_and_why(photo, tmp_path):
+    photo.save(tmp_path/'good.jpg', quality=95)
+    whole = (tmp_path/'good.jpg').read_bytes()
+    for name, content, why in (('empty.jpg', b'', 'empty'), ('text.jpg', b'hello there', 'not a picture'), ('cut.jpg', whole[:len(whole)//2], 'damaged')):
+        (tmp_path/name).write_bytes(content)
+        with pytest.raises(PhotoError, match=why) as e: open_photo(tmp_path/name)
+        assert str(tmp_path/name) in str(e.value) and '\n' not in str(e.value)
+    for path, why in ((tmp_path/'gone.jpg', 'no such file'), (tmp_path, 'a folder')):
+        with pytest.raises(PhotoError, match=why): open_photo(path)
+
+
+def test_a_bomb_is_refused(monkeypatch, tmp_path):
+    Image.new('L', (400,400)).save(tmp_path/'big.png')
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)
+    with pytest.raises(PhotoError, match='megapixels'): open_photo(tmp_path/'big.png')
+
+
+def test_saving_is_whole_or_not_at_all(photo, tmp_path, monkeypatch):
+    out = save_photo(photo, tmp_path/'new'/'x.png', note='n')
+    assert Image.open(out).text['Comment']=='n'
+    before = out.read_bytes()
+    with pytest.raises(PhotoError, match='exists'): save_photo(photo, out)
+    def broken(self, fp, *a, **k):
+        open(fp, 'wb').write(b'half')
+        raise OSError('no space left on device')
+    monkeypatch.setattr(Image.Image, 'save', broken)
+    with pytest.raises(PhotoError, match='no space'): save_photo(photo, out, force=True)
+    assert out.read_bytes()==before and os.listdir(out.parent)==['x.png']
+
+
+def test_find_photos(photo, tmp_path):
+    for n in ('b.JPG', 'a.png', 'notes.txt', '.hidden.jpg', 'in/c.tif', '.git/d.png'):
+        (tmp_path/n).parent.mkdir(exist_ok=True)
+        (tmp_path/n).write_bytes(b'x')
+    assert [p.name for p in find_photos(tmp_path)]==['a.png','b.JPG','c.tif']
+    assert [p.name for p in find_photos(tmp_path, recurse=False)]==['a.png','b.JPG']
+    assert find_photos([tmp_path/'notes.txt', tmp_path/'notes.txt'])==[tmp_path/'notes.txt']
+    with pytest.raises(PhotoError, match='no such'): find_photos(tmp_path/'gone')
+
+
+def test_bundled_photos_are_in_colour():
+    photos = bundled_photos()
+    assert {'astronaut','coffee','chelsea','rocket'} <= {*photos}
+    assert not any(is_gray(open_photo(p)) for k,p in photos.items() if k!='hubble')
+    assert is_gray(open_photo(photos['coffee']).convert('L'))
+
+
+def test_tensors_and_back(photo):
+    t = to_tensor(photo)
+    assert t.shape==(1,3,48,64) and t.min()>=0 and t.max()<=1
+    assert np.array_equal(to_image(t), photo)
+    assert np.array_equal(to_image(t[0]+10), np.full((48,64,3), 255))
+    assert len(show_photos([photo, t, np.asarray(photo)], ncols=2).axes)==4
