@@ -6,7 +6,7 @@
 __all__ = ['STRIDE', 'LONGEST', 'NOTE', 'input_shape', 'lightness', 'pad_to_stride', 'enlarge_chroma', 'paint',
            'ColorizeMemoryError', 'Colored', 'Colorizer']
 
-# %% ../nbs/08_infer.ipynb #62b5cebe
+# %% ../nbs/08_infer.ipynb #cdd9ca23
 import math
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from .color import clip_chroma, lab2rgb, rgb2lab, srgb2linear
 from .models.store import load_model_file
 from .photo import PhotoError, open_photo, photo_meta, save_photo, show_photos, to_tensor
 
-# %% ../nbs/08_infer.ipynb #98cdf4ec
+# %% ../nbs/08_infer.ipynb #e7c6f4ec
 STRIDE, LONGEST = 32, 12 # inputs are padded to multiples of STRIDE; a strip is shrunk until its long side is LONGEST times `size`
 
 def input_shape(w:int, h:int, # The photo
@@ -32,7 +32,7 @@ def lightness(img, # PIL RGB image, or `(H,W,3)` uint8
              )->torch.Tensor: # `(1,1,H,W)`, 0..100
     "CIE L of 8-bit sRGB (D65): one look-up a channel and one cube root a pixel."
     lut = srgb2linear(torch.arange(256)/255.)[None,:]*torch.tensor([.212671,.715160,.072169])[:,None] # the Y row of sRGB's matrix
-    a = torch.from_numpy(np.asarray(img))
+    a = torch.from_numpy(np.array(img))
     y = lut[0][a[...,0].int()].add_(lut[1][a[...,1].int()]).add_(lut[2][a[...,2].int()])
     return torch.where(y>.008856, 116*y.clamp(min=.008856).pow(1/3)-16, 903.292*y)[None,None]
 
@@ -42,7 +42,7 @@ def pad_to_stride(x, # `(B,C,H,W)`
     h, w = x.shape[-2:]
     return F.pad(x, (0, -w%stride, 0, -h%stride), mode='replicate')
 
-# %% ../nbs/08_infer.ipynb #aeb4d4a0
+# %% ../nbs/08_infer.ipynb #669f9cf0
 def _between(n, m):
     "Of m samples spread evenly, which two each of n lies between, and how near to the second."
     at = ((torch.arange(n)+.5)*m/n-.5).clamp(0, m-1)
@@ -69,7 +69,7 @@ def enlarge_chroma(ab, # `(1,2,h,w)`
             values, total = values+w*v[1:], total+w
     return (values/total)[None]
 
-# %% ../nbs/08_infer.ipynb #6967c0db
+# %% ../nbs/08_infer.ipynb #f7e16801
 def _to_rgb8(lab, gamut):
     "`(1,3,h,w)` Lab to `(h,w,3)` uint8; only colours that no screen shows are worked on."
     rgb = lab2rgb(lab)[0]
@@ -98,7 +98,7 @@ def paint(img, # PIL RGB photo: its lightness is kept
         out[y:y+rows] = _to_rgb8(torch.cat([L, full], 1), gamut)
     return Image.fromarray(out)
 
-# %% ../nbs/08_infer.ipynb #eaf573aa
+# %% ../nbs/08_infer.ipynb #a636ffee
 NOTE = 'Colours predicted by colorize_nb, not recorded by a camera'
 class ColorizeMemoryError(MemoryError): "The network's input does not fit in memory; the message names a size that does."
 

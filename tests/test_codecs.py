@@ -1,0 +1,132 @@
+"Codecs and bins from outside: there and back, other people's counts and files, priors by hand."
+import json
+
+import numpy as np, pytest, torch
+
+from colorize_nb.bins import ChannelBins, JointBins, class_weights, collapse, color_prior, density_bins, grid_centres
+from colorize_nb.codecs import LabAB, RGB, YCbCr, codec_from_config
+from colorize_nb.color import ciede2000, rgb2lab
+from colorize_nb.photo import bundled_photos, open_photo, to_tensor
+
+
+@pytest.fixture(scope='module')
+def rgb(): return torch.cat([to_tensor(open_photo(bundled_photos()[k]).resize((96,64))) for k in ('astronaut','coffee','chelsea')])
+
+
+REGRESSION = [LabAB(), LabAB(110, 'unit', True), RGB(), RGB(tanh=True), YCbCr(), YCbCr(tanh=True)]
+CLASSES = [ChannelBins(10), ChannelBins(30), ChannelBins(50), JointBins(5), JointBins(10), JointBins(20, k=1), JointBins(10, 'centre')]
+
+
+@pytest.mark.parametrize('codec', REGRESSION, ids=repr)
+def test_regression_is_exact_there_and_back(codec, rgb):
+    x, y = codec.encode(rgb)
+    assert x.shape==(3,codec.n_in,64,96) and y.shape==(3,codec.n_out,64,96)
+    assert (codec.decode(x, y)-rgb).abs().max()<1/510
+    assert (codec.ab(x, y)-rgb2lab(rgb)[:,1:]).abs().max()<.1
+    lo, hi = (-1.001, 1.001) if not (isinstance(codec, RGB) and not codec.tanh) else (0, 1)
+    assert y.min()>=lo and y.max()<=hi and x.min()>=-1.001 and x.max()<=1.001
+
+
+@pytest.mark.parametrize('codec', CLASSES, ids=repr)
+def test_classes_are_within_half_a_cell(codec, rgb):
+    x, y = codec.encode(rgb)
+    ab = codec.ab(x, y, **({'how':'mode'} if isinstance(codec, JointBins) else {}))
+    off = (ab-rgb2lab(rgb)[:,1:]).abs().amax(1)
+    half = codec._config.get('grid', 200/codec.n)/2 # half the cell's side
+    assert (off<=half+.01).float().mean()>.99
+
+
+@pytest.mark.parametrize('codec', REGRESSION+CLASSES, ids=repr)
+def test_a_config_survives_json(codec):
+    assert codec_from_config(json.loads(json.dumps(codec.config())))==codec
+
+
+@pytest.mark.parametrize('codec', REGRESSION+CLASSES, ids=repr)
+def test_small_predictions_of_raw_output_decode(codec, rgb):
+    x, y = codec.encode(rgb)
+    raw = torch.randn(3, codec.n_out, 32, 48)
+    out = codec.decode(x, codec.activate(raw))
+    assert out.shape==rgb.shape and out.min()>=0 and out.max()<=1
+    assert codec.resize_target(y, (32,48)).shape[-2:]==(32,48)
+
+
+def test_the_papers_scalings():
+    x, y = LabAB(L_mode='unit').encode(torch.tensor([1.,0,0])[None,:,None,None])
+    assert torch.allclose(torch.cat([x*100, y*128], 1).flatten(), torch.tensor([53.24, 80.09, 67.20]), atol=.02) # CIELAB of sRGB red
+
+
+def test_uniform_bins_are_those_of_the_paper():
+    "002, section 4.2.2: 10 bins, each a range of 20 from -100 to 100."
+    c = ChannelBins(10)
+    assert c.edges[0].tolist()==[*range(-100,101,20)] and c.centres[1].tolist()==[*range(-90,91,20)] and c.n_out==20
+
+
+def test_density_bins_hold_equal_mass(rgb):
+    c = density_bins(rgb.split(1), 10)
+    y = c.encode(rgb)[1]
+    share = torch.stack([(y==i).float().mean((0,2,3)) for i in range(10)])
+    assert (share-.1).abs().max()<.02
+    floor = lambda c: ciede2000(rgb2lab(c.decode(*c.encode(rgb))), rgb2lab(rgb)).mean()
+    assert floor(c)<floor(ChannelBins(10))
+
+
+def test_how_many_cells_srgb_reaches():
+    assert len(grid_centres(10))==261 and len(grid_centres(10, 'centre'))==229
+
+
+def test_other_centres(rgb):
+    centres = np.array([(a,b) for a in (-20,0,20) for b in (-20,0,20)])
+    c = JointBins.from_centres(centres, k=3)
+    assert c.n==9 and codec_from_config(json.loads(json.dumps(c.config())))==c
+    assert c.encode(rgb)[1].shape[1]==6
+
+
+def test_soft_targets_are_zhangs(rgb):
+    c = JointBins(10)
+    y = c.encode(rgb)[1]
+    ab = rgb2lab(rgb)[:,1:].permute(0,2,3,1).reshape(-1,2).double()
+    d = torch.cdist(ab, c.centres.double())
+    want = torch.zeros_like(d).scatter(1, d.topk(5, largest=False).indices, 1)*(-d**2/50).exp()
+    want = want/want.sum(1, keepdim=True)
+    got = c.probs(y).permute(0,2,3,1).reshape(-1, c.n)
+    assert (got-want).abs().sum(1).mean()<.01 # the fifth neighbour is looked up at half a unit, so near ties may differ
+    assert torch.equal(y[:,0].flatten().long(), d.argmin(1))
+    assert y.shape[1]==10, 'a target is sparse: k numbers and k weights a pixel'
+
+
+def test_prior_and_weights_by_hand():
+    c = JointBins.from_centres([[0.,0.],[60.,40.]], k=1)
+    gray, red = torch.full((1,3,4,4), .5), torch.tensor([.8,.2,.1])[None,:,None,None].expand(1,3,4,4)
+    p = color_prior(c, [gray, gray, gray, red], sigma=0)
+    assert torch.allclose(p, torch.tensor([.75,.25]))
+    w = class_weights(p)
+    a, b = 1/(.375+.25), 1/(.125+.25)
+    assert torch.allclose(w, torch.tensor([a,b])/(.75*a+.25*b))
+    s = color_prior(c, [gray, red], sigma=5.)
+    assert torch.isclose(s.sum(), torch.tensor(1.))
+    kept = codec_from_config(json.loads(json.dumps(c.with_prior(p).config())))
+    assert torch.equal(kept.prior, p)
+
+
+def test_temperatures_limits():
+    torch.manual_seed(0)
+    p = (torch.randn(2, 9, 3, 3)*4).softmax(1)
+    centres = torch.randn(9,2)*40
+    at = lambda **k: collapse(p, centres, **k)
+    assert torch.equal(at(T=0), at(how='mode')) and torch.allclose(at(T=1), at(how='mean'), atol=1e-4)
+    assert torch.allclose(at(T=.002), at(how='mode'), atol=.5)
+    d = [(at(T=t)-at(how='mean')).norm() for t in (1., .7, .38, .1)]
+    assert d==sorted(d)
+
+
+@pytest.mark.parametrize('make,says', [(lambda: ChannelBins(1), '2 or more'), (lambda: ChannelBins(0), '2 or more'), (lambda: ChannelBins(10,'log'), "'uniform' or 'density'"),
+    (lambda: density_bins([], 10), 'no photo'), (lambda: color_prior(JointBins(20), []), 'no photo'), (lambda: JointBins(20, k=0), 'between 1'),
+    (lambda: JointBins(20, sigma=0), 'above 0'), (lambda: class_weights(torch.ones(2)/2, 2), 'between 0'), (lambda: LabAB(L_mode='log'), "'sym'")])
+def test_choices_that_make_no_sense_say_so(make, says):
+    with pytest.raises(ValueError, match=says): make()
+
+
+def test_one_colour_does_not_break_density():
+    c = density_bins([torch.full((1,3,8,8), .5)], 10)
+    x, y = c.encode(torch.full((1,3,8,8), .5))
+    assert (c.edges.diff(dim=1)>0).all() and (c.decode(x, y)-.5).abs().max()<.02
