@@ -6,25 +6,38 @@ PHOTOS holds folders of photos (`--packs` names them). The schedule is one cycle
 another schedule. Killed, it goes on from its checkpoint; with more minutes, a finished run goes on too. `scripts/evaluate.py` measures the result.
 """
 import argparse, json, random, time
+from functools import partial
 from pathlib import Path
 
-import numpy as np, torch
+import numpy as np, torch, torch.nn.functional as F
 from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.schedule import Learner
 from fastai.data.core import DataLoaders
+from fastai.optimizer import Adam
 from torch.utils.data import DataLoader, IterableDataset
 
 from colorize_nb.codecs import LabAB
-from colorize_nb.losses import get_loss
+from colorize_nb.color import ciede2000
 from colorize_nb.models.registry import create_model
 from colorize_nb.models.store import save_model
 from colorize_nb.photo import PhotoError, find_photos, open_photo, to_tensor
 from PIL import Image
 
-# Input size in pixels -> photos a batch, share of the batches. A network that saw one size only is worse than gray at twice that size.
-SIZES = {64: (96, .42), 96: (64, .20), 128: (32, .20), 192: (16, .10), 256: (8, .05), 384: (4, .03)}
-SPEC = dict(arch='unet_compact', n_in=1, n_out=2, size=128, kwargs={})
-CODEC, LOSS = LabAB(), ('smooth_l1', dict(beta=10/128)) # quadratic below 10 Lab units, absolute above
+# Input size in pixels -> (photos a batch, share of the batches early, share late). Small photos teach what things are fastest;
+# a network that saw one size only is worse than gray at twice that size, so the later part of the cycle mixes sizes.
+SIZES = {64: (64, .9, .40), 96: (48, .1, .28), 128: (32, 0, .20), 192: (16, 0, .06), 256: (12, 0, .04), 384: (6, 0, .02)}
+LATE = .6 # of the cycle
+FAVOUR = {'nips2017': 5, 'imagenet-sample-images': 2, 'bsds500': 2, 'denoising': 2} # most like the photos people have
+LEAVE = ('clothing', 'caltech101') # cut out on white
+SPEC = dict(arch='unet_compact', n_in=1, n_out=2, size=64, kwargs=dict(widths=[32,48,96,192,256], depths=[0,0,1,2,1]))
+CODEC = LabAB()
+
+
+def loss(pred, y):
+    "What is measured: CIEDE2000 (it ignores L where both have the same), and the squared error behind PSNR, weighed to count alike."
+    pred, y = CODEC.activate(pred.as_subclass(torch.Tensor)).float(), CODEC.resize_target(y.as_subclass(torch.Tensor), pred.shape[-2:])
+    lab = [torch.cat([torch.full_like(ab[:,:1], 50), 128*ab], 1) for ab in (pred, y)]
+    return .01*ciede2000(*lab).mean() + 10*F.mse_loss(pred, y)
 
 
 def big_enough(photo, size):
@@ -33,32 +46,32 @@ def big_enough(photo, size):
 
 
 def random_crop(photo, size, rng):
-    "A square of 55 to 100% of the short side's area, somewhere, mirrored half the time: `(size,size,3)` uint8."
-    side = min(photo.size)*rng.uniform(.55, 1)**.5
+    "A square of 64 to 100% of the short side's area, somewhere, mirrored half the time: `(size,size,3)` uint8."
+    side = min(photo.size)*rng.uniform(.8, 1)
     x, y = (rng.uniform(0, d-side) for d in photo.size)
     crop = np.asarray(photo.resize((size,size), Image.BICUBIC if size>side else Image.BILINEAR, box=(x, y, x+side, y+side)))
     return crop[:,::-1] if rng.random()<.5 else crop
 
 
 class Crops(IterableDataset):
-    "Whole batches of random crops, `(B,3,S,S)` in [0,1], each batch of one size drawn from `SIZES`."
-    def __init__(self, photos, n, scale=1):
-        self.photos, self.n, self.scale, self.seed = photos, n, scale, 0
-        self.fit = {s: [i for i,p in enumerate(photos) if big_enough(p, s)] for s in SIZES}
+    "Whole batches of random crops, `(B,3,S,S)` in [0,1], each batch of one size drawn from `SIZES`; `times[i]` is how often photo `i` comes an epoch."
+    def __init__(self, photos, times, n, scale=1):
+        self.photos, self.n, self.scale, self.seed, self.late = photos, n, scale, 0, False
+        self.fit = {s: [i for i,p in enumerate(photos) if big_enough(p, s) for _ in range(times[i])] for s in SIZES}
 
     def __len__(self): return self.n
     def __iter__(self):
         worker, self.seed = torch.utils.data.get_worker_info(), self.seed+1
         rng = random.Random(f'{self.seed} {worker.id if worker else 0}')
         for _ in range(self.n//(worker.num_workers if worker else 1)):
-            size = rng.choices([*SIZES], [share for _,share in SIZES.values()])[0]
+            size = rng.choices([*SIZES], [s[1+self.late] for s in SIZES.values()])[0]
             pick = rng.choices(self.fit[size], k=SIZES[size][0]*self.scale)
-            yield torch.from_numpy(np.stack([random_crop(self.photos[i], size, rng) for i in pick])).permute(0,3,1,2)/255.
+            yield (torch.from_numpy(np.stack([random_crop(self.photos[i], size, rng) for i in pick])).permute(0,3,1,2)/255.,) # fastai splits tuples
 
 
 class Squares(IterableDataset):
     "Held-out photos as squares of `size`, 32 a batch."
-    def __init__(self, photos, size=128): self.batches = [torch.cat([to_tensor(p.resize((size,size), Image.BILINEAR)) for p in photos[i:i+32]]) for i in range(0,len(photos),32)]
+    def __init__(self, photos, size=128): self.batches = [(torch.cat([to_tensor(p.resize((size,size), Image.BILINEAR)) for p in photos[i:i+32]]),) for i in range(0,len(photos),32)]
     def __len__(self): return len(self.batches)
     def __iter__(self): return iter(self.batches)
 
@@ -79,7 +92,8 @@ class Encode(Callback):
 class Budget(Callback):
     "One cycle over `seconds` of training, and a checkpoint an epoch."
     order = 55 # after the Recorder, before the ParamScheduler
-    def __init__(self, seconds, path): self.seconds, self.path, self.spent, self.epochs, self.photos = seconds, Path(path), 0., 0, 0
+    def __init__(self, seconds, path, crops):
+        self.seconds, self.path, self.crops, self.spent, self.epochs, self.photos = seconds, Path(path), crops, 0., 0, 0
 
     def resume(self, learn):
         if not self.path.exists(): return
@@ -89,6 +103,7 @@ class Budget(Callback):
         learn.opt.load_state_dict(state['opt'])
         self.spent, self.epochs, self.photos = state['spent'], state['epoch'], state.get('photos', 0)
 
+    def before_epoch(self): self.crops.late, self.crops.seed = self.spent/self.seconds>=LATE, self.epochs
     def before_train(self): self.start = time.time()-self.spent
     def before_batch(self):
         if self.training: self.learn.pct_train = min((time.time()-self.start)/self.seconds, 1.)
@@ -107,12 +122,15 @@ class Budget(Callback):
 
 
 def load_photos(files):
-    "All photos in memory, gray ones and unreadable ones named and left out."
-    photos = []
+    "All photos in memory, and how often each comes; unreadable ones are named and left out. The source is the part of the name after the first `_`."
+    photos, times = [], []
     for f in files:
+        source = f.stem.partition('_')[2]
+        if source in LEAVE: continue
         try: photos.append(open_photo(f))
         except PhotoError as e: print(e)
-    return photos
+        else: times.append(FAVOUR.get(source, 1))
+    return photos, times
 
 
 def main(photos, minutes, packs, out, checkpoint, steps, lr, workers, scale, every, device):
@@ -120,14 +138,16 @@ def main(photos, minutes, packs, out, checkpoint, steps, lr, workers, scale, eve
     torch.manual_seed(0)
     files = [f for pack in packs for f in find_photos([Path(photos)/pack])][::every]
     held, files = files[::50], [f for i,f in enumerate(files) if i%50]
-    train = DataLoader(Crops(load_photos(files), steps, scale), batch_size=None, num_workers=workers, pin_memory=device.type=='cuda')
-    dls = DataLoaders(train, DataLoader(Squares(load_photos(held)[:256]), batch_size=None), device=device)
+    crops = Crops(*load_photos(files), steps, scale)
+    train = DataLoader(crops, batch_size=None, num_workers=workers, pin_memory=device.type=='cuda')
+    dls = DataLoaders(train, DataLoader(Squares(load_photos(held)[0][:256]), batch_size=None), device=device)
     model = create_model(SPEC['arch'], SPEC['n_in'], SPEC['n_out'], SPEC['size'], **SPEC['kwargs'])
-    learn = Learner(dls, model.to(device, memory_format=torch.channels_last), loss_func=get_loss(LOSS[0], CODEC, **LOSS[1]), wd=.02)
-    budget = Budget(minutes*60, checkpoint)
+    learn = Learner(dls, model.to(device, memory_format=torch.channels_last), loss_func=loss,
+                    wd=.02, opt_func=partial(Adam, eps=1e-8)) # fastai's 1e-5 is more than the gradients of the deep layers
+    budget = Budget(minutes*60, checkpoint, crops)
     budget.path.parent.mkdir(parents=True, exist_ok=True)
     budget.resume(learn)
-    with learn.no_logging(), learn.no_bar(): learn.fit_one_cycle(10**6, lr, pct_start=.1, cbs=[budget, Encode(device)])
+    with learn.no_logging(), learn.no_bar(): learn.fit_one_cycle(10**6, lr, pct_start=.08, cbs=[budget, Encode(device)])
     meta = dict(data=packs, photos_seen=budget.photos, minutes=round(budget.spent/60), device=device.type, steps=budget.epochs*steps)
     print('saved', save_model(out, learn.model, CODEC, SPEC, meta))
 
@@ -139,7 +159,7 @@ if __name__=='__main__':
     p.add_argument('--packs', nargs='+', default=['train128','train84','train64'])
     p.add_argument('--out', default='colorize_nb/weights/shipped.safetensors')
     p.add_argument('--checkpoint', default='runs/shipped.pt')
-    p.add_argument('--steps', type=int, default=200, help='batches between checkpoints')
+    p.add_argument('--steps', type=int, default=500, help='batches between checkpoints')
     p.add_argument('--lr', type=float, default=2e-3)
     p.add_argument('--workers', type=int, default=0, help='processes that cut crops; 12 for a GPU')
     p.add_argument('--scale', type=int, default=1, help='multiplies every batch size; 4 for a GPU')
