@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/12_all.ipynb #a78ee9cb
+# %% ../nbs/12_all.ipynb #b6ef0b6b
 from .bins import *
 from .codecs import *
 from .color import *
@@ -21,3 +21,6 @@ from .models.unet import *
 from .photo import *
 from .resume import *
 from .shapes import *
+
+# %% ../nbs/12_all.ipynb #4af4ce0c
+__all__ = [n for n in dir() if not n.startswith('_')] # every name of the modules above

@@ -6,7 +6,7 @@
 __all__ = ['BinsCodec', 'codec_with', 'ChannelBins', 'density_bins', 'grid_centres', 'JointBins', 'collapse', 'color_prior',
            'smooth_prior', 'class_weights']
 
-# %% ../nbs/01_bins.ipynb #49819218
+# %% ../nbs/01_bins.ipynb #4d88d338
 import json, math
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from .codecs import LabAB, codec_from_config
 from .color import in_gamut, rgb2lab
 
-# %% ../nbs/01_bins.ipynb #e2d6ebf6
+# %% ../nbs/01_bins.ipynb #050ad3e2
 class BinsCodec(LabAB):
     "Base of the codecs that predict classes of chroma from lightness. A prediction holds logits, a target class numbers."
     kind = 'classification'
@@ -37,7 +37,7 @@ def codec_with(codec, **changes):
 def _check_n(n, what):
     if not (isinstance(n, int) and n>=2): raise ValueError(f'{what} is {n!r}; it must be a whole number of 2 or more (002 uses 10, 30 and 50)')
 
-# %% ../nbs/01_bins.ipynb #472afb4d
+# %% ../nbs/01_bins.ipynb #deeb9687
 class ChannelBins(BinsCodec):
     "Sees lightness, predicts one of `n` bins for a and one for b: 002 section 4.2.2. A target is `(B,2,H,W)` long, a prediction `(B,2n,h,w)` logits."
     def __init__(self, n:int=10, # Bins a channel
@@ -72,7 +72,7 @@ class ChannelBins(BinsCodec):
 
     def decode(self, x, pred, gamut='clip', **knobs): return LabAB(ab_scale=1.).decode(x, self.ab(x, pred, **knobs), gamut)
 
-# %% ../nbs/01_bins.ipynb #95d2477a
+# %% ../nbs/01_bins.ipynb #417a5627
 def density_bins(batches, # Iterable of rgb `(B,3,H,W)` in [0,1]
                  n:int=10 # Bins a channel
                 )->ChannelBins:
@@ -95,7 +95,7 @@ def density_bins(batches, # Iterable of rgb `(B,3,H,W)` in [0,1]
     total = torch.zeros(2, n, dtype=torch.float64).scatter_add_(1, where, hist*mids)
     return codec_with(codec, centres=torch.where(mass>0, total/mass.clamp(min=1), codec.centres).tolist())
 
-# %% ../nbs/01_bins.ipynb #2fd91dd7
+# %% ../nbs/01_bins.ipynb #45c728f7
 @lru_cache
 def _srgb_ab():
     "ab of sRGB colours, `(N,2)`: all 8-bit colours on the faces of the cube, which bound the ab plane's gamut, and a coarse lattice inside."
@@ -118,7 +118,7 @@ def grid_centres(grid:float=10, # Width of a cell in Lab units
     lab = torch.cat([L[None,None,:].expand(1,len(cells),-1), cells.T[:,:,None].expand(-1,-1,len(L))])
     return cells[in_gamut(lab).any(-1)]
 
-# %% ../nbs/01_bins.ipynb #db47c308
+# %% ../nbs/01_bins.ipynb #d9fbb757
 class JointBins(BinsCodec):
     "Sees lightness, predicts one of Q cells of the ab plane: Zhang 2016. A target is `(B,2k,H,W)`: k cell numbers, k weights; a prediction `(B,Q,h,w)` logits."
     def __init__(self, grid:float=10, # Width of a cell in Lab units
@@ -178,7 +178,7 @@ class JointBins(BinsCodec):
 
     def decode(self, x, pred, gamut='clip', **knobs): return LabAB(ab_scale=1.).decode(x, self.ab(x, pred, **knobs), gamut)
 
-# %% ../nbs/01_bins.ipynb #9ec8b7f4
+# %% ../nbs/01_bins.ipynb #8022b385
 def collapse(p, # Distributions `(B,Q,h,w)` that sum to 1 over Q
              centres, # `(Q,2)` ab of the classes
              how='annealed', # 'annealed', 'mean', 'mode' or 'median' (of a and of b apart)
@@ -197,7 +197,7 @@ def collapse(p, # Distributions `(B,Q,h,w)` that sum to 1 over Q
         out.append(v[at])
     return torch.stack(out, 1)
 
-# %% ../nbs/01_bins.ipynb #77c377a2
+# %% ../nbs/01_bins.ipynb #670b0818
 def color_prior(codec:JointBins, # Whose cells
                 batches, # Iterable of rgb `(B,3,H,W)` in [0,1]: read once, nothing kept
                 sigma:float=5. # Width of the smoothing in Lab units; 0 for none

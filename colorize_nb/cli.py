@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['DESCRIPTION', 'plan', 'color', 'train', 'models', 'demo', 'main']
 
-# %% ../nbs/10_cli.ipynb #ec56f48e
+# %% ../nbs/10_cli.ipynb #082e1dca
 import argparse, sys
 from pathlib import Path
 
-# %% ../nbs/10_cli.ipynb #3162ec80
+# %% ../nbs/10_cli.ipynb #2d15da9f
 DESCRIPTION = '''Colour black-and-white photos.
 
   colorize-nb photo.jpg              writes photo-color.jpg beside it
@@ -46,7 +46,7 @@ def _train_parser():
     p.add_argument('--checkpoint', type=Path, help='keep a checkpoint here, and go on from it after an interruption')
     return p
 
-# %% ../nbs/10_cli.ipynb #8172fc90
+# %% ../nbs/10_cli.ipynb #a5d1322c
 _WRITE_AS = {'.jpg','.jpeg','.png','.webp','.tif','.tiff'} # other formats come out as .png
 
 def plan(photos, # Files and folders, as given
@@ -92,7 +92,7 @@ def color(a)->int: # Exit status
     print(f'{done} coloured, {len(bad)} not')
     return 1 if bad else 0
 
-# %% ../nbs/10_cli.ipynb #ae72ddf5
+# %% ../nbs/10_cli.ipynb #bfd9dda3
 def train(a)->int:
     "Train on `a.folder` and write `a.out`."
     if a.out.exists() and not a.force: raise ValueError(f'{a.out}: exists already; --force overwrites it, -o names another file')
@@ -121,6 +121,8 @@ def demo(a=None)->int:
 
 def main(argv=None)->int:
     "The console script. A command's name comes first; anything else is a photo (write ./train for a file of that name)."
+    import warnings
+    warnings.filterwarnings('ignore', category=FutureWarning, module='torch') # of no use to who colours photos
     argv = sys.argv[1:] if argv is None else list(argv)
     command = argv[0] if argv and argv[0] in ('train','models','demo') else None
     try:

@@ -6,19 +6,20 @@
 __all__ = ['STRIDE', 'LONGEST', 'NOTE', 'input_shape', 'lightness', 'pad_to_stride', 'enlarge_chroma', 'paint',
            'ColorizeMemoryError', 'Colored', 'Colorizer']
 
-# %% ../nbs/08_infer.ipynb #cdd9ca23
+# %% ../nbs/08_infer.ipynb #57ea217d
 import math
 from pathlib import Path
 
 import numpy as np, torch
 import torch.nn.functional as F
 from PIL import Image
+from fastcore.basics import patch
 
 from .color import clip_chroma, lab2rgb, rgb2lab, srgb2linear
 from .models.store import load_model_file
 from .photo import PhotoError, open_photo, photo_meta, save_photo, show_photos, to_tensor
 
-# %% ../nbs/08_infer.ipynb #e7c6f4ec
+# %% ../nbs/08_infer.ipynb #72838026
 STRIDE, LONGEST = 32, 12 # inputs are padded to multiples of STRIDE; a strip is shrunk until its long side is LONGEST times `size`
 
 def input_shape(w:int, h:int, # The photo
@@ -42,7 +43,7 @@ def pad_to_stride(x, # `(B,C,H,W)`
     h, w = x.shape[-2:]
     return F.pad(x, (0, -w%stride, 0, -h%stride), mode='replicate')
 
-# %% ../nbs/08_infer.ipynb #669f9cf0
+# %% ../nbs/08_infer.ipynb #5372fd3d
 def _between(n, m):
     "Of m samples spread evenly, which two each of n lies between, and how near to the second."
     at = ((torch.arange(n)+.5)*m/n-.5).clamp(0, m-1)
@@ -69,7 +70,7 @@ def enlarge_chroma(ab, # `(1,2,h,w)`
             values, total = values+w*v[1:], total+w
     return (values/total)[None]
 
-# %% ../nbs/08_infer.ipynb #f7e16801
+# %% ../nbs/08_infer.ipynb #88957827
 def _to_rgb8(lab, gamut):
     "`(1,3,h,w)` Lab to `(h,w,3)` uint8; only colours that no screen shows are worked on."
     rgb = lab2rgb(lab)[0]
@@ -98,7 +99,7 @@ def paint(img, # PIL RGB photo: its lightness is kept
         out[y:y+rows] = _to_rgb8(torch.cat([L, full], 1), gamut)
     return Image.fromarray(out)
 
-# %% ../nbs/08_infer.ipynb #a636ffee
+# %% ../nbs/08_infer.ipynb #6dc92288
 NOTE = 'Colours predicted by colorize_nb, not recorded by a camera'
 class ColorizeMemoryError(MemoryError): "The network's input does not fit in memory; the message names a size that does."
 
@@ -131,60 +132,68 @@ class Colorizer:
         model, codec, spec, meta = load_model_file(path, device)
         return cls(model, codec, spec['size'], Path(path).stem, meta, device)
 
-    def _input(self, img, size):
-        if size<STRIDE: raise ValueError(f'size is {size}; the network needs {STRIDE} or more')
-        shape = input_shape(*img.size, size)
-        L = lightness(img.resize(shape, Image.BICUBIC if shape[0]>img.width else Image.BOX if shape[0]*4<img.width else Image.BILINEAR, reducing_gap=3))
-        return pad_to_stride(self.codec.x_from_L(L)), shape
+# %% ../nbs/08_infer.ipynb #f050d79f
+@patch
+def _input(self:Colorizer, img, size):
+    if size<STRIDE: raise ValueError(f'size is {size}; the network needs {STRIDE} or more')
+    shape = input_shape(*img.size, size)
+    L = lightness(img.resize(shape, Image.BICUBIC if shape[0]>img.width else Image.BOX if shape[0]*4<img.width else Image.BILINEAR, reducing_gap=3))
+    return pad_to_stride(self.codec.x_from_L(L)), shape
 
-    def _raw(self, x, size, name='the photo'):
-        "The network's activated answer; if memory runs out, what size would have fitted."
-        def run(x):
-            with torch.inference_mode(): return self.codec.activate(self.model(x.to(self.device)).float()).cpu()
-        try: return run(x)
-        except (MemoryError, RuntimeError) as e:
-            if not isinstance(e, (MemoryError, torch.OutOfMemoryError)) and 'memory' not in str(e).lower(): raise
-            smaller = size//2
-            while smaller>=STRIDE:
-                try: run(pad_to_stride(F.interpolate(x, scale_factor=smaller/size))); break
-                except (MemoryError, RuntimeError): smaller //= 2
-            hint = f'size={smaller} does' if smaller>=STRIDE else 'no size does; free some memory or use another device'
-            raise ColorizeMemoryError(f'{name}: size={size} does not fit in memory; {hint}') from None
+@patch
+def _raw(self:Colorizer, x, size, name='the photo'):
+    "The network's activated answer; if memory runs out, what size would have fitted."
+    def run(x):
+        with torch.inference_mode(): return self.codec.activate(self.model(x.to(self.device)).float()).cpu()
+    try: return run(x)
+    except (MemoryError, RuntimeError) as e:
+        if not isinstance(e, (MemoryError, torch.OutOfMemoryError)) and 'memory' not in str(e).lower(): raise
+        smaller = size//2
+        while smaller>=STRIDE:
+            try: run(pad_to_stride(F.interpolate(x, scale_factor=smaller/size))); break
+            except (MemoryError, RuntimeError): smaller //= 2
+        hint = f'size={smaller} does' if smaller>=STRIDE else 'no size does; free some memory or use another device'
+        raise ColorizeMemoryError(f'{name}: size={size} does not fit in memory; {hint}') from None
 
-    def _ab(self, pred, x, shape, knobs):
-        "The chroma of one photo, its padding cut off: `(1,2,h,w)`."
-        ab = self.codec.ab(x, pred, **knobs)
-        h, w = (max(1, math.ceil(n*a/p)) for n,a,p in zip(shape[::-1], ab.shape[-2:], x.shape[-2:]))
-        return ab[...,:h,:w]
+@patch
+def _ab(self:Colorizer, pred, x, shape, knobs):
+    "The chroma of one photo, its padding cut off: `(1,2,h,w)`."
+    ab = self.codec.ab(x, pred, **knobs)
+    h, w = (max(1, math.ceil(n*a/p)) for n,a,p in zip(shape[::-1], ab.shape[-2:], x.shape[-2:]))
+    return ab[...,:h,:w]
 
-    def many(self, photos, # Paths or PIL images
-             bs:int=8, # Photos of one shape that go through the network together
-             size:int=None, saturation:float=1., gamut:str='chroma', upsample:str='guided', **knobs):
-        "Yields a `Colored`, or the `PhotoError` of a photo that could not be opened, for each photo in turn. Knobs go to the codec's `ab`."
-        size, wait = size or self.size, []
-        def flush():
-            groups = {}
-            for i,(_,_,x,_) in enumerate(wait):
-                if x is not None: groups.setdefault(x.shape, []).append(i)
-            preds = {i: p for ix in groups.values() for i,p in zip(ix, self._raw(torch.cat([wait[i][2] for i in ix]), size, wait[ix[0]][0] or 'the photo').split(1))}
-            for i,(src,img,x,shape) in enumerate(wait):
-                if x is None: yield img; continue
-                ab = self._ab(preds[i], x, shape, knobs)*saturation
-                yield Colored(paint(img, ab, upsample, gamut), src, photo_meta(src if src is not None else img), f'{NOTE} (model {self.name})')
-            wait.clear()
-        for p in photos:
-            src = None if isinstance(p, Image.Image) else Path(p)
-            try: img = open_photo(p); wait.append((src, img, *self._input(img, size)))
-            except PhotoError as e: wait.append((src, e, None, None))
-            if len(wait)>=bs: yield from flush()
-        yield from flush()
+# %% ../nbs/08_infer.ipynb #0ecfd301
+@patch
+def many(self:Colorizer, photos, # Paths or PIL images
+         bs:int=8, # Photos of one shape that go through the network together
+         size:int=None, saturation:float=1., gamut:str='chroma', upsample:str='guided', **knobs):
+    "Yields a `Colored`, or the `PhotoError` of a photo that could not be opened, for each photo in turn. Knobs go to the codec's `ab`."
+    size, wait = size or self.size, []
+    def flush():
+        groups = {}
+        for i,(_,_,x,_) in enumerate(wait):
+            if x is not None: groups.setdefault(x.shape, []).append(i)
+        preds = {i: p for ix in groups.values() for i,p in zip(ix, self._raw(torch.cat([wait[i][2] for i in ix]), size, wait[ix[0]][0] or 'the photo').split(1))}
+        for i,(src,img,x,shape) in enumerate(wait):
+            if x is None: yield img; continue
+            ab = self._ab(preds[i], x, shape, knobs)*saturation
+            yield Colored(paint(img, ab, upsample, gamut), src, photo_meta(src if src is not None else img), f'{NOTE} (model {self.name})')
+        wait.clear()
+    for p in photos:
+        src = None if isinstance(p, Image.Image) else Path(p)
+        try: img = open_photo(p); wait.append((src, img, *self._input(img, size)))
+        except PhotoError as e: wait.append((src, e, None, None))
+        if len(wait)>=bs: yield from flush()
+    yield from flush()
 
-    def __call__(self, photo, # A path, PIL image, or `(H,W,3)` 8-bit array
-                 size:int=None, # Short side of the network's input; the model's own if not given
-                 saturation:float=1., # Multiplies the predicted chroma
-                 gamut:str='chroma', upsample:str='guided', **knobs)->Colored:
-        "Colour one photo. Raises `PhotoError` if it cannot be opened, `ColorizeMemoryError` if `size` is too large."
-        if not isinstance(photo, (str, Path, Image.Image)): photo = Image.fromarray(np.asarray(photo))
-        [result] = self.many([photo], 1, size, saturation, gamut, upsample, **knobs)
-        if isinstance(result, PhotoError): raise result
-        return result
+# %% ../nbs/08_infer.ipynb #8dace157
+@patch
+def __call__(self:Colorizer, photo, # A path, PIL image, or `(H,W,3)` 8-bit array
+             size:int=None, # Short side of the network's input; the model's own if not given
+             saturation:float=1., # Multiplies the predicted chroma
+             gamut:str='chroma', upsample:str='guided', **knobs)->Colored:
+    "Colour one photo. Raises `PhotoError` if it cannot be opened, `ColorizeMemoryError` if `size` is too large."
+    if not isinstance(photo, (str, Path, Image.Image)): photo = Image.fromarray(np.asarray(photo))
+    [result] = self.many([photo], 1, size, saturation, gamut, upsample, **knobs)
+    if isinstance(result, PhotoError): raise result
+    return result

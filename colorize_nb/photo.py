@@ -6,7 +6,7 @@
 __all__ = ['EXTENSIONS', 'PhotoError', 'open_photo', 'to_tensor', 'to_image', 'show_photos', 'bundled_photos', 'find_photos',
            'is_gray', 'photo_meta', 'save_photo']
 
-# %% ../nbs/00_photo.ipynb #9787193d
+# %% ../nbs/00_photo.ipynb #6a401e7e
 import os
 from contextlib import suppress
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np, torch
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-# %% ../nbs/00_photo.ipynb #089e1dac
+# %% ../nbs/00_photo.ipynb #d0b688de
 class PhotoError(ValueError): "A file that is no usable photo, or a place that cannot be written; the message names it and says why."
 
 def _to_srgb(img):
@@ -61,7 +61,7 @@ def open_photo(src # A path, an open binary file, or a PIL image
     except MemoryError: raise PhotoError(f'{name}: too large for the memory there is') from None
     except Exception as e: raise PhotoError(f'{name}: damaged ({str(e).strip() or type(e).__name__})') from None
 
-# %% ../nbs/00_photo.ipynb #4d3d358b
+# %% ../nbs/00_photo.ipynb #9d3e6e11
 def to_tensor(img # PIL image, or an array `(H,W,3)` or `(H,W)` of 8-bit values
              )->torch.Tensor: # `(1,3,H,W)` float in [0,1]
     "A picture as the networks take it."
@@ -95,7 +95,7 @@ def show_photos(photos, # Tensors `(3,H,W)` or `(1,3,H,W)`, PIL images, arrays o
     fig.tight_layout(pad=.3)
     return fig
 
-# %% ../nbs/00_photo.ipynb #4bfe7ee6
+# %% ../nbs/00_photo.ipynb #2037b2bd
 _BUNDLED = {'skimage': ('data', dict(astronaut='astronaut.png', chelsea='chelsea.png', coffee='coffee.png', rocket='rocket.jpg', motorcycle='motorcycle_left.png',
                                     retina='retina.jpg', hubble='hubble_deep_field.jpg', ihc='ihc.png')),
             'sklearn': ('datasets/images', dict(china='china.jpg', flower='flower.jpg')),
@@ -111,7 +111,7 @@ def bundled_photos()->dict: # name -> path
         found.update({k: here/f for k,f in files.items() if (here/f).is_file()})
     return found
 
-# %% ../nbs/00_photo.ipynb #a4933ce3
+# %% ../nbs/00_photo.ipynb #047652a8
 EXTENSIONS = {'.jpg','.jpeg','.jpe','.jfif','.png','.webp','.tif','.tiff','.bmp','.gif','.ppm','.pgm','.pnm','.jp2','.avif','.heic','.heif','.tga'}
 
 def find_photos(paths, # A path, or several: files are taken as they are, folders are searched
@@ -136,7 +136,7 @@ def is_gray(img, # PIL image or tensor `(...,3,H,W)` in [0,1]
     a = np.asarray(_to_rgb(img).resize((64,64), Image.BOX), dtype=np.float32) if isinstance(img, Image.Image) else img.detach().float().movedim(-3,-1).cpu().numpy()*255
     return bool((a.max(-1)-a.min(-1)).mean() <= tol)
 
-# %% ../nbs/00_photo.ipynb #b5459095
+# %% ../nbs/00_photo.ipynb #95a8e4de
 def photo_meta(src # Path or PIL image
               )->dict: # exif: bytes or None; icc: bytes or None
     "The EXIF block and colour profile to pass on. A profile is kept for RGB pictures only: the others have been converted to sRGB."

@@ -1,0 +1,26 @@
+"The page that the demo writes, opened from the disk in a real browser."
+import io
+import pytest
+from PIL import Image
+
+pytest.importorskip('playwright')
+from colorize_nb.demo import main
+from colorize_nb.photo import bundled_photos
+
+
+def test_page_wipes_switches_and_fits_a_phone(page, tmp_path):
+    main(tmp_path, seconds=1, photos={k: bundled_photos()[k] for k in ('coffee','chelsea')})
+    page.goto((tmp_path/'index.html').as_uri())
+    box = page.locator('.wipe').first
+    shot = lambda: Image.open(io.BytesIO(box.screenshot())).convert('RGB').resize((16,16))
+    colour = lambda im: sum(max(p)-min(p) for p in im.getdata())
+    page.get_by_role('group').get_by_text('photo', exact=True).click()
+    b = box.bounding_box()
+    seen = []
+    for x in (.02, .98): # all photo, then all gray
+        page.mouse.move(b['x']+.5*b['width'], b['y']+b['height']*.5); page.mouse.down()
+        page.mouse.move(b['x']+x*b['width'], b['y']+b['height']*.5); page.mouse.up()
+        seen.append(colour(shot()))
+    assert seen[0] > 5*seen[1], 'the wipe uncovers colour'
+    page.set_viewport_size(dict(width=390, height=800))
+    assert page.evaluate('document.documentElement.scrollWidth') <= 390

@@ -1,0 +1,57 @@
+"The demo as `make demo` runs it, on fewer photos and for seconds."
+import re
+import pytest
+
+from colorize_nb.demo import HELD_OUT, main
+from colorize_nb.infer import Colorizer
+from colorize_nb.photo import bundled_photos, open_photo
+
+
+@pytest.fixture(scope='module')
+def ran(tmp_path_factory):
+    import contextlib, io
+    out, said = tmp_path_factory.mktemp('demo')/'deep/out', io.StringIO()
+    photos = {k: bundled_photos()[k] for k in ('coffee','grace_hopper','chelsea')}
+    with contextlib.redirect_stdout(said): status = main(out, seconds=3, photos=photos)
+    assert status==0
+    return out, said.getvalue(), photos
+
+
+def test_table_has_baselines_means_and_held_out_photos(ran):
+    said = ran[1]
+    for metric in ('PSNR dB','CIEDE2000','colourfulness'):
+        head = next(l for l in said.splitlines() if l.startswith(metric))
+        assert ['gray','mean','colour','shipped','one','minute']==head.removeprefix(metric).split()[:6]
+    rows = [l for l in said.splitlines() if re.match(r'(coffee|grace_hopper|chelsea \*|mean of)', l)]
+    assert len(rows)==3*5 and all(len(re.findall(r'\d+\.\d\d', r))==n for r,n in zip(rows, [4]*10+[5]*5))
+    assert not re.search('nan|inf', said)
+
+
+def test_gray_row_is_what_gray_scores(ran):
+    import numpy as np
+    from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
+    true = np.asarray(open_photo(ran[2]['coffee']))
+    lab = rgb2lab(true)
+    gray = rgb2lab((lab2rgb(lab*[1,0,0])*255).round().astype(np.uint8))
+    line = next(l for l in ran[1].split('CIEDE2000')[1].splitlines() if l.startswith('coffee'))
+    assert float(line.split()[1])==pytest.approx(deltaE_ciede2000(lab, gray).mean(), abs=.02)
+
+
+def test_files_are_where_it_says(ran):
+    out, said, photos = ran
+    for name in ('strip.jpg','index.html','small.safetensors'): assert str(out/name) in said and (out/name).is_file()
+    html = (out/'index.html').read_text('utf8')
+    assert html.count('<figure>')==3 and html.count('held out</i>')==2 and 'src="http' not in html and 'href="http' not in html # one figure, and the introduction
+    assert open_photo(out/'strip.jpg').width > 400
+
+
+def test_the_trained_model_loads_and_colours(ran):
+    photo = open_photo(ran[2]['coffee'])
+    assert Colorizer.load(ran[0]/'small.safetensors')(photo).image.size==photo.size
+
+
+def test_held_out_photos_are_bundled_ones(): assert set(HELD_OUT) <= set(bundled_photos())
+
+
+def test_too_few_photos_is_said(tmp_path):
+    with pytest.raises(ValueError, match='needs two colour photos or more, 0 found'): main(tmp_path, photos={})
