@@ -22,7 +22,9 @@ def test_values(codec, name, kw, ref):
     raw, y = pair()
     assert torch.allclose(get_loss(name, codec, **kw)(raw, y), ref(raw, y))
 
-@pytest.mark.parametrize('name', list_losses(LabAB()))
+WHOLE = ('perceptual', 'colorfulness') # they look at the photo; tested in test_features.py
+
+@pytest.mark.parametrize('name', [n for n in list_losses(LabAB()) if n not in WHOLE])
 def test_every_loss(codec, name):
     f = get_loss(name, codec)
     raw, y = pair()
@@ -106,7 +108,7 @@ def test_refusals(codec, loss, kw, words):
 
 def test_wrong_pairing(registry):
     register_loss('cross', 'classification')(lambda pred, y: F.cross_entropy(pred, y, reduction='none'))
-    with pytest.raises(ValueError, match="'l2' is for regression codecs.*Cells.*fit: cross"): get_loss('l2', Cells())
+    with pytest.raises(ValueError, match="'l2' is for regression codecs.*Cells.*fit: ce, cross"): get_loss('l2', Cells())
     with pytest.raises(ValueError, match="'cross' is for classification codecs.*LabAB.*l1, l2"): get_loss('cross', LabAB())
     assert list_losses(Cells()) == ['cross'] and 'cross' in list_losses()
 
@@ -119,3 +121,73 @@ def test_l2_answers_with_the_mean_and_l1_with_the_median(codec):
         for _ in range(400): opt.zero_grad(); get_loss(name, codec)(raw.expand_as(y), y).backward(); opt.step(); sched.step()
         return raw.detach()[0]
     assert torch.allclose(best('l2'), y.mean(0), atol=.01) and torch.allclose(best('l1'), y[0], atol=.03)
+
+
+# --- classes
+
+from colorize_nb.bins import ChannelBins, JointBins, class_weights, collapse
+
+@pytest.fixture
+def joint(): return JointBins(grid=20)
+
+def photos(n=2, size=6): return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(3))
+
+def test_ce_of_channel_bins_is_torchs():
+    bins = ChannelBins(10)
+    y, raw = bins.encode(photos())[1], torch.randn(2, 20, 6, 6)
+    want = (F.cross_entropy(raw[:,:10], y[:,0]) + F.cross_entropy(raw[:,10:], y[:,1]))/2
+    assert torch.allclose(get_loss('ce', bins)(raw, y), want)
+
+def test_ce_and_soft_ce_of_joint_bins_are_torchs(joint):
+    y, raw = joint.encode(photos())[1], torch.randn(2, joint.n, 6, 6)
+    dense = joint.probs(y)
+    assert torch.allclose(get_loss('soft_ce', joint)(raw, y), F.cross_entropy(raw, dense), atol=1e-5)
+    assert torch.allclose(get_loss('ce', joint)(raw, y), F.cross_entropy(raw, dense.argmax(1)), atol=1e-5)
+
+def test_rebalanced_ce_by_hand():
+    two = JointBins.from_centres([[0.,0.], [50.,50.]], k=1).with_prior([.8, .2])
+    v = 1/(.5*torch.tensor([.8,.2])+.25)
+    v = v/(torch.tensor([.8,.2])*v).sum()
+    y = torch.tensor([[0.,1.], [1.,1.]])[:,:,None,None] # a pixel of each class, weight 1
+    got = get_loss('rebalanced_ce', two)(torch.zeros(2, 2, 1, 1), y)
+    assert torch.allclose(got, v.mean()*torch.tensor(2.).log()) and torch.allclose(class_weights(two.prior), v)
+    assert torch.allclose(get_loss('rebalanced_ce', two, lam=1.)(torch.zeros(2, 2, 1, 1), y), torch.tensor(2.).log())
+
+@pytest.mark.parametrize('name', ['ce','soft_ce','rebalanced_ce'])
+def test_gradients_in_float64(joint, name):
+    joint = joint.with_prior(torch.softmax(-joint.centres.norm(dim=1)/30, 0))
+    y = joint.encode(photos(1, 3))[1].double()
+    loss = get_loss(name, joint)
+    assert torch.autograd.gradcheck(lambda raw: loss(raw, y), torch.randn(1, joint.n, 3, 3, dtype=torch.float64, requires_grad=True))
+
+@pytest.mark.parametrize('name', ['l2','half_sum','smooth_l1','huber'])
+def test_regression_gradients_in_float64(codec, name):
+    y = torch.randn(1, 2, 3, 3, dtype=torch.float64)*.3
+    assert torch.autograd.gradcheck(lambda raw: get_loss(name, codec)(raw, y), torch.randn(1, 2, 3, 3, dtype=torch.float64, requires_grad=True))
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_classes_in_half_precision_are_computed_in_float32(joint, dtype):
+    y, raw = joint.encode(photos())[1], 8*torch.randn(2, joint.n, 6, 6)
+    with torch.autocast('cpu', torch.bfloat16): got = get_loss('soft_ce', joint)(raw.to(dtype), y)
+    assert got.dtype==torch.float32 and torch.allclose(got, get_loss('soft_ce', joint)(raw.to(dtype).float(), y))
+
+def test_smaller_prediction(joint):
+    y = joint.encode(photos(1, 8))[1]
+    assert get_loss('soft_ce', joint)(torch.randn(1, joint.n, 4, 4), y).isfinite()
+
+def test_half_sum_is_003s_formula(codec):
+    raw, y = pair()
+    assert torch.allclose(get_loss('half_sum', codec)(raw, y), ((raw-y)**2).sum()/(2*8*8)/3)
+
+@pytest.mark.parametrize('name,which,fits', [('l2', JointBins(), 'soft_ce'), ('soft_ce', ChannelBins(), 'ce'), ('ce', LabAB(), 'smooth_l1'), ('perceptual', JointBins(), 'rebalanced_ce')])
+def test_wrong_pair_names_what_fits(name, which, fits):
+    import colorize_nb.features
+    with pytest.raises(ValueError, match=fits) as e: get_loss(name, which)
+    assert '\n' not in str(e.value)
+
+def test_prior_is_asked_for(joint):
+    with pytest.raises(ValueError, match='color_prior'): get_loss('rebalanced_ce', joint)
+
+def test_temperature_zero_is_the_mode(joint):
+    p = torch.softmax(3*torch.randn(1, joint.n, 4, 4), 1)
+    assert torch.equal(collapse(p, joint.centres, 'annealed', 0), collapse(p, joint.centres, 'mode'))

@@ -1,0 +1,76 @@
+"Losses that look at the whole photo, alone and inside fastai."
+import pytest, torch, torchvision
+from safetensors.torch import save_file
+
+from colorize_nb.codecs import LabAB
+from colorize_nb.features import encoder
+from colorize_nb.losses import get_loss
+from colorize_nb.metrics import colorfulness_abs
+
+
+@pytest.fixture
+def photo(): return torch.nn.functional.interpolate(torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)), size=(64,64), mode='bilinear')
+
+@pytest.fixture
+def weights(tmp_path):
+    torch.manual_seed(0)
+    net = torchvision.models.get_model('squeezenet1_1', weights=None)
+    torch.save(net.state_dict(), tmp_path/'w.pth')
+    save_file(net.features.state_dict(), tmp_path/'w.safetensors')
+    return tmp_path
+
+
+def test_colorfulness_loss_is_the_metric(photo):
+    codec = LabAB()
+    x, y = codec.encode(photo)
+    assert torch.allclose(get_loss('colorfulness', codec)(y, y, x), 1-colorfulness_abs(codec.decode(x, y)).mean()/100, atol=1e-5)
+
+def test_gradients_at_gray_are_finite(photo):
+    codec = LabAB()
+    x, y = codec.encode(photo)
+    raw = torch.zeros_like(y).requires_grad_()
+    get_loss('colorfulness', codec)(raw, y, x).backward()
+    assert raw.grad.isfinite().all()
+
+@pytest.mark.parametrize('name', ['w.pth','w.safetensors'])
+def test_perceptual_from_a_file(photo, weights, name):
+    codec = LabAB()
+    x, y = codec.encode(photo)
+    loss = get_loss('perceptual', codec, arch='squeezenet1_1', weights=weights/name)
+    assert loss(y, y, x)==0
+    raw = (y*.2).requires_grad_()
+    loss(raw, y, x).backward()
+    assert raw.grad.abs().sum()>0 and not any(p.requires_grad for p in loss.parameters())
+    with torch.no_grad(): assert loss(raw-raw.grad/raw.grad.norm()*.05, y, x) < loss(raw, y, x)
+
+def test_encoder_is_torchvisions(photo, weights):
+    net = torchvision.models.get_model('squeezenet1_1', weights=None)
+    net.load_state_dict(torch.load(weights/'w.pth', weights_only=True))
+    assert torch.equal(encoder('squeezenet1_1', weights/'w.pth')(photo), net.eval().features(photo))
+
+def test_downloaded_weights_load_from_torchvisions_cache(weights, tmp_path, monkeypatch):
+    "The real loading path: the file that torchvision would have downloaded lies in its cache."
+    from torchvision.models import SqueezeNet1_1_Weights as W
+    hub = tmp_path/'hub'
+    (hub/'checkpoints').mkdir(parents=True)
+    torch.save(torch.load(weights/'w.pth', weights_only=True), hub/'checkpoints'/W.DEFAULT.url.split('/')[-1])
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(hub))
+    try: net = encoder('squeezenet1_1')
+    except ConnectionError: pytest.fail('the cached file was not used')
+    assert torch.equal(net[0].weight, torch.load(weights/'w.pth', weights_only=True)['features.0.weight'])
+
+def test_no_network_is_one_line(tmp_path, monkeypatch):
+    import urllib.request
+    def refuse(*a, **k): raise OSError('no route')
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    monkeypatch.setattr(urllib.request, 'urlopen', refuse); monkeypatch.setattr(torch.hub, 'urlopen', refuse)
+    with pytest.raises(ConnectionError, match='weights=PATH'): encoder('squeezenet1_1')
+
+def test_trains_inside_fastai(tmp_path):
+    from colorize_nb.data import ColorizeDataLoaders, crop_photos
+    from colorize_nb.learner import colorize_learner
+    dls = ColorizeDataLoaders.from_folder(crop_photos(tmp_path/'p', n=24, size=48), size=48, bs=8)
+    learn = colorize_learner(dls, loss='l1 + 0.1*colorfulness', metrics=[], model_kwargs=dict(widths=[8,16,32], depths=[0,0,0]))
+    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(8, 3e-3)
+    first, last = (torch.stack(learn.recorder.losses[i]).mean() for i in (slice(0,4), slice(-4,None)))
+    assert last < first and learn.get_preds()[0].isfinite().all()
