@@ -31,7 +31,7 @@ def train(codec, loss, draw, steps, seed, size):
     "The same network, optimiser and schedule for every row."
     set_seed(seed)
     dls = stream_loaders(Drawn(draw, steps), Drawn(draw, 1, fresh=False), codec, size, device='cpu')
-    learn = colorize_learner(dls, 'unet_compact', loss=loss, metrics=[], model_kwargs=NET)
+    learn = colorize_learner(dls, 'unet_compact', loss=loss, metrics=[], model_kwargs=NET, wd=0.) # decay would pull answers toward gray
     start = time.perf_counter()
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(1, LR)
     return learn.model.eval(), time.perf_counter()-start
@@ -149,12 +149,12 @@ if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('what', choices=['shapes','photos'])
     p.add_argument('folder', nargs='?', type=Path)
-    p.add_argument('--steps', type=int, help='default: 1500 for shapes, 1500 for photos')
+    p.add_argument('--steps', type=int, help='default: 2000 for shapes, 1500 for photos')
     p.add_argument('--seeds', type=int, default=3)
     p.add_argument('--test', type=int, default=400, help='photos held out')
     p.add_argument('--limit', type=int, help='use the first so many photos only')
     p.add_argument('--again', action='store_true')
     a = p.parse_args()
     if a.what=='photos' and not a.folder: p.error('photos needs a FOLDER')
-    if a.what=='shapes': shapes(a.steps or 1500, a.seeds, a.again)
+    if a.what=='shapes': shapes(a.steps or 2000, a.seeds, a.again)
     else: photos(a.folder, a.steps or 1500, a.again, a.test, a.limit)

@@ -1,0 +1,108 @@
+"The explorers without a browser: what their controls do to what they show, and what they say when something is wrong."
+import io
+import numpy as np, pytest, torch
+from PIL import Image
+
+from colorize_nb.bins import ChannelBins, JointBins
+from colorize_nb.color import rgb2lab
+from colorize_nb.explorers import BinsExplorer, DistributionExplorer, LabExplorer, SepiaExplorer, answers, gamut_plane
+from colorize_nb.infer import Colorizer
+from colorize_nb.metrics import ciede
+from colorize_nb.models.registry import create_model
+from colorize_nb.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.widget import twin
+
+
+@pytest.fixture
+def photo(): return bundled_photos()['coffee']
+
+def shown(w): return np.asarray(Image.open(io.BytesIO(w.picture.value)).convert('RGB')).astype(float)
+
+
+def test_every_explorer_shows_a_picture_and_its_line(photo):
+    net = Colorizer(create_model('unet_compact', 1, JointBins(grid=20).n_out, widths=[8,16,24], depths=[0,0,0]), JointBins(grid=20), 64)
+    for w in (LabExplorer(photo), SepiaExplorer(), BinsExplorer(photo), DistributionExplorer(photo, net)):
+        assert w.error.value=='' and shown(w).std()>10 and '<code>' in w.line.value and w.busy.value==''
+        assert w.widget.children and set(w.state())==set(w.controls)
+
+def test_lab_sliders_change_what_they_name(photo):
+    w = LabExplorer(photo)
+    first = shown(w)
+    w.controls['a'].value = 0. # as a person would: through the control itself
+    lab = rgb2lab(w.mixed())
+    assert lab[:,1].abs().mean()<1 and lab[:,2].abs().mean()>10 and np.abs(shown(w)-first).mean()>1
+    assert 'tensor([1, 0, 1])' in w.code()
+    w.set(L=.5, a=1.)
+    assert rgb2lab(w.mixed())[:,0].mean() < rgb2lab(to_tensor(open_photo(photo)))[:,0].mean()*.6
+
+def test_gamut_plane_is_srgbs():
+    "Against scikit-image: white cells are colours that leave sRGB."
+    from skimage.color import lab2rgb
+    plane = gamut_plane(60., n=45)
+    v = np.linspace(-110, 110, 45)
+    for i,j in ((22,22), (10,30), (0,0), (44,0), (25,33)):
+        a, b = v[j], v[::-1][i]
+        back = rgb2lab(torch.tensor(lab2rgb([[[60., a, b]]]).astype('f4')).permute(2,0,1)[None])[0,:,0,0]
+        inside = (back-torch.tensor([60., a, b])).abs().max()<.5
+        assert inside==(not torch.allclose(plane[:,i,j], torch.tensor(.93)))
+
+def test_sepia_answers_by_hand():
+    ab = torch.tensor([[60.,30.], [10.,-50.], [0.,0.]])
+    said = answers(ab, torch.tensor([.5,.3,.2]), T=0)
+    assert torch.allclose(said['L2'], torch.tensor([33.,0.]), atol=1e-4) and torch.allclose(said['mean'], said['L2'])
+    assert said['L1'].tolist()==[10.,0.] or said['L1'].tolist()==[60.,0.] # any a between the middle two is a median when .5 lies on each side
+    assert said['mode'].tolist()==[60.,30.] and said['annealed mean'].tolist()==[60.,30.]
+
+def test_sepia_explorer_red_and_blue():
+    w = SepiaExplorer().set(weight1=.5, weight2=.5)
+    ab, p = w.choice()
+    assert torch.allclose(w.answers()['L2'], ab.mean(0)) and w.answers()['L2'].norm() < .7*ab.norm(dim=1).min()
+    hue = w.set(weight1=.8).answers()
+    assert torch.equal(hue['L1'], ab[0]) and torch.equal(hue['mode'], ab[0])
+    assert torch.allclose(w.set(T=1.).answers()['annealed mean'], w.answers()['mean'], atol=1e-3)
+    w.controls['color1'].value = '#00ff00'
+    assert w.choice()[0][0,0] < -50
+
+def test_all_weights_zero_is_said_and_the_picture_stays():
+    w = SepiaExplorer()
+    before = w.picture.value
+    w.set(**{f'weight{i}': 0. for i in range(1,6)})
+    assert 'at least one colour' in w.error.value and w.picture.value==before
+    assert w.set(weight3=1.).error.value==''
+
+@pytest.mark.parametrize('kind', ['uniform','density','joint'])
+def test_floor_is_the_codecs(photo, kind):
+    w = BinsExplorer(photo).set(kind=kind)
+    codec = w.codec()
+    knobs = dict(how='mode') if kind=='joint' else {}
+    assert w.floor()==pytest.approx(ciede(codec.decode(*codec.encode(w.rgb), **knobs), w.rgb).item())
+    assert isinstance(codec, JointBins if kind=='joint' else ChannelBins) and f'{w.floor():.2f}' in w.says.value
+
+def test_more_bins_lower_floor(photo):
+    w = BinsExplorer(photo)
+    assert w.set(n=5).floor() > w.set(n=20).floor() > w.set(n=60).floor()
+    assert w.set(kind='joint').controls['n'].disabled and not w.controls['grid'].disabled
+
+def test_distribution_is_the_networks(photo):
+    torch.manual_seed(0)
+    codec = JointBins(grid=20)
+    c = Colorizer(create_model('unet_compact', 1, codec.n_out, widths=[8,16,24], depths=[0,0,0]), codec, 64)
+    w = DistributionExplorer(photo, c)
+    assert w.at().sum().item()==pytest.approx(1, abs=1e-5)
+    assert torch.equal(w.set(T=0.).colors()['annealed mean'], w.colors()['mode'])
+    first = w.at()
+    w.controls['x'].value = .1
+    assert not torch.equal(w.at(), first)
+    for x,y in ((0.,0.), (1.,1.)): assert w.set(x=x, y=y).error.value==''
+
+def test_wrong_inputs_are_one_line(photo, tmp_path):
+    (tmp_path/'x.jpg').write_text('no')
+    with pytest.raises(ValueError, match='x.jpg'): LabExplorer(tmp_path/'x.jpg')
+    with pytest.raises(ValueError, match='JointBins'): DistributionExplorer(photo, 'shipped')
+    with pytest.raises(ValueError, match='one to five'): SepiaExplorer(colors=('#ffffff',)*6, weights=(1.,)*6)
+
+def test_twin_holds_each_picture_and_puts_the_knob_back(photo):
+    w = BinsExplorer(photo)
+    html = twin(w, 'n', [4, 8, 16]).data
+    assert html.count('data:image/jpeg')==3 and html.count('hidden')==3 and w.state()['n']==10 # two hidden pictures, and the word in the script
+    assert 'ChannelBins(n=8)' in html and 'http' not in html
