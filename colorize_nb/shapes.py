@@ -5,19 +5,19 @@
 # %% auto #0
 __all__ = ['KINDS', 'COLORS', 'best_answer', 'ambiguous_shapes']
 
-# %% ../nbs/04_shapes.ipynb #6c4e37ae
+# %% ../nbs/04_shapes.ipynb #c9b2140c
 import torch
 import torch.nn.functional as F
 
 from .color import lab2rgb
 
-# %% ../nbs/04_shapes.ipynb #6687f230
+# %% ../nbs/04_shapes.ipynb #cec42981
 KINDS = ('background', 'shirt', 'leaf', 'car')
 COLORS = { # kind -> (probability, a, b) of each colour, in CIELAB units; each is inside sRGB for every lightness drawn below
     'background': ((1., 0., 0.),),
-    'shirt': ((.6, 52., 28.), (.4, 14., -48.)),
+    'shirt': ((.65, 52., 28.), (.35, 14., -48.)),
     'leaf': ((.92, -38., 36.), (.08, 28., 46.)),
-    'car': ((.35, 52., 30.), (.25, 12., -46.), (.2, 0., 0.), (.12, -34., 30.), (.08, 4., 48.))}
+    'car': ((.35, 52., 30.), (.25, 12., -46.), (.15, 0., 0.), (.17, -34., 30.), (.08, 4., 48.))}
 
 def best_answer(kind:str, # One of `KINDS`
                 how:str='mean', # 'mean' (L2), 'median' of a and of b apart (L1), 'mode', or 'annealed'
@@ -31,7 +31,7 @@ def best_answer(kind:str, # One of `KINDS`
     if how!='median': raise ValueError(f"how is {how!r}; it must be 'mean', 'median', 'mode' or 'annealed'")
     return torch.stack([v.sort().values[(p[v.argsort()].cumsum(0)<.5).sum()] for v in ab.T])
 
-# %% ../nbs/04_shapes.ipynb #3f808d10
+# %% ../nbs/04_shapes.ipynb #5f154847
 def _shirt(u, v): return ((u.abs()<.5)&(v>-.6)&(v<.9) | (u.abs()<.95)&(v>-.6)&(v<-.1)) & (u**2+(v+.65)**2>.04)
 def _leaf(u, v): return ((u-.7)**2+v**2<1.2) & ((u+.7)**2+v**2<1.2)
 def _wheels(u, v): return (u.abs()-.52)**2+(v-.45)**2<.05
