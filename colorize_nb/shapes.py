@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['KINDS', 'COLORS', 'best_answer', 'ambiguous_shapes']
 
-# %% ../nbs/04_shapes.ipynb #c9b2140c
+# %% ../nbs/04_shapes.ipynb #307ae263
 import torch
 import torch.nn.functional as F
 
 from .color import lab2rgb
 
-# %% ../nbs/04_shapes.ipynb #cec42981
+# %% ../nbs/04_shapes.ipynb #341c05fb
 KINDS = ('background', 'shirt', 'leaf', 'car')
 COLORS = { # kind -> (probability, a, b) of each colour, in CIELAB units; each is inside sRGB for every lightness drawn below
     'background': ((1., 0., 0.),),
@@ -31,7 +31,7 @@ def best_answer(kind:str, # One of `KINDS`
     if how!='median': raise ValueError(f"how is {how!r}; it must be 'mean', 'median', 'mode' or 'annealed'")
     return torch.stack([v.sort().values[(p[v.argsort()].cumsum(0)<.5).sum()] for v in ab.T])
 
-# %% ../nbs/04_shapes.ipynb #5f154847
+# %% ../nbs/04_shapes.ipynb #1706a89e
 def _shirt(u, v): return ((u.abs()<.5)&(v>-.6)&(v<.9) | (u.abs()<.95)&(v>-.6)&(v<-.1)) & (u**2+(v+.65)**2>.04)
 def _leaf(u, v): return ((u-.7)**2+v**2<1.2) & ((u+.7)**2+v**2<1.2)
 def _wheels(u, v): return (u.abs()-.52)**2+(v-.45)**2<.05
