@@ -5,16 +5,16 @@
 # %% auto #0
 __all__ = ['register_model', 'create_model', 'n_params', 'list_models']
 
-# %% ../../nbs/models/00_registry.ipynb #281365e4
+# %% ../../nbs/models/00_registry.ipynb #b877a882
 import difflib
 from importlib import import_module
 
 import torch
 from torch import nn
 
-# %% ../../nbs/models/00_registry.ipynb #3a5c767b
+# %% ../../nbs/models/00_registry.ipynb #49fa2a5d
 _models = {} # name -> (factory, facts for the list)
-_families = ('compact', 'unet', 'indiana', 'cats') # modules of this package that register models when they are imported
+_families = ('compact', 'unet', 'fordham', 'cats', 'stanford', 'koalarization', 'indiana', 'patchgan', 'zhang') # modules of this package that register models when they are imported
 
 def register_model(name:str, # What people type: `unet_compact`
                    **facts   # Shown by `list_models`: `source`, `about`
@@ -28,7 +28,7 @@ def register_model(name:str, # What people type: `unet_compact`
 def _load_families():
     for m in _families: import_module(f'colorize_nb.models.{m}')
 
-# %% ../../nbs/models/00_registry.ipynb #a36687b1
+# %% ../../nbs/models/00_registry.ipynb #6572f471
 def _find(name):
     "The factory for `name`; `unet_resnet34` is served by the family `unet_*` with the body's name as `body`."
     _load_families()
