@@ -6,7 +6,7 @@
 __all__ = ['lab', 'tanh', 'unit', 'torch_adam', 'Recipe', 'get_recipe', 'list_recipes', 'recipe_dls', 'recipe_learner',
            'random_search', 'plot_search']
 
-# %% ../nbs/07_recipes.ipynb #a6e215e1
+# %% ../nbs/07_recipes.ipynb #ac3e9206
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -24,7 +24,7 @@ from .losses import get_loss
 from .metrics import Results
 from .models.keras_like import L2Penalty, keras_params
 
-# %% ../nbs/07_recipes.ipynb #c28977ca
+# %% ../nbs/07_recipes.ipynb #6be647bb
 @dataclass(frozen=True)
 class Recipe:
     "A published system. `codec` makes a codec; `kwargs` go to the model; what a paper does not print is marked in its page."
@@ -65,7 +65,7 @@ _recipes = {
     'stanford_conv9_smooth_l1': Recipe('stanford_conv9', lab, 'smooth_l1', '002, section 4.2.4', 64, 250, 200, opt=torch_adam, loss_kwargs=dict(beta=1/128), augment=False, small=dict(size=32)),
     **{f'stanford_bins{n}': Recipe('stanford_conv9', partial(ChannelBins, n), 'ce', '002, sections 4.2.2 and 5.4', 64, 250, 200, opt=torch_adam, augment=False, small=dict(size=32)) for n in (10, 30, 50)},
     'stanford_cgan': Recipe('stanford_cgan', tanh, 'l1', '002, appendix 1 (generator; the critic: `gan`)', 64, 32, 200, lr=2e-4, opt=partial(Adam, mom=.5, sqr_mom=.999, eps=1e-8), augment=False, small=dict(size=32, width=16)),
-    'koalarization': Recipe('koalarization', tanh, 'half_sum', '003, section 3, figure 3', 224, 32, 30, augment=False, small=dict(size=64)),
+    'koalarization': Recipe('koalarization', tanh, 'half_sum', '003, section 3, figure 3', 224, 32, 30, augment=False, small=dict(size=64, side=96)),
     'koalarization_small': Recipe('koalarization_small', tanh, 'half_sum', '003, with a network that learns to score', 128, 32, 30, augment=False, small=dict(size=64)),
     'indiana_unet': Recipe('indiana_unet', RGB, 'l1', '004', 160, 50, 100, augment=False, small=dict(size=32)),
     'zhang_eccv16': Recipe('zhang_eccv16', JointBins, 'soft_ce', 'Zhang 2016', 176, 40, 30, lr=3e-5, opt=partial(Adam, mom=.9, sqr_mom=.99, eps=1e-8), wd=1e-3, augment='flip', small=dict(size=32, width=.25)),
@@ -78,7 +78,7 @@ def get_recipe(name:str, **changes)->Recipe:
     try: return replace(_recipes[name], **changes)
     except TypeError: raise ValueError(f"{name}: a recipe has no {', '.join(set(changes)-set(Recipe.__dataclass_fields__))}; it has {', '.join(Recipe.__dataclass_fields__)}") from None
 
-# %% ../nbs/07_recipes.ipynb #dbf525bb
+# %% ../nbs/07_recipes.ipynb #9f11b72d
 def list_recipes(count:bool=False # Build each network and count its parameters (some seconds; those that need an extra that is missing stay empty)
                 )->Results:
     "A table of all recipes with paper, section, codec, loss and size."
@@ -93,7 +93,7 @@ def list_recipes(count:bool=False # Build each network and count its parameters 
         rows.append(row)
     return Results(rows)
 
-# %% ../nbs/07_recipes.ipynb #3e9564bc
+# %% ../nbs/07_recipes.ipynb #cdaa8af6
 def recipe_dls(name:str, folder, # Of photos
                **kwargs)->ColorizeDataLoaders: # Changes: as `ColorizeDataLoaders.from_folder`
     "Data loaders with a recipe's codec, size, batch and augmentation."
@@ -124,7 +124,7 @@ def fit_recipe(self:Learner, epochs:int=None, # The recipe's if not given
     monitor = dict(monitor='valid_loss')
     self.fit(epochs or r.epochs, r.lr, cbs=[ReduceLROnPlateau(**monitor, patience=r.plateau, factor=10.), EarlyStoppingCallback(**monitor, patience=r.stop), *(cbs or [])], **kwargs)
 
-# %% ../nbs/07_recipes.ipynb #072ac61c
+# %% ../nbs/07_recipes.ipynb #3312d529
 def random_search(name:str, # A recipe
                   dls, # With its codec; about 100 photos
                   n:int=12, # Trials

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['InceptionScores', 'ResizedScores', 'fuse', 'Koalarization', 'koalarization', 'koalarization_small']
 
-# %% ../../nbs/models/09_koalarization.ipynb #aa1fb426
+# %% ../../nbs/models/09_koalarization.ipynb #46974393
 import torch, torch.nn.functional as F
 from torch import nn
 
@@ -13,12 +13,13 @@ from .cats import GrayToImageNet, load_weights
 from .keras_like import SameConv, keras_init
 from .registry import register_model
 
-# %% ../../nbs/models/09_koalarization.ipynb #b37781d5
+# %% ../../nbs/models/09_koalarization.ipynb #85704a3d
 class InceptionScores(nn.Module):
     "Inception-ResNet-v2's class scores of a gray picture, frozen: `(B,1,H,W)` in [-1,1] -> `(B,1000)`. Needs timm (an extra)."
     n = 1000
-    def __init__(self, pretrained:bool=False, weights=None):
+    def __init__(self, pretrained:bool=False, weights=None, side:int=299): # side: of the picture it is shown
         super().__init__()
+        self.side = side
         try: import timm
         except ImportError: raise ImportError("Inception-ResNet-v2 comes with timm: pip install 'colorize_nb[timm]'") from None
         try: self.net = timm.create_model('inception_resnet_v2', pretrained=pretrained and weights is None)
@@ -26,7 +27,7 @@ class InceptionScores(nn.Module):
         if weights is not None: load_weights(self.net, weights, 'inception_resnet_v2')
         self.requires_grad_(False)
     def train(self, mode=True): return super().train(False)
-    def forward(self, x): return self.net(F.interpolate(x, size=(299,299), mode='bilinear').expand(-1, 3, -1, -1)) # it expects [-1,1]
+    def forward(self, x): return self.net(F.interpolate(x, size=(self.side,)*2, mode='bilinear').expand(-1, 3, -1, -1)) # it expects [-1,1]
 
 class ResizedScores(nn.Module):
     "A stand-in that learns: mean features of a small strided network: `(B,1,H,W)` -> `(B,n)`. For lessons on a laptop, and where timm is not installed."
@@ -36,7 +37,7 @@ class ResizedScores(nn.Module):
         self.net = nn.Sequential(nn.Conv2d(1, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, n, 3, 2, 1), nn.ReLU())
     def forward(self, x): return self.net(F.interpolate(x, size=(64,64), mode='bilinear')).mean((2,3))
 
-# %% ../../nbs/models/09_koalarization.ipynb #b59a9f32
+# %% ../../nbs/models/09_koalarization.ipynb #741e284f
 def fuse(features, # `(B,C,h,w)`
          scores): # `(B,S)`
     "Attach `scores` to `features` at every position: `(B,C+S,h,w)` (003 section 3.1.2)."
@@ -51,7 +52,7 @@ class Koalarization(nn.Module):
     "003 section 3, figure 3: `(B,1,H,W)` -> raw `(B,n_out,H,W)`, sides multiples of 8."
     def __init__(self, n_in:int=1, n_out:int=2,
                  scores:nn.Module=None, # `(B,1,H,W)` -> `(B,S)` with `.n`; `InceptionScores` if not given
-                 **kwargs): # For `InceptionScores`: `pretrained`, `weights`
+                 **kwargs): # For `InceptionScores`: `pretrained`, `weights`, `side`
         super().__init__()
         if n_in!=1: raise ValueError(f'n_in is {n_in}; this network takes one gray channel')
         self.scores = InceptionScores(**kwargs) if scores is None else scores

@@ -1,0 +1,174 @@
+"Every recipe: builds, sees any size, overfits a batch, saves, loads, colours a photo through the library and the command line."
+import numpy as np, pytest, torch
+from fastai.optimizer import Adam
+
+from colorize_nb.cli import main as cli
+from colorize_nb.data import ColorizeDataLoaders, crop_photos
+from colorize_nb.infer import Colorizer
+from colorize_nb.learner import colorize_learner
+from colorize_nb.losses import get_loss
+from colorize_nb.models.keras_like import L2Penalty, SameConv, SameDeconv, keras_params, layer_rows
+from colorize_nb.models.registry import create_model
+from colorize_nb.photo import bundled_photos, open_photo
+from colorize_nb.recipes import _recipes, get_recipe, list_recipes, random_search, recipe_dls, recipe_learner
+
+FIXED = ('stanford_conv3', 'stanford_conv9') # a fully connected head: other sizes are squeezed
+LR = {'zhang_eccv16': 1e-3, 'fordham_ae_lab': 1e-3, 'stanford_cgan': 2e-3}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory): return crop_photos(tmp_path_factory.mktemp('walk')/'photos', n=24, size=96)
+
+def built(name):
+    r = get_recipe(name)
+    if r.arch in ('koalarization','fordham_inception'): pytest.importorskip('timm')
+    codec, kw = r.codec(), dict(r.small)
+    size = kw.pop('size')
+    torch.manual_seed(0)
+    return r, codec, size, {**r.kwargs, **kw}, create_model(r.arch, codec.n_in, codec.n_out, size, **{**r.kwargs, **kw})
+
+@pytest.mark.parametrize('name', list(_recipes))
+def test_walk(name, folder, tmp_path):
+    r, codec, size, kw, model = built(name)
+    dls = ColorizeDataLoaders.from_folder(folder, codec=codec, size=size, bs=2, augment=False, valid_pct=.2, device='cpu')
+    torch.manual_seed(0)
+    x, y = dls.one_batch()
+    x, y = x.as_subclass(torch.Tensor), y.as_subclass(torch.Tensor)
+    with torch.no_grad(): shape = model.eval()(x).shape
+    assert shape[:2]==(2, codec.n_out) and shape[-1]<=size
+    with torch.no_grad(): other = model(torch.zeros(1, codec.n_in, size, 2*size)).shape
+    assert other[-1]==2*other[-2] or r.arch in FIXED
+
+    loss, model = get_loss(r.loss, codec, **r.loss_kwargs), model.train()
+    for m in model.modules():
+        if isinstance(m, torch.nn.Dropout): m.p = 0. # to overfit is what dropout is against
+    opt = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], LR.get(r.arch, 3e-3), eps=1e-8)
+    first = None
+    floor = -(y.chunk(2,1)[1]*y.chunk(2,1)[1].clamp(min=1e-9).log()).sum(1).mean().item() if r.loss=='soft_ce' else 0. # soft targets have an entropy that no answer goes below
+    for step in range(300):
+        opt.zero_grad(); l = loss(model(x), y)-floor; l.backward(); opt.step()
+        first = first or l.item()
+        if l.item() < .2*first: break
+    assert l.item() < .2*first, f'{name}: loss {first:.4f} -> {l.item():.4f} in {step+1} steps'
+
+    learn = recipe_learner(name, dls, model_kwargs=kw, metrics=[])
+    learn.model.load_state_dict(model.state_dict())
+    f = learn.save_colorizer(tmp_path/'m.safetensors')
+    photo = open_photo(bundled_photos()['coffee']).resize((120,80))
+    photo.convert('L').save(tmp_path/'gray.jpg')
+    again = Colorizer.load(f)(tmp_path/'gray.jpg')
+    assert again.image.size==photo.size and np.ptp(np.asarray(again.image).astype(int), axis=2).max()>3, 'the photo got no colour'
+    if name in ('indiana_unet','stanford_bins10','zhang_eccv16'):
+        assert cli([str(tmp_path/'gray.jpg'), '--model', str(f)])==0 and (tmp_path/'gray-color.jpg').is_file()
+
+
+# --- numbers that the papers print
+
+def convs(model, x): return [r['output'] for r in layer_rows(model, x) if 'Conv' in r['kind'] or 'Deconv' in r['kind']]
+
+def test_004_table():
+    net = create_model('indiana_unet', 1, 3)
+    assert keras_params(net)==dict(total=9_600_438, trainable=9_597_878, non_trainable=2_560)
+    assert convs(net, torch.zeros(1,1,160,160))==[(128,80,80), (128,40,40), (256,20,20), (512,10,10), (512,5,5), (512,10,10), (256,20,20), (128,40,40), (128,80,80), (3,160,160), (3,160,160)]
+
+def test_001_decoder():
+    net = create_model('cats_vgg16', 1, 2)
+    assert keras_params(net)['trainable']==1_572_114 and not any(p.requires_grad for p in net.encoder.parameters())
+    assert tuple(net.encoder(torch.zeros(1,3,224,224)).shape)==(1,512,7,7)
+
+def test_003_fusion_depth():
+    from colorize_nb.models.koalarization import Koalarization, fuse
+    class Scores(torch.nn.Module):
+        n = 1001
+        def forward(self, x): return torch.zeros(len(x), 1001)
+    net = Koalarization(scores=Scores())
+    h = net.encoder(torch.zeros(1,1,224,224))
+    assert fuse(h, torch.zeros(1,1001)).shape==(1,1257,28,28) and net.fusion[0].weight.shape==(256,1257,1,1)
+    assert keras_params(net)['total']>1000*6500*.9, 'far more than the printed 6500'
+
+def test_002_critic():
+    from colorize_nb.models.patchgan import PatchCritic
+    assert PatchCritic()(torch.zeros(1,3,256,256)).shape==(1,1,30,30)
+
+def test_000_figure_4():
+    got = convs(create_model('fordham_cnn', 1, 2), torch.zeros(1,1,224,224))
+    assert got[7]==(512,14,14) and got[-1]==(2,224,224) and len(got)==13
+
+def test_002_nine_layers():
+    net = create_model('stanford_conv9', 1, 2, 64)
+    assert [m.kernel_size for m in net.modules() if isinstance(m, torch.nn.Conv2d)]==[(5,5)]*9 and net(torch.zeros(2,1,64,64)).shape==(2,2,64,64)
+    assert [type(m).__name__ for m in net.convs[0]]==['Conv2d','ReLU','BatchNorm2d']
+
+
+# --- Keras's conventions, against the definition worked by hand
+
+def test_same_padding_by_hand():
+    x = torch.arange(1., 5.)[None,None,None] # 1x4
+    c = SameConv(1, 1, (1,3), (1,2), bias=False); c.weight.data = torch.ones(1,1,1,3)
+    assert c(x).flatten().tolist()==[6., 7.] # 1+2+3, 3+4+0: the padding comes after
+
+def test_deconv_is_the_transpose():
+    for n in (8, 10):
+        c, d = SameConv(3, 5, 3, 2, bias=False), SameDeconv(5, 3, 3, 2, bias=False)
+        d.weight.data = c.weight.data
+        x, g = torch.randn(1,3,n,n), torch.randn(1,5,n//2,n//2)
+        assert torch.allclose((c(x)*g).sum(), (x*d(g)).sum(), atol=1e-3) and d(g).shape==x.shape
+
+def test_l2_penalty_is_in_the_loss():
+    net, loss = torch.nn.Conv2d(1, 2, 3), lambda raw, y: ((raw-y)**2).mean()
+    f, x, y = L2Penalty(loss, net, .01), torch.randn(1,1,5,5), torch.zeros(1,2,3,3)
+    assert torch.allclose(f(net(x), y)-loss(net(x), y), .01*(net.weight**2).sum())
+
+
+# --- recipes as an object
+
+def test_table_lists_every_recipe():
+    rows = list_recipes().rows
+    assert [r['recipe'] for r in rows]==list(_recipes) and all(r['source'] for r in rows)
+
+def test_fit_recipe_lowers_the_rate_and_stops(folder):
+    dls = recipe_dls('stanford_conv3', folder, size=32, bs=8, device='cpu')
+    learn = recipe_learner('stanford_conv3', dls, metrics=[], lr=1e-12) # nothing can be gained
+    learn.recipe = get_recipe('stanford_conv3', plateau=1, stop=3, lr=1e-12)
+    with learn.no_bar(), learn.no_logging(): learn.fit_recipe(30)
+    assert len(learn.recorder.values)<30 and learn.opt.hypers[0]['lr']<1e-12
+
+def test_choices_can_be_changed(folder):
+    dls = recipe_dls('unet_compact', folder, size=32, bs=8, device='cpu')
+    learn = recipe_learner('unet_compact', dls, loss='l1', lr=5e-4, model_kwargs=dict(widths=[8,16], depths=[0,0]), opt_func=Adam)
+    assert learn.lr==5e-4 and learn.recipe.lr==5e-4 and learn.loss_func.__name__=='l1'
+
+@pytest.mark.parametrize('bad,why', [(lambda f: recipe_learner('nope', None), 'Known'), (lambda f: recipe_learner('indiana_unet', recipe_dls('unet_compact', f, size=32, bs=8)), 'recipe_dls')])
+def test_one_line_errors(folder, bad, why):
+    with pytest.raises(ValueError, match=why): bad(folder)
+
+def test_random_search_sorts(folder):
+    found = random_search('stanford_conv3', recipe_dls('stanford_conv3', folder, size=32, bs=8, device='cpu'), n=4, steps=3)
+    last = [r['last loss'] for r in found.rows]
+    assert last==sorted(last) and len(found.rows)==4
+
+
+# --- weights of encoders
+
+def test_encoder_from_a_file_and_from_torchvisions_cache(tmp_path, monkeypatch):
+    import torchvision
+    from torchvision.models import VGG16_Weights
+    from colorize_nb.models.cats import vgg16_features
+    torch.manual_seed(1)
+    state = {f'features.{k}': v.half() for k,v in torchvision.models.vgg16(weights=None).features.state_dict().items()}
+    torch.save(state, tmp_path/'w.pth')
+    net = vgg16_features(weights=tmp_path/'w.pth')
+    assert torch.equal(net[0].weight, state['features.0.weight'].float())
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path/'hub'))
+    import urllib.request
+    def refuse(*a, **k): raise OSError('no route')
+    monkeypatch.setattr(torch.hub, 'urlopen', refuse); monkeypatch.setattr(urllib.request, 'urlopen', refuse)
+    with pytest.raises(ConnectionError, match='weights=PATH'): vgg16_features(pretrained=True)
+
+def test_frozen_encoder_does_not_move(folder):
+    dls = recipe_dls('cats_vgg16', folder, size=64, bs=4, device='cpu')
+    learn = recipe_learner('cats_vgg16', dls, metrics=[])
+    before = {k: v.clone() for k,v in learn.model.state_dict().items()}
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, 1e-3)
+    after = learn.model.state_dict()
+    assert all(torch.equal(before[k], after[k]) for k in before if k.startswith('encoder')) and not torch.equal(before['decoder.0.weight'], after['decoder.0.weight'])
