@@ -37,7 +37,7 @@ test: $(READY) ## Run every notebook and the tests (under 10 minutes on 2 cores)
 	@echo '== Notebooks'
 	@OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing
 	@echo '== Tests'
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs
 
 test-slow: $(READY) ## Run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow
@@ -52,7 +52,7 @@ $(LATEST)/.ready: $(SETUP)
 
 test-latest: $(LATEST)/.ready ## Run the tests against the newest fastai and fastcore, without nbdev
 	@$(LATEST)/bin/python -c 'from importlib.metadata import version as v; print("== fastai", v("fastai"), "fastcore", v("fastcore"), "torch", v("torch"))'
-	@REQUIRE_BROWSER= $(LATEST)/bin/python -m pytest
+	@REQUIRE_BROWSER= OMP_NUM_THREADS=1 $(LATEST)/bin/python -m pytest -n 2 -rs
 
 lab: $(READY) ## Open JupyterLab on the first notebook
 	@$(BIN)/jupyter lab nbs/00_color.ipynb

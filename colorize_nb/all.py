@@ -5,11 +5,13 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/12_all.ipynb #b6ef0b6b
+# %% ../nbs/12_all.ipynb #382fb6ed
 from .bins import *
 from .codecs import *
 from .color import *
 from .data import *
+from .explorers import *
+from .features import *
 from .infer import *
 from .learner import *
 from .losses import *
@@ -19,8 +21,12 @@ from .models.registry import *
 from .models.store import *
 from .models.unet import *
 from .photo import *
+from .quality import *
+from .recipes import *
 from .resume import *
 from .shapes import *
+from .stream import *
+from .widget import *
 
-# %% ../nbs/12_all.ipynb #4af4ce0c
+# %% ../nbs/12_all.ipynb #b4a00086
 __all__ = [n for n in dir() if not n.startswith('_')] # every name of the modules above

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Drawn', 'PhotoStream', 'StreamDL', 'stream_loaders']
 
-# %% ../nbs/04_stream.ipynb #b1252567
+# %% ../nbs/04_stream.ipynb #26535031
 import torch
 from fastai.data.core import DataLoaders
 from fastai.torch_core import default_device
@@ -14,7 +14,7 @@ from .codecs import LabAB
 from .data import ColorizeDataLoaders, TensorColor, TensorGray
 from .photo import PhotoError, open_photo, to_tensor
 
-# %% ../nbs/04_stream.ipynb #e6ec8246
+# %% ../nbs/04_stream.ipynb #d0537344
 class Drawn:
     "`n` batches an epoch from a function of the batch's number; with `fresh`, numbers go on from epoch to epoch, so nothing comes twice."
     def __init__(self, draw, # `i -> rgb (B,3,H,W)` in [0,1]
@@ -52,7 +52,7 @@ class PhotoStream:
         self.it = self.it or self._photos()
         for _ in range(self.n): yield torch.cat([next(self.it) for _ in range(self.bs)])
 
-# %% ../nbs/04_stream.ipynb #0dadc329
+# %% ../nbs/04_stream.ipynb #e6961b97
 class StreamDL:
     "RGB batches `(B,3,H,W)` from `batches`, encoded on `device`: what a `Learner` takes for a data loader."
     n_inp = 1

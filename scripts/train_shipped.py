@@ -95,9 +95,9 @@ class Budget(Callback):
     def __init__(self, seconds, path, crops):
         self.seconds, self.path, self.crops, self.spent, self.epochs, self.photos = seconds, Path(path), crops, 0., 0, 0
 
-    def resume(self, learn):
+    def resume(self, learn, device):
         if not self.path.exists(): return
-        state = torch.load(self.path, map_location=learn.dls.device, weights_only=False) # our own file: it holds fastai's optimiser state
+        state = torch.load(self.path, map_location=device, weights_only=False) # our own file: it holds fastai's optimiser state
         learn.create_opt()
         learn.model.load_state_dict(state['model'])
         learn.opt.load_state_dict(state['opt'])
@@ -146,7 +146,7 @@ def main(photos, minutes, packs, out, checkpoint, steps, lr, workers, scale, eve
                     wd=.02, opt_func=partial(Adam, eps=1e-8)) # fastai's 1e-5 is more than the gradients of the deep layers
     budget = Budget(minutes*60, checkpoint, crops)
     budget.path.parent.mkdir(parents=True, exist_ok=True)
-    budget.resume(learn)
+    budget.resume(learn, device)
     with learn.no_logging(), learn.no_bar(): learn.fit_one_cycle(10**6, lr, pct_start=.08, cbs=[budget, Encode(device)])
     meta = dict(data=packs, photos_seen=budget.photos, minutes=round(budget.spent/60), device=device.type, steps=budget.epochs*steps)
     print('saved', save_model(out, learn.model, CODEC, SPEC, meta))
