@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/12_all.ipynb #382fb6ed
+# %% ../nbs/12_all.ipynb #a743e3a8
 from .bins import *
 from .codecs import *
 from .color import *
+from .compare import *
 from .data import *
 from .explorers import *
 from .features import *
@@ -28,5 +29,5 @@ from .shapes import *
 from .stream import *
 from .widget import *
 
-# %% ../nbs/12_all.ipynb #b4a00086
+# %% ../nbs/12_all.ipynb #8be4ba73
 __all__ = [n for n in dir() if not n.startswith('_')] # every name of the modules above

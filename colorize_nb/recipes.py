@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['lab', 'tanh', 'unit', 'torch_adam', 'Recipe', 'get_recipe', 'list_recipes', 'recipe_dls', 'recipe_learner',
-           'random_search', 'plot_search']
+           'overfit_one_batch', 'random_search', 'plot_search']
 
-# %% ../nbs/07_recipes.ipynb #ac3e9206
+# %% ../nbs/07_recipes.ipynb #b7253cd9
+import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -23,8 +24,9 @@ from .learner import colorize_learner
 from .losses import get_loss
 from .metrics import Results
 from .models.keras_like import L2Penalty, keras_params
+from .models.registry import create_model
 
-# %% ../nbs/07_recipes.ipynb #6be647bb
+# %% ../nbs/07_recipes.ipynb #dd47840b
 @dataclass(frozen=True)
 class Recipe:
     "A published system. `codec` makes a codec; `kwargs` go to the model; what a paper does not print is marked in its page."
@@ -46,6 +48,7 @@ class Recipe:
     augment:object=True # rotation, flip, zoom (000); False for none
     l2:float=0. # Keras's kernel regularisation
     small:dict=field(default_factory=dict) # what makes it fit a test: size and model's own choices
+    batch_lr:float=3e-3 # overfits a single batch
 
 lab, tanh = LabAB, partial(LabAB, tanh=True)
 unit = partial(LabAB, L_mode='unit', tanh=True)
@@ -53,7 +56,7 @@ torch_adam = partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8)
 _recipes = {
     'fordham_cnn': Recipe('fordham_cnn', tanh, 'l2', '000, section 4, figure 4', 224, 32, 500, small=dict(size=32)),
     'fordham_ae_rgb': Recipe('fordham_ae_rgb', partial(RGB, tanh=True), 'l2', '000, section 5', 256, 32, 100, small=dict(size=32)),
-    'fordham_ae_lab': Recipe('fordham_ae_lab', tanh, 'l2', '000, section 5', 256, 32, 100, small=dict(size=32)),
+    'fordham_ae_lab': Recipe('fordham_ae_lab', tanh, 'l2', '000, section 5', 256, 32, 100, small=dict(size=32), batch_lr=1e-3),
     'fordham_vgg16': Recipe('fordham_vgg16', tanh, 'l2', '000, section 6.1', 224, 32, 500, small=dict(size=64)),
     'fordham_inception': Recipe('fordham_inception', tanh, 'l2', '000, section 6.2', 224, 100, 100, small=dict(size=96)),
     'cats_vgg16': Recipe('cats_vgg16', tanh, 'l2', '001, tables 1-2', 224, 32, 30, augment=False, small=dict(size=64)),
@@ -64,11 +67,11 @@ _recipes = {
     'stanford_conv9_dropout': Recipe('stanford_conv9_dropout', lab, 'l2', '002, section 4.2.7', 64, 250, 200, opt=torch_adam, augment=False, small=dict(size=32)),
     'stanford_conv9_smooth_l1': Recipe('stanford_conv9', lab, 'smooth_l1', '002, section 4.2.4', 64, 250, 200, opt=torch_adam, loss_kwargs=dict(beta=1/128), augment=False, small=dict(size=32)),
     **{f'stanford_bins{n}': Recipe('stanford_conv9', partial(ChannelBins, n), 'ce', '002, sections 4.2.2 and 5.4', 64, 250, 200, opt=torch_adam, augment=False, small=dict(size=32)) for n in (10, 30, 50)},
-    'stanford_cgan': Recipe('stanford_cgan', tanh, 'l1', '002, appendix 1 (generator; the critic: `gan`)', 64, 32, 200, lr=2e-4, opt=partial(Adam, mom=.5, sqr_mom=.999, eps=1e-8), augment=False, small=dict(size=32, width=16)),
+    'stanford_cgan': Recipe('stanford_cgan', tanh, 'l1', '002, appendix 1 (generator; the critic: `gan`)', 64, 32, 200, lr=2e-4, opt=partial(Adam, mom=.5, sqr_mom=.999, eps=1e-8), augment=False, small=dict(size=32, width=16), batch_lr=2e-3),
     'koalarization': Recipe('koalarization', tanh, 'half_sum', '003, section 3, figure 3', 224, 32, 30, augment=False, small=dict(size=64, side=96)),
     'koalarization_small': Recipe('koalarization_small', tanh, 'half_sum', '003, with a network that learns to score', 128, 32, 30, augment=False, small=dict(size=64)),
     'indiana_unet': Recipe('indiana_unet', RGB, 'l1', '004', 160, 50, 100, augment=False, small=dict(size=32)),
-    'zhang_eccv16': Recipe('zhang_eccv16', JointBins, 'soft_ce', 'Zhang 2016', 176, 40, 30, lr=3e-5, opt=partial(Adam, mom=.9, sqr_mom=.99, eps=1e-8), wd=1e-3, augment='flip', small=dict(size=32, width=.25)),
+    'zhang_eccv16': Recipe('zhang_eccv16', JointBins, 'soft_ce', 'Zhang 2016', 176, 40, 30, lr=3e-5, opt=partial(Adam, mom=.9, sqr_mom=.99, eps=1e-8), wd=1e-3, augment='flip', small=dict(size=32, width=.25), batch_lr=1e-3),
     'unet_resnet34': Recipe('unet_resnet34', lab, 'smooth_l1', 'fastai: DynamicUnet', 128, 64, 10, opt=torch_adam, wd=.01, small=dict(size=64)),
     'unet_compact': Recipe('unet_compact', lab, 'smooth_l1', 'this project', 64, 64, 10, lr=2e-3, opt=torch_adam, wd=.02, small=dict(size=32))}
 
@@ -78,11 +81,10 @@ def get_recipe(name:str, **changes)->Recipe:
     try: return replace(_recipes[name], **changes)
     except TypeError: raise ValueError(f"{name}: a recipe has no {', '.join(set(changes)-set(Recipe.__dataclass_fields__))}; it has {', '.join(Recipe.__dataclass_fields__)}") from None
 
-# %% ../nbs/07_recipes.ipynb #9f11b72d
+# %% ../nbs/07_recipes.ipynb #533881e9
 def list_recipes(count:bool=False # Build each network and count its parameters (some seconds; those that need an extra that is missing stay empty)
                 )->Results:
     "A table of all recipes with paper, section, codec, loss and size."
-    from colorize_nb.models.registry import create_model
     rows = []
     for name,r in _recipes.items():
         row = dict(recipe=name, source=r.source, model=r.arch, codec=repr(r.codec()), loss=r.loss, size=r.size, batch=r.bs)
@@ -93,7 +95,7 @@ def list_recipes(count:bool=False # Build each network and count its parameters 
         rows.append(row)
     return Results(rows)
 
-# %% ../nbs/07_recipes.ipynb #cdaa8af6
+# %% ../nbs/07_recipes.ipynb #0221e1d9
 def recipe_dls(name:str, folder, # Of photos
                **kwargs)->ColorizeDataLoaders: # Changes: as `ColorizeDataLoaders.from_folder`
     "Data loaders with a recipe's codec, size, batch and augmentation."
@@ -124,7 +126,30 @@ def fit_recipe(self:Learner, epochs:int=None, # The recipe's if not given
     monitor = dict(monitor='valid_loss')
     self.fit(epochs or r.epochs, r.lr, cbs=[ReduceLROnPlateau(**monitor, patience=r.plateau, factor=10.), EarlyStoppingCallback(**monitor, patience=r.stop), *(cbs or [])], **kwargs)
 
-# %% ../nbs/07_recipes.ipynb #3312d529
+# %% ../nbs/07_recipes.ipynb #9035416c
+def overfit_one_batch(name:str, # A recipe
+                      dls, # Gives the batch: with the recipe's codec, two photos are enough
+                      steps:int=300, # At most
+                      until:float=.2, # Of the first loss
+                      model_kwargs:dict=None)->dict: # For the model
+    "Train on one batch alone, dropout off: `loss` first and last, `steps` taken, `seconds_a_step` and the trained `model`. A loss is counted from the least that can be reached: soft targets have an entropy."
+    r, codec = get_recipe(name), dls.codec
+    x, y = (o.as_subclass(torch.Tensor) for o in dls.one_batch())
+    model = create_model(r.arch, codec.n_in, codec.n_out, x.shape[-1], **{**r.kwargs, **(model_kwargs or {})}).to(x.device).train()
+    for m in model.modules():
+        if isinstance(m, torch.nn.Dropout): m.p = 0.
+    loss, opt = get_loss(r.loss, codec, **r.loss_kwargs), torch.optim.Adam([p for p in model.parameters() if p.requires_grad], r.batch_lr, eps=1e-8)
+    w = y.chunk(2, 1)[1] # weights of soft targets
+    floor = -(w*w.clamp(min=1e-9).log()).sum(1).mean().item() if r.loss=='soft_ce' else 0.
+    losses, start = [], time.perf_counter()
+    while not losses or (len(losses)<steps and losses[-1]>until*losses[0]):
+        opt.zero_grad()
+        l = loss(model(x), y)
+        l.backward(); opt.step()
+        losses.append(l.item()-floor)
+    return dict(first=losses[0], last=losses[-1], steps=len(losses), seconds_a_step=(time.perf_counter()-start)/len(losses), model=model)
+
+# %% ../nbs/07_recipes.ipynb #89321487
 def random_search(name:str, # A recipe
                   dls, # With its codec; about 100 photos
                   n:int=12, # Trials

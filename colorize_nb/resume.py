@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Checkpoint', 'TimeBudget']
 
-# %% ../nbs/05_resume.ipynb #dcd51a9f
+# %% ../nbs/05_resume.ipynb #aa781314
 import random, time
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from fastai.callback.core import Callback, CancelEpochException, CancelFitExcept
 from fastai.callback.schedule import ParamScheduler
 from fastai.torch_core import rank_distrib, to_device
 
-# %% ../nbs/05_resume.ipynb #6ee96887
+# %% ../nbs/05_resume.ipynb #ba25153c
 def _plain(o):
     "`o` as what `torch.load(weights_only=True)` reads: dicts, lists, numbers, tensors."
     if isinstance(o, torch.Tensor): return o.detach().as_subclass(torch.Tensor)
@@ -39,7 +39,7 @@ def _set_rng(s, dl):
     torch.set_rng_state(s['torch'])
     if torch.cuda.is_available() and len(s['cuda'])==torch.cuda.device_count(): torch.cuda.set_rng_state_all(s['cuda'])
 
-# %% ../nbs/05_resume.ipynb #09c8e524
+# %% ../nbs/05_resume.ipynb #39a4bb9e
 class Checkpoint(Callback):
     "Writes all of a training run to one file after each epoch; the same call on the same file goes on from there. For a fit's `cbs`."
     order = 70 # after fastai's Recorder (50), schedulers (60) and trackers (60-63), so that what they did is in the file
@@ -84,7 +84,7 @@ class Checkpoint(Callback):
         if s is not None and self._fit==s['fit'] and s['done']: self._restore()
         elif self._epoch_done==self.epoch or (s is not None and self._fit==s['fit'] and self.epoch<self._replay): self._write(done=True)
 
-# %% ../nbs/05_resume.ipynb #2aa755a9
+# %% ../nbs/05_resume.ipynb #18ed4c13
 @patch
 def _write(self:Checkpoint, done=False):
     "All that the rest of the run depends on, written whole or not at all."
@@ -124,14 +124,14 @@ def _restore(self:Checkpoint):
     if hasattr(self.learn, 'train_facts'): self.learn.train_facts.facts = dict(s['facts'])
     _set_rng(s['rng'], self.dls.train)
 
-# %% ../nbs/05_resume.ipynb #7cb07d95
+# %% ../nbs/05_resume.ipynb #04372e46
 class TimeBudget(Callback):
     "One schedule over `seconds` of training; then the fit ends, after the step it is in. Ask for more epochs than can be done."
     order = 55 # after the Recorder, before the ParamScheduler
-    def __init__(self, seconds:float): self.seconds = seconds
-    def before_fit(self): self.start,self.steps = time.perf_counter(),0
+    def __init__(self, seconds:float, clock=time.perf_counter): self.seconds,self.clock = seconds,clock # `time.process_time` counts CPU time
+    def before_fit(self): self.start,self.steps = self.clock(),0
     @property
-    def share(self): return min((time.perf_counter()-self.start)/self.seconds, 1.) # of the time spent
+    def share(self): return min((self.clock()-self.start)/self.seconds, 1.) # of the time spent
     def before_batch(self):
         if self.training: self.learn.pct_train = self.share
     def after_batch(self):

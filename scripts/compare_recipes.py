@@ -2,8 +2,9 @@
 
     python scripts/compare_recipes.py PHOTOS --eval FOLDER --minutes 10
 
-PHOTOS holds folders of training photos (`--packs`). A recipe that was finished is not trained again; one that was cut off starts over. On a GPU: `--device cuda --full` for the papers'
-sizes and batches.
+PHOTOS holds folders of training photos (`--packs`). Minutes are of CPU time, on a GPU of the clock. A recipe that was finished is not trained again; one that was cut off starts over. On a
+GPU: `--device cuda --full` for the papers' sizes and batches. `--recipes` takes a part of the list; several parts may run side by side, and a last call without it writes table and sheet.
+Encoders start from random weights unless `--pretrained` lets their libraries download.
 """
 import argparse, json, time
 from pathlib import Path
@@ -16,25 +17,37 @@ from colorize_nb.infer import Colorizer
 from colorize_nb.metrics import Results, ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, quantize8
 from colorize_nb.models.keras_like import keras_params
 from colorize_nb.photo import bundled_photos, find_photos, open_photo, show_photos, to_tensor
-from colorize_nb.recipes import _recipes, get_recipe, recipe_learner
+from colorize_nb.recipes import _recipes, get_recipe, overfit_one_batch, recipe_learner
 from colorize_nb.resume import TimeBudget
 
 
-def train(name, files, minutes, out, device, full):
-    "Train one recipe for `minutes` and save it; its facts."
+ENCODERS = ('cats_vgg16','cats_vgg16_bn','cats_vgg16_dropout','fordham_vgg16','fordham_inception','koalarization','unet_resnet34') # libraries have their weights
+
+
+def loaders(name, files, device, full, **kwargs):
+    r = get_recipe(name)
+    size = r.size if full else max(min(r.size, 64), r.small['size'] if r.arch in ENCODERS else 0)
+    return ColorizeDataLoaders.from_files(files, codec=r.codec(), device=device, **{'size': size, 'bs': r.bs if full else min(r.bs, 32), 'augment': r.augment if full else 'flip', **kwargs})
+
+
+def train(name, files, minutes, out, device, full, pretrained):
+    "Train one recipe for `minutes` and save it; its facts and file."
     r, kw = get_recipe(name), {}
-    size = r.size if full else min(r.size, 64)
     if not full and 'side' in r.small: kw['side'] = r.small['side'] # a scoring network that sees less
     set_seed(0)
-    dls = ColorizeDataLoaders.from_files(files, codec=r.codec(), size=size, bs=r.bs if full else min(r.bs, 32), augment=r.augment if full else 'flip', device=device)
-    learn = recipe_learner(name, dls, metrics=[], model_kwargs=kw, amp='bf16' if device=='cuda' else None)
-    budget, start = TimeBudget(minutes*60), time.perf_counter()
-    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, r.lr, cbs=[budget])
+    few = overfit_one_batch(name, loaders(name, files[:10], device, False, bs=2, augment=False, size=r.small['size']), model_kwargs={k: v for k,v in r.small.items() if k!='size'})
+    set_seed(0)
+    if pretrained and r.arch in ENCODERS: kw['pretrained'] = True
+    learn = recipe_learner(name, loaders(name, files, device, full), metrics=[], model_kwargs=kw, amp='bf16' if device=='cuda' else None)
+    clock = time.perf_counter if device=='cuda' else time.process_time
+    budget, start = TimeBudget(minutes*60, clock), clock()
+    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, r.lr if full else max(r.lr, 1e-3), cbs=[budget]) # rates for days of training are too low for minutes
+    spent = clock()-start
     learn.model.eval()
     f = learn.save_colorizer(out/f'{name}.safetensors', minutes=minutes, device=device)
     p = keras_params(learn.model)
-    return dict(recipe=name, source=r.source, size=size, batch=dls.train.bs, parameters=p['total'], trainable=p['trainable'], steps=budget.steps,
-                seconds_a_step=(time.perf_counter()-start)/max(1, budget.steps)), f
+    return {'recipe': name, 'source': r.source, 'parameters': p['total'], 'trainable': p['trainable'], 'size': learn.dls.size, 'batch': learn.dls.train.bs,
+            'steps for one batch': few['steps'] if few['last']<=.2*few['first'] else None, 'steps': budget.steps, 'seconds a step': round(spent/max(1, budget.steps), 3)}, f
 
 
 def measure(photos, paint):
@@ -47,7 +60,13 @@ def measure(photos, paint):
     return dict(zip(('PSNR','CIEDE2000','colourfulness'), [round(v, 3) for v in torch.stack(rows).mean(0).tolist()]))
 
 
-def main(photos, packs, eval, n_eval, minutes, recipes, out, device, full):
+def results(out):
+    "What was measured so far, in the order of the recipes."
+    found = {f.stem: json.loads(f.read_text()) for f in out.glob('*.json')}
+    return {k: found[k] for k in ('gray', 'mean colour', *_recipes) if k in found}
+
+
+def main(photos, packs, eval, n_eval, minutes, recipes, out, device, full, pretrained):
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     unknown = set(recipes or ())-set(_recipes)
@@ -55,27 +74,30 @@ def main(photos, packs, eval, n_eval, minutes, recipes, out, device, full):
     files = [f for pack in packs for f in find_photos([Path(photos)/pack])]
     test = find_photos([eval])
     test = test[::max(1, len(test)//n_eval)][:n_eval]
-    path = out/'results.json'
-    data = json.loads(path.read_text()) if path.exists() else {}
-    if 'gray' not in data:
+    put = lambda row: (out/f"{row['recipe']}.json").write_text(json.dumps(row, indent=1))
+    if 'gray' not in results(out):
         mean = dataset_mean_ab(to_tensor(open_photo(f)) for f in files[::max(1, len(files)//200)])
-        data['gray'] = dict(recipe='gray', **measure(test, lambda p,t: gray_baseline(t)))
-        data['mean colour'] = dict(recipe='mean colour', **measure(test, lambda p,t: mean_color_baseline(t, mean)))
+        put({'recipe': 'gray', **measure(test, lambda p,t: gray_baseline(t))})
+        put({'recipe': 'mean colour', **measure(test, lambda p,t: mean_color_baseline(t, mean))})
     for name in recipes or _recipes:
-        if name not in data or 'error' in data[name]:
-            try:
-                facts, f = train(name, files, minutes, out, device, full)
-                c = Colorizer.load(f, device)
-                data[name] = {**facts, **measure(test, lambda p,t: to_tensor(c(p).image))}
-            except (ImportError, ConnectionError) as e: data[name] = dict(recipe=name, error=str(e))
-        path.write_text(json.dumps(data, indent=1))
-        print(json.dumps(data[name]), flush=True)
-    rows = [r for r in data.values() if 'error' not in r]
-    (out/'results.md').write_text(Results(rows, f'{len(test)} photos, {minutes} minutes each, {device}, seed 0').to_markdown())
+        if name in results(out): continue
+        try:
+            facts, f = train(name, files, minutes, out, device, full, pretrained)
+            c = Colorizer.load(f, device)
+            put(row := {**facts, **measure(test, lambda p,t: to_tensor(c(p).image))})
+            print(json.dumps(row), flush=True)
+        except (ImportError, ConnectionError) as e: print(f'{name}: left out: {e}', flush=True)
+    if not recipes: report(out, f"{len(test)} photos, {minutes:g} minutes of {'the clock' if device=='cuda' else 'CPU time'} each, seed 0", device)
+
+
+def report(out, note, device):
+    "`results.md` and `sheet.jpg` of all that was trained."
+    rows = results(out)
+    (out/'results.md').write_text(Results(list(rows.values()), note).to_markdown())
     shown = [k for k in ('coffee','chelsea','china','flower') if k in bundled_photos()]
-    names = [r['recipe'] for r in rows if (out/f"{r['recipe']}.safetensors").is_file()]
     pictures, titles = [open_photo(bundled_photos()[k]) for k in shown], ['photo', *['']*(len(shown)-1)]
-    for name in names:
+    for name in rows:
+        if not (out/f'{name}.safetensors').is_file(): continue
         c = Colorizer.load(out/f'{name}.safetensors', device)
         pictures += [c(bundled_photos()[k]).image for k in shown]; titles += [name, *['']*(len(shown)-1)]
     show_photos(pictures, titles, ncols=len(shown), size=1.3).savefig(out/'sheet.jpg')
@@ -93,4 +115,5 @@ if __name__=='__main__':
     p.add_argument('--out', default='runs/recipes')
     p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     p.add_argument('--full', action='store_true', help="the papers' sizes and batches")
+    p.add_argument('--pretrained', action='store_true', help='encoders with ImageNet weights, downloaded')
     main(**vars(p.parse_args()))

@@ -113,7 +113,7 @@ def photos(folder, steps, again, n_test, limit, size=64):
     joint = JointBins()
     joint = joint.with_prior(color_prior(joint, some))
     codecs = [('L2', LabAB(), 'l2', {'': {}}), ('L1', LabAB(), 'l1', {'': {}}), ('smooth L1', LabAB(), 'smooth_l1', {'': {}}), ('Huber', LabAB(), 'huber', {'': {}}),
-              ('1/(2HW)', LabAB(), 'half_sum', {'': {}}), ('L1 + 0.1 colourfulness', LabAB(), 'l1 + 0.1*colorfulness', {'': {}}),
+              ('1/(2HW)', LabAB(), 'half_sum', {'': {}}), ('L1 + 0.02 colourfulness', LabAB(), 'l1 + 0.02*colorfulness', {'': {}}),
               ('L2', LabAB(tanh=True), 'l2', {'': {}}), ('L1', RGB(), 'l1', {'': {}}), ('L1', YCbCr(), 'l1', {'': {}}),
               ('cross-entropy', ChannelBins(10), 'ce', {h: dict(how=h) for h in ('mode','mean')}),
               ('cross-entropy', ChannelBins(50), 'ce', {h: dict(how=h) for h in ('mode','mean')}),

@@ -10,10 +10,9 @@ from colorize_nb.losses import get_loss
 from colorize_nb.models.keras_like import L2Penalty, SameConv, SameDeconv, keras_params, layer_rows
 from colorize_nb.models.registry import create_model
 from colorize_nb.photo import bundled_photos, open_photo
-from colorize_nb.recipes import _recipes, get_recipe, list_recipes, random_search, recipe_dls, recipe_learner
+from colorize_nb.recipes import _recipes, get_recipe, list_recipes, overfit_one_batch, random_search, recipe_dls, recipe_learner
 
 FIXED = ('stanford_conv3', 'stanford_conv9') # a fully connected head: other sizes are squeezed
-LR = {'zhang_eccv16': 1e-3, 'fordham_ae_lab': 1e-3, 'stanford_cgan': 2e-3}
 
 
 @pytest.fixture(scope='module')
@@ -39,20 +38,11 @@ def test_walk(name, folder, tmp_path):
     with torch.no_grad(): other = model(torch.zeros(1, codec.n_in, size, 2*size)).shape
     assert other[-1]==2*other[-2] or r.arch in FIXED
 
-    loss, model = get_loss(r.loss, codec, **r.loss_kwargs), model.train()
-    for m in model.modules():
-        if isinstance(m, torch.nn.Dropout): m.p = 0. # to overfit is what dropout is against
-    opt = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], LR.get(r.arch, 3e-3), eps=1e-8)
-    first = None
-    floor = -(y.chunk(2,1)[1]*y.chunk(2,1)[1].clamp(min=1e-9).log()).sum(1).mean().item() if r.loss=='soft_ce' else 0. # soft targets have an entropy that no answer goes below
-    for step in range(300):
-        opt.zero_grad(); l = loss(model(x), y)-floor; l.backward(); opt.step()
-        first = first or l.item()
-        if l.item() < .2*first: break
-    assert l.item() < .2*first, f'{name}: loss {first:.4f} -> {l.item():.4f} in {step+1} steps'
+    did = overfit_one_batch(name, dls, model_kwargs=kw)
+    assert did['last'] <= .2*did['first'], f"{name}: loss {did['first']:.4f} -> {did['last']:.4f} in {did['steps']} steps"
 
     learn = recipe_learner(name, dls, model_kwargs=kw, metrics=[])
-    learn.model.load_state_dict(model.state_dict())
+    learn.model.load_state_dict(did['model'].state_dict())
     f = learn.save_colorizer(tmp_path/'m.safetensors')
     photo = open_photo(bundled_photos()['coffee']).resize((120,80))
     photo.convert('L').save(tmp_path/'gray.jpg')

@@ -5,29 +5,29 @@
 # %% auto #0
 __all__ = ['conv_bn', 'ResBlock', 'GlobalContext', 'Up', 'UnetCompact', 'unet_compact']
 
-# %% ../../nbs/models/01_compact.ipynb #5c58e9b7
+# %% ../../nbs/models/01_compact.ipynb #e4b0cdb0
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from .registry import create_model, n_params, register_model
 
-# %% ../../nbs/models/01_compact.ipynb #8def9a44
-def conv_bn(ni:int, nf:int, ks:int=3, stride:int=1, act:bool=True)->nn.Sequential:
-    "Convolution without bias, BatchNorm and, if `act`, ReLU: `(B,ni,H,W)` -> `(B,nf,H/stride,W/stride)`."
-    layers = [nn.Conv2d(ni, nf, ks, stride, ks//2, bias=False), nn.BatchNorm2d(nf)]
+# %% ../../nbs/models/01_compact.ipynb #76c63c1f
+def conv_bn(ni:int, nf:int, ks:int=3, stride:int=1, act:bool=True, norm:bool=True)->nn.Sequential:
+    "Convolution without bias, BatchNorm (or, without `norm`, the bias alone) and, if `act`, ReLU: `(B,ni,H,W)` -> `(B,nf,H/stride,W/stride)`."
+    layers = [nn.Conv2d(ni, nf, ks, stride, ks//2, bias=not norm), nn.BatchNorm2d(nf) if norm else nn.Identity()]
     return nn.Sequential(*layers, nn.ReLU(inplace=True)) if act else nn.Sequential(*layers)
 
 class ResBlock(nn.Module):
-    "Two 3x3 convolutions beside an identity (He 2016). The last BatchNorm starts at zero, so a new block passes its input on."
-    def __init__(self, nf:int):
+    "Two 3x3 convolutions beside an identity (He 2016). What is last in them starts at zero, so a new block passes its input on."
+    def __init__(self, nf:int, norm:bool=True):
         super().__init__()
-        self.conv1,self.conv2 = conv_bn(nf, nf),conv_bn(nf, nf, act=False)
-        nn.init.zeros_(self.conv2[1].weight)
+        self.conv1,self.conv2 = conv_bn(nf, nf, norm=norm),conv_bn(nf, nf, act=False, norm=norm)
+        nn.init.zeros_(self.conv2[1 if norm else 0].weight)
 
     def forward(self, x): return F.relu(x + self.conv2(self.conv1(x)))
 
-# %% ../../nbs/models/01_compact.ipynb #9b119fba
+# %% ../../nbs/models/01_compact.ipynb #a1489a13
 class GlobalContext(nn.Module):
     "Adds a function of the features' mean over all positions to each position; starts as the identity. `(B,C,h,w)` -> same."
     def __init__(self, nf:int):
@@ -38,39 +38,41 @@ class GlobalContext(nn.Module):
 
     def forward(self, x): return x + self.mlp(x.mean((2,3)))[:,:,None,None]
 
-# %% ../../nbs/models/01_compact.ipynb #f70c640c
+# %% ../../nbs/models/01_compact.ipynb #b825b81c
 class Up(nn.Module):
     "Enlarge `x` to the size of `skip` and mix both: `(B,ni,h,w), (B,skip,H,W)` -> `(B,nf,H,W)`."
-    def __init__(self, ni:int, skip:int, nf:int):
+    def __init__(self, ni:int, skip:int, nf:int, norm:bool=True):
         super().__init__()
-        self.reduce,self.mix = conv_bn(ni, nf, 1),conv_bn(nf+skip, nf)
+        self.reduce,self.mix = conv_bn(ni, nf, 1, norm=norm),conv_bn(nf+skip, nf, norm=norm)
 
     def forward(self, x, skip):
         x = F.interpolate(self.reduce(x), size=skip.shape[-2:], mode='nearest')
         return self.mix(torch.cat([x, skip], 1))
 
-# %% ../../nbs/models/01_compact.ipynb #3eef0c66
+# %% ../../nbs/models/01_compact.ipynb #f3341d06
 class UnetCompact(nn.Module):
     "U-Net with a strided 5x5 stem: `(B,n_in,H,W)` -> raw `(B,n_out,ceil(H/2),ceil(W/2))`, for any `H` and `W` of 32 or more."
     def __init__(self, n_in:int=1, # Channels in: L alone is 1
                  n_out:int=2, # Channels out: a and b are 2
                  widths=(32,48,96,192,256), # Channels at 1/2, 1/4, 1/8, 1/16, 1/32 of the input
-                 depths=(0,0,1,2,1)): # Residual blocks at each
+                 depths=(0,0,1,2,1), # Residual blocks at each
+                 norm:bool=True, # BatchNorm after each convolution
+                 drop:float=0.): # Dropout before the last layer
         super().__init__()
         ins = [n_in, *widths[:-1]]
-        self.downs = nn.ModuleList([nn.Sequential(conv_bn(ni, nf, 3 if i else 5, stride=2), *[ResBlock(nf) for _ in range(d)])
+        self.downs = nn.ModuleList([nn.Sequential(conv_bn(ni, nf, 3 if i else 5, stride=2, norm=norm), *[ResBlock(nf, norm) for _ in range(d)])
                                     for i,(ni,nf,d) in enumerate(zip(ins, widths, depths))])
         self.context = GlobalContext(widths[-1])
-        self.ups = nn.ModuleList([Up(deep, skip, skip) for skip,deep in zip(widths[-2::-1], widths[:0:-1])])
-        self.head = nn.Conv2d(widths[0], n_out, 3, padding=1)
+        self.ups = nn.ModuleList([Up(deep, skip, skip, norm) for skip,deep in zip(widths[-2::-1], widths[:0:-1])])
+        self.drop,self.head = nn.Dropout(drop),nn.Conv2d(widths[0], n_out, 3, padding=1)
 
     def forward(self, x):
         skips = []
         for down in self.downs: skips.append(x := down(x))
         x = self.context(skips.pop())
         for up in self.ups: x = up(x, skips.pop())
-        return self.head(x)
+        return self.head(self.drop(x))
 
-# %% ../../nbs/models/01_compact.ipynb #ddacee50
+# %% ../../nbs/models/01_compact.ipynb #604df1bf
 @register_model('unet_compact', about='small U-Net with a strided stem, chroma at half size: CPUs, browsers, the shipped model', source='this project')
 def unet_compact(n_in, n_out, size=128, **kwargs): return UnetCompact(n_in, n_out, **kwargs)

@@ -1,0 +1,121 @@
+"The comparison of models without a browser: controls, uploads, errors, and what it computes against the library itself."
+import io
+import numpy as np, pytest, torch
+from PIL import Image
+
+from colorize_nb.bins import JointBins
+from colorize_nb.compare import Compare, colorizers, compare
+from colorize_nb.infer import Colorizer
+from colorize_nb.learner import colorize_learner
+from colorize_nb.metrics import ciede
+from colorize_nb.models.registry import create_model
+from colorize_nb.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.widget import Choice, divided, sheet, uploaded
+
+KW = dict(widths=[8,16,24], depths=[0,0,0])
+
+@pytest.fixture
+def photo(): return bundled_photos()['coffee']
+
+def net(codec, seed=0):
+    torch.manual_seed(seed)
+    return Colorizer(create_model('unet_compact', 1, codec.n_out, **KW), codec, 64)
+
+def shown(w): return np.asarray(Image.open(io.BytesIO(w.picture.value)).convert('RGB')).astype(float)
+def png(size=(60,40), mode='RGB', color=(200,40,40)):
+    out = io.BytesIO(); Image.new(mode, size, color).save(out, 'PNG'); return out.getvalue()
+def change(name, content): return ({'name': name, 'content': memoryview(content), 'size': len(content), 'type': ''},)
+
+
+def test_answer_is_the_colorizers(photo):
+    w = compare(photo, 'shipped', side=200)
+    img = w.image_of()
+    direct = Colorizer.load()(img, size=96, saturation=1.3, gamut='clip').image
+    w.set(size=96, saturation=1.3, gamut='clip')
+    assert np.array_equal(np.asarray(w.answer('shipped')), np.asarray(direct))
+    assert 'size=96' in w.code() and 'saturation=1.3' in w.code() and "gamut='clip'" in w.code() and 'size=96' in w.line.value
+
+@pytest.mark.parametrize('view', ['side by side','wipe','blend','all'])
+def test_views_show_something_and_say_numbers(photo, view):
+    w = compare(photo, {'a': net(JointBins(grid=20)), 'b': 'shipped'}, side=120).set(view=view)
+    assert w.error.value=='' and shown(w).std()>10 and 'CIEDE2000' in w.says.value and 'gray' in w.says.value
+    assert w.controls['wipe'].disabled==(view!='wipe') and w.controls['blend'].disabled==(view!='blend')
+
+def test_wipe_slider_moves_the_line(photo):
+    w = compare(photo, side=160).set(view='wipe', left='gray', right='photo', wipe=0.)
+    colour = lambda: np.ptp(shown(w), axis=2).mean()
+    most = colour()
+    w.controls['wipe'].value = .5
+    half = colour()
+    w.controls['wipe'].value = 1.
+    assert most > half > colour() and colour() < .2*most
+
+def test_blend_ends_are_the_two_models(photo):
+    w = compare(photo, {'a': net(JointBins(grid=20)), 'b': 'shipped'}, side=120).set(view='blend', left='gray', right='b')
+    near = lambda p,q: ciede(to_tensor(p), to_tensor(q)).item()
+    assert near(w.set(blend=0.).blended(), w.answer('gray'))<1 and near(w.set(blend=1.).blended(), w.answer('b'))<1
+    assert near(w.set(blend=.5).blended(), w.answer('b'))>1
+
+def test_temperature_acts_on_joint_bins_only(photo):
+    w = compare(photo, {'bins': net(JointBins(grid=20)), 'ab': 'shipped'}, side=120).set(left='gray', right='ab')
+    assert w.controls['T'].disabled
+    w.set(right='bins')
+    assert not w.controls['T'].disabled
+    one = w.set(T=0.).answer('bins')
+    assert not np.array_equal(np.asarray(one), np.asarray(w.set(T=1.).answer('bins'))) and 'T=1' in w.code()
+
+def test_network_runs_once_for_quick_sliders(photo):
+    c = net(JointBins(grid=20)); calls = []
+    c.model.register_forward_hook(lambda *a: calls.append(1))
+    w = compare(photo, c, side=120)
+    n = len(calls)
+    w.set(saturation=.4); w.set(T=.1); w.set(gamut='clip'); w.set(view='wipe', wipe=.2)
+    assert len(calls)==n
+    w.set(size=96)
+    assert len(calls)==n+1
+
+def test_models_by_name_file_folder_and_learner(photo, tmp_path):
+    from colorize_nb.data import ColorizeDataLoaders, crop_photos
+    dls = ColorizeDataLoaders.from_folder(crop_photos(tmp_path/'p', n=6, size=48), size=32, bs=2, device='cpu')
+    learn = colorize_learner(dls, 'unet_compact', model_kwargs=KW, metrics=[])
+    learn.save_colorizer(tmp_path/'mine.safetensors')
+    assert set(colorizers(tmp_path/'mine.safetensors'))=={'mine'} and set(colorizers(tmp_path))=={'mine'}
+    assert set(compare(photo, ['shipped', learn, tmp_path/'mine.safetensors'], side=80).models)=={'shipped', 'unet_compact', 'mine'}
+    (tmp_path/'bad.safetensors').write_bytes(b'no')
+    for bad,word in ((tmp_path/'bad.safetensors','bad'), ('nothing','Shipped'), ('indiana_unet','recipe_learner'), (tmp_path/'p','safetensors')):
+        with pytest.raises(ValueError, match=word): colorizers(bad)
+
+def test_gray_photo_has_no_score_of_distance(photo):
+    w = compare(open_photo(photo).convert('L'), side=100)
+    assert 'CIEDE2000' not in w.says.value and 'no colour of its own' in w.says.value
+
+def test_upload_adds_a_photo_and_bad_ones_are_said(photo):
+    w = compare(photo, side=100)
+    w._uploaded({'new': change('red.png', png())})
+    assert w.state()['photo']=='red.png' and w.error.value==''
+    before = w.picture.value
+    for name,content,word in (('x.txt', b'hello','x.txt'), ('cut.jpg', b'\xff\xd8\xff\xe0','cut.jpg'), ('big.png', b'0'*41_000_000,'41 MB')):
+        w._uploaded({'new': change(name, content)})
+        assert word in w.error.value and w.picture.value==before and list(w.photos)==['coffee','red.png']
+    assert w.set(photo='coffee').error.value==''
+
+def test_uploaded_reads_what_pil_reads():
+    assert uploaded(change('la.png', png(mode='LA', color=(9,200))))['la.png'].mode=='RGB'
+
+def test_choice_grays_out_and_says_why():
+    c = Choice(['a','b','c'])
+    seen = []
+    c.observe(lambda ch: seen.append(ch['new']), 'value')
+    c.buttons['b'].click()
+    c.forbid({'b': 'it rains'})
+    assert c.value=='a' and c.buttons['b'].disabled and 'it rains' in c.why.value and seen==['b','a']
+    c.forbid({})
+    assert not c.buttons['b'].disabled and c.why.value==''
+
+def test_sheet_keeps_pixels():
+    a, b = (Image.new('RGB', (20,10), c) for c in ('red','blue'))
+    s = sheet([a, b], gap=4)
+    assert s.size==(44,10) and s.getpixel((19,5))==(255,0,0) and s.getpixel((24,5))==(0,0,255) and s.getpixel((21,5))==(255,255,255)
+    assert sheet([a, b, a], ['one','two','three'], 2).size==(46, 2*(10+22+6)-6)
+    d = divided(a, b, .5)
+    assert d.getpixel((3,5))==(255,0,0) and d.getpixel((17,5))==(0,0,255)

@@ -1,0 +1,119 @@
+"The training panel without a browser: what the knobs do, what is impossible, how a run ends, and that the kernel stays free."
+import io, time
+import numpy as np, pytest
+from PIL import Image
+
+from colorize_nb.compare import compare
+from colorize_nb.data import ColorizeDataLoaders, crop_photos
+from colorize_nb.infer import Colorizer
+from colorize_nb.photo import bundled_photos
+from colorize_nb.tune import LOSSES, impossible, tune
+
+SMALL = {'unet_compact': dict(widths=[8,16,24], depths=[0,0,0]), 'stanford_conv3': {}}
+
+@pytest.fixture(scope='module')
+def dls(tmp_path_factory):
+    return ColorizeDataLoaders.from_folder(crop_photos(tmp_path_factory.mktemp('tune')/'p', n=20, size=48), size=32, bs=4, device='cpu')
+
+@pytest.fixture
+def panel(dls): return tune(dls, SMALL, previews=2)
+
+def until(what, seconds=60):
+    end = time.monotonic()+seconds
+    while not what():
+        assert time.monotonic()<end, 'nothing happened'
+        time.sleep(.02)
+
+
+def test_run_becomes_row_and_model(panel):
+    panel.set(epochs=2, lr=3e-3)
+    panel.start.click()
+    panel.wait(120)
+    [row] = panel.runs
+    assert row['steps']==8 and len(panel.losses)==8 and row['ended']=='whole' and row['lr']==pytest.approx(3e-3) and panel.error.value==''
+    assert panel.progress.value==panel.progress.max==8 and not panel.start.disabled and panel.stop.disabled and panel.busy.value==''
+    assert 'valid_loss' in panel.says.value and isinstance(panel.models['run 1'], Colorizer)
+    w = compare(bundled_photos()['coffee'], panel.models, side=100)
+    assert 'run 1' in w.models and w.error.value==''
+
+def test_stop_keeps_what_was_learned(panel):
+    panel.set(epochs=50)
+    panel.train()
+    until(lambda: len(panel.losses)>=3)
+    assert panel.running and panel.start.disabled and not panel.stop.disabled and 'training' in panel.busy.value
+    t = time.monotonic()
+    panel.set(seed=4) # the kernel answers meanwhile, and the run keeps the values it began with
+    assert time.monotonic()-t < 5
+    panel.train() # a second start does nothing
+    panel.stop.click(); panel.wait(60)
+    [row] = panel.runs
+    assert row['ended']=='stopped' and 3<=row['steps']<200 and row['seed']==0 and 'run 1' in panel.models
+
+def test_picture_lives_while_it_trains(panel):
+    panel.set(epochs=50)
+    first = panel.picture.value
+    panel.train()
+    until(lambda: panel.picture.value!=first and len(panel.losses)>2)
+    a = panel.picture.value
+    until(lambda: panel.picture.value!=a)
+    panel.halt(); panel.wait(60)
+
+def test_same_seed_same_run(panel):
+    for seed in (3, 3, 4):
+        panel.set(seed=seed, epochs=1); panel.train().wait(60)
+    a, b, c = [r['valid_loss'] for r in panel.runs]
+    assert a==b!=c
+
+@pytest.mark.parametrize('codec', ['LabAB','LabAB tanh','RGB','YCbCr','channel bins','joint bins'])
+def test_each_codec_trains_with_what_is_left(panel, codec):
+    panel.set(codec=codec, bins=8, epochs=1)
+    loss = panel.controls['loss']
+    assert loss.value not in loss.reasons and set(loss.reasons)==set(impossible(panel.settings())['loss'])
+    panel.train().wait(60)
+    assert len(panel.runs)==1 and panel.error.value==''
+
+def test_rebalanced_classes_take_their_prior_from_the_photos(panel):
+    panel.set(codec='joint bins', bins=8, loss='rebalanced_ce', epochs=1); panel.train().wait(60)
+    assert panel.runs[0]['loss']=='rebalanced_ce' and panel.error.value==''
+
+def test_impossible_is_gray_and_says_why(panel):
+    b = panel.controls['loss'].buttons
+    assert b['ce'].disabled and not b['l2'].disabled and 'takes classes' in panel.controls['loss'].why.value
+    panel.set(codec='channel bins')
+    assert b['l2'].disabled and b['soft_ce'].disabled and not b['ce'].disabled and panel.state()['loss']=='ce'
+    assert not panel.controls['bins'].disabled and panel.set(codec='RGB').controls['bins'].disabled
+    panel.set(model='stanford_conv3')
+    assert panel.controls['dropout'].disabled and panel.controls['batchnorm'].disabled and set(LOSSES)>=set(impossible(panel.settings())['loss'])
+
+def test_knobs_reach_the_network(panel):
+    import torch
+    net = panel.learner({**panel.settings(), 'dropout': .4, 'batchnorm': False, 'decay': .1}).model
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules()) and net.drop.p==.4
+    assert panel.set(dropout=.4, batchnorm=False).code().count("'drop': 0.4, 'norm': False")==1
+
+def test_line_of_code_trains(panel, tmp_path):
+    crop_photos(tmp_path/'photos', n=8, size=48)
+    panel.set(codec='joint bins', bins=8, epochs=1, batch=2)
+    ns = {}
+    exec('from colorize_nb.all import *', ns)
+    exec(panel.code().replace("'photos'", repr(str(tmp_path/'photos'))).replace('learn.fit', 'with learn.no_bar(), learn.no_logging(): learn.fit'), ns)
+    assert len(ns['learn'].recorder.losses)>=1
+
+def test_table_sorts_and_hides_what_never_changed(panel):
+    for lr in (1e-5, 1e-2): panel.set(lr=lr, epochs=1).train().wait(60)
+    panel.set(sort='lr')
+    assert [r['run'] for r in panel.table().rows]==[1,2]
+    panel.set(sort='valid_loss')
+    v = [r['valid_loss'] for r in panel.table().rows]
+    assert v==sorted(v) and 'codec' not in panel.table().rows[0] and 'codec LabAB' in panel.table().note
+
+def test_error_in_a_run_is_shown_and_the_next_goes_on(panel, monkeypatch):
+    import colorize_nb.tune as T
+    real = T.colorize_learner
+    def broken(*a, **k): raise ValueError('the disk is on fire')
+    monkeypatch.setattr(T, 'colorize_learner', broken)
+    panel.train().wait(60)
+    assert 'on fire' in panel.error.value and panel.runs==[] and not panel.start.disabled
+    monkeypatch.setattr(T, 'colorize_learner', real)
+    panel.set(epochs=1).train().wait(60)
+    assert panel.error.value=='' and len(panel.runs)==1
