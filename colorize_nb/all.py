@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/12_all.ipynb #a743e3a8
+# %% ../nbs/12_all.ipynb #5cfbd768
 from .bins import *
 from .codecs import *
 from .color import *
@@ -13,6 +13,8 @@ from .compare import *
 from .data import *
 from .explorers import *
 from .features import *
+from .gan import *
+from .hint import *
 from .infer import *
 from .learner import *
 from .losses import *
@@ -27,7 +29,9 @@ from .recipes import *
 from .resume import *
 from .shapes import *
 from .stream import *
+from .tune import *
+from .turing import *
 from .widget import *
 
-# %% ../nbs/12_all.ipynb #8be4ba73
+# %% ../nbs/12_all.ipynb #fed7d0fc
 __all__ = [n for n in dir() if not n.startswith('_')] # every name of the modules above

@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['colorizers', 'Compare', 'compare']
 
-# %% ../nbs/09_compare.ipynb #c74fef60
+# %% ../nbs/09_compare.ipynb #006ba86f
 import html
 from pathlib import Path
 
 import ipywidgets as W
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from PIL import Image
 
 from .bins import JointBins
@@ -22,7 +23,7 @@ from .models.store import shipped_models
 from .photo import bundled_photos, open_photo, to_image, to_tensor
 from .widget import Explorer, divided, sheet, twin, uploaded
 
-# %% ../nbs/09_compare.ipynb #b789cbb6
+# %% ../nbs/09_compare.ipynb #d211867c
 def colorizers(models # One or a list: a shipped name, a file, a folder of files, a `Colorizer`, a `Learner`; or a dict name -> any of these
               )->dict: # name -> `Colorizer`
     "Models by name. Raises one clear line about one that is none of these."
@@ -42,7 +43,7 @@ def colorizers(models # One or a list: a shipped name, a file, a folder of files
         for k,v in new.items(): found[given or (k if k not in found else f'{k} {len(found)+1}')] = v
     return found
 
-# %% ../nbs/09_compare.ipynb #e6a7dc36
+# %% ../nbs/09_compare.ipynb #5488200d
 class Compare(Explorer):
     "Two or more models on one photo: side by side, by a wipe, blended, or all at once; what the numbers say where the photo has colour."
     title = 'Compare models'
@@ -68,80 +69,93 @@ class Compare(Explorer):
                          saturation=slide(1, 0, 2, .05, 'saturation'), T=slide(.38, 0, 1, .02, 'temperature'),
                          gamut=W.ToggleButtons(options=['chroma','clip'], description='gamut', style=dict(button_width='auto')))
 
-    def _uploaded(self, change):
-        try: new = uploaded(change['new'])
-        except ValueError as e: self._failed(e); return
-        if new: self.add(new)
+# %% ../nbs/09_compare.ipynb #c460364f
+@patch
+def _uploaded(self:Compare, change):
+    try: new = uploaded(change['new'])
+    except ValueError as e: self._failed(e); return
+    if new: self.add(new)
 
-    def add(self, photos:dict):
-        "Further photos, name -> PIL picture or path; the last becomes the one shown."
-        self.photos.update(photos)
-        self._quiet = True
-        self.controls['photo'].options = list(self.photos)
-        self._quiet = False
-        self.set(photo=list(photos)[-1])
+@patch
+def add(self:Compare, photos:dict):
+    "Further photos, name -> PIL picture or path; the last becomes the one shown."
+    self.photos.update(photos)
+    self._quiet = True
+    self.controls['photo'].options = list(self.photos)
+    self._quiet = False
+    self.set(photo=list(photos)[-1])
 
-    def image_of(self)->Image.Image:
-        "The photo chosen, at the size shown."
-        im = open_photo(self.photos[self.state()['photo']]).copy()
-        im.thumbnail((self.side,)*2, Image.Resampling.LANCZOS)
-        return im
+@patch
+def image_of(self:Compare)->Image.Image:
+    "The photo chosen, at the size shown."
+    im = open_photo(self.photos[self.state()['photo']]).copy()
+    im.thumbnail((self.side,)*2, Image.Resampling.LANCZOS)
+    return im
 
-    def ab(self, name:str)->torch.Tensor:
-        "Chroma of the photo by the model `name`: `(1,2,h,w)`, before saturation."
-        s, c = self.state(), self.models[name]
-        key = s['photo'], name, s['size']
-        if key not in self.raw:
-            img = self.image_of()
-            x, shape = c._input(img, s['size'])
-            self.raw[key] = c._raw(x, s['size'], s['photo']), x, shape
-        return c._ab(*self.raw[key], dict(T=s['T']) if isinstance(c.codec, JointBins) else {})
+@patch
+def ab(self:Compare, name:str)->torch.Tensor:
+    "Chroma of the photo by the model `name`: `(1,2,h,w)`, before saturation."
+    s, c = self.state(), self.models[name]
+    key = s['photo'], name, s['size']
+    if key not in self.raw:
+        img = self.image_of()
+        x, shape = c._input(img, s['size'])
+        self.raw[key] = c._raw(x, s['size'], s['photo']), x, shape
+    return c._ab(*self.raw[key], dict(T=s['T']) if isinstance(c.codec, JointBins) else {})
 
-    def answer(self, name:str)->Image.Image:
-        "What is shown for `name`: a model, 'gray' or 'photo'."
-        s, img = self.state(), self.image_of()
-        if name=='photo': return img
-        if name=='gray': return to_image(gray_baseline(to_tensor(img)))
-        return paint(img, s['saturation']*self.ab(name), gamut=s['gamut'])
+# %% ../nbs/09_compare.ipynb #e8beea1c
+@patch
+def answer(self:Compare, name:str)->Image.Image:
+    "What is shown for `name`: a model, 'gray' or 'photo'."
+    s, img = self.state(), self.image_of()
+    if name=='photo': return img
+    if name=='gray': return to_image(gray_baseline(to_tensor(img)))
+    return paint(img, s['saturation']*self.ab(name), gamut=s['gamut'])
 
-    def blended(self)->Image.Image:
-        s = self.state()
-        two = [self.ab(n) if n in self.models else rgb2lab(to_tensor(self.image_of()))[:,1:]*(n=='photo') for n in (s['left'], s['right'])]
-        hw = max((t.shape[-2:] for t in two), key=lambda o: o[0]*o[1])
-        a, b = (F.interpolate(t, size=hw, mode='bilinear', align_corners=False) for t in two)
-        return paint(self.image_of(), s['saturation']*((1-s['blend'])*a+s['blend']*b), gamut=s['gamut'])
+@patch
+def blended(self:Compare)->Image.Image:
+    s = self.state()
+    two = [self.ab(n) if n in self.models else rgb2lab(to_tensor(self.image_of()))[:,1:]*(n=='photo') for n in (s['left'], s['right'])]
+    hw = max((t.shape[-2:] for t in two), key=lambda o: o[0]*o[1])
+    a, b = (F.interpolate(t, size=hw, mode='bilinear', align_corners=False) for t in two)
+    return paint(self.image_of(), s['saturation']*((1-s['blend'])*a+s['blend']*b), gamut=s['gamut'])
 
-    def draw(self):
-        s, c = self.state(), self.controls
-        c['wipe'].disabled, c['blend'].disabled = s['view']!='wipe', s['view']!='blend'
-        c['T'].disabled = not any(isinstance(self.models[n].codec, JointBins) for n in (self.models if s['view']=='all' else {s['left'], s['right']}&set(self.models)))
-        names = {'all': ['gray', *self.models, 'photo'], 'blend': [s['left'], 'blend', s['right']]}.get(s['view'], [s['left'], s['right']])
-        shown = {n: self.blended() if n=='blend' else self.answer(n) for n in names}
-        if s['view']=='wipe': picture = sheet([divided(shown[s['left']], shown[s['right']], s['wipe'])], [f"{s['left']}  |  {s['right']}"])
-        else: picture = sheet(list(shown.values()), list(shown), min(3, len(shown)))
-        return picture, self.scores(shown)._repr_html_()
+@patch
+def draw(self:Compare):
+    s, c = self.state(), self.controls
+    c['wipe'].disabled, c['blend'].disabled = s['view']!='wipe', s['view']!='blend'
+    c['T'].disabled = not any(isinstance(self.models[n].codec, JointBins) for n in (self.models if s['view']=='all' else {s['left'], s['right']}&set(self.models)))
+    names = {'all': ['gray', *self.models, 'photo'], 'blend': [s['left'], 'blend', s['right']]}.get(s['view'], [s['left'], s['right']])
+    shown = {n: self.blended() if n=='blend' else self.answer(n) for n in names}
+    if s['view']=='wipe': picture = sheet([divided(shown[s['left']], shown[s['right']], s['wipe'])], [f"{s['left']}  |  {s['right']}"])
+    else: picture = sheet(list(shown.values()), list(shown), min(3, len(shown)))
+    return picture, self.scores(shown)._repr_html_()
 
-    def scores(self, shown:dict)->Results:
-        "CIEDE2000, PSNR and colourfulness of pictures by name, with gray; colourfulness alone where the photo has no colour of its own."
-        true = to_tensor(self.image_of())
-        own = rgb2lab(true)[:,1:].norm(dim=1).mean()>2
-        rows = []
-        for n,p in {'gray': self.answer('gray'), **shown, **({'photo': self.image_of()} if own else {})}.items():
-            rgb = to_tensor(p)
-            row = {'': n, 'colourfulness': f'{colorfulness(rgb).item():.1f}'}
-            if own and n!='photo': row = {'': n, 'CIEDE2000': f'{ciede(rgb, true).item():.2f}', 'PSNR, dB': f'{psnr(rgb, true).item():.2f}', **row}
-            rows.append(row)
-        return Results(rows, f"one photo at {true.shape[-1]}x{true.shape[-2]}" if own else 'this photo has no colour of its own to compare with')
+# %% ../nbs/09_compare.ipynb #cda46f2f
+@patch
+def scores(self:Compare, shown:dict)->Results:
+    "CIEDE2000, PSNR and colourfulness of pictures by name, with gray; colourfulness alone where the photo has no colour of its own."
+    true = to_tensor(self.image_of())
+    own = rgb2lab(true)[:,1:].norm(dim=1).mean()>2
+    rows = []
+    for n,p in {'gray': self.answer('gray'), **shown, **({'photo': self.image_of()} if own else {})}.items():
+        rgb = to_tensor(p)
+        row = {'': n, 'colourfulness': f'{colorfulness(rgb).item():.1f}'}
+        if own and n!='photo': row = {'': n, 'CIEDE2000': f'{ciede(rgb, true).item():.2f}', 'PSNR, dB': f'{psnr(rgb, true).item():.2f}', **row}
+        rows.append(row)
+    return Results(rows, f"one photo at {true.shape[-1]}x{true.shape[-2]}" if own else 'this photo has no colour of its own to compare with')
 
-    def code(self):
-        s = self.state()
-        line = lambda n: f"{n.replace(' ', '_')} = Colorizer.load({n!r})(photo, size={s['size']}, saturation={s['saturation']:g}, gamut={s['gamut']!r}" + (f", T={s['T']:g})" if isinstance(self.models[n].codec, JointBins) else ')')
-        names = [n for n in dict.fromkeys(self.models if s['view']=='all' else (s['left'], s['right'])) if n in self.models]
-        return '\n'.join(map(line, names)) or 'photo'
+@patch
+def code(self:Compare):
+    s = self.state()
+    line = lambda n: f"{n.replace(' ', '_')} = Colorizer.load({n!r})(photo, size={s['size']}, saturation={s['saturation']:g}, gamut={s['gamut']!r}" + (f", T={s['T']:g})" if isinstance(self.models[n].codec, JointBins) else ')')
+    names = [n for n in dict.fromkeys(self.models if s['view']=='all' else (s['left'], s['right'])) if n in self.models]
+    return '\n'.join(map(line, names)) or 'photo'
 
-    def layout(self):
-        c, row = self.controls, lambda *ws: W.HBox(ws, layout=W.Layout(flex_flow='row wrap'))
-        return [row(c['photo'], c['left'], c['right'], self.upload), row(c['view'], c['gamut']), row(c['wipe'], c['blend'], c['size']), row(c['saturation'], c['T'])]
+@patch
+def layout(self:Compare):
+    c, row = self.controls, lambda *ws: W.HBox(ws, layout=W.Layout(flex_flow='row wrap'))
+    return [row(c['photo'], c['left'], c['right'], self.upload), row(c['view'], c['gamut']), row(c['wipe'], c['blend'], c['size']), row(c['saturation'], c['T'])]
 
 def compare(photos=None, models='shipped', side:int=420)->Compare:
     "A widget that shows `models` on `photos`: see `Compare` for both."

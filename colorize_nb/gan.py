@@ -6,7 +6,7 @@
 __all__ = ['GAN_LOSSES', 'Paired', 'Judge', 'hinge_critic', 'hinge_generator', 'bce_critic', 'bce_generator', 'Pairs',
            'OneAtATime', 'GANHistory', 'SampleStrips', 'gan_learner', 'plot_gan']
 
-# %% ../nbs/06_gan.ipynb #57f1c1e4
+# %% ../nbs/06_gan.ipynb #1e08dee1
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from torch import nn
 from .models.patchgan import PatchCritic
 from .photo import show_photos
 
-# %% ../nbs/06_gan.ipynb #6b238e76
+# %% ../nbs/06_gan.ipynb #01fb8e70
 class Paired(nn.Module):
     "A colorizing network whose answer is joined with the lightness it saw: `(B,n_in,H,W)` -> `(B,n_in+n_out,h,w)`, activated."
     def __init__(self, net, codec): super().__init__(); self.net, self.codec = net, codec
@@ -38,14 +38,14 @@ class Judge(nn.Module):
     def __init__(self, critic, n_in=1, gain=4.): super().__init__(); self.critic, self.n_in, self.gain = critic, n_in, gain
     def forward(self, pair): return self.critic(torch.cat([pair[:,:self.n_in], self.gain*pair[:,self.n_in:]], 1))
 
-# %% ../nbs/06_gan.ipynb #4d434474
+# %% ../nbs/06_gan.ipynb #14537099
 def hinge_critic(real, fake): return (F.relu(1-real).mean() + F.relu(1+fake).mean())/2
 def hinge_generator(fake): return -fake.mean()
 def bce_critic(real, fake): return (F.softplus(-real).mean() + F.softplus(fake).mean())/2
 def bce_generator(fake): return F.softplus(-fake).mean()
 GAN_LOSSES = {'hinge': (hinge_generator, hinge_critic), 'bce': (bce_generator, bce_critic)}
 
-# %% ../nbs/06_gan.ipynb #7c09c3cf
+# %% ../nbs/06_gan.ipynb #83fd5c47
 class Pairs(Callback):
     "Makes the target a pair of lightness and colour at the prediction's size, before fastai's `GANTrainer` sees it."
     order = -5
@@ -76,6 +76,7 @@ class OneAtATime(Callback):
         waits = self.model.critic if self.gan_trainer.gen_mode else self.model.generator
         for p in waits.parameters(): p.grad = None # fastai steps whatever has a gradient, be it zero
 
+# %% ../nbs/06_gan.ipynb #663f6d30
 class GANHistory(Callback):
     "Both losses of every step, kept over fits in `learn.gan_losses`; says when the critic has won for `patience` of its steps on end (collapse)."
     order = 90
@@ -112,7 +113,7 @@ class SampleStrips(Callback):
         fig = show_photos([*rgb], size=1.2)
         fig.savefig(self.folder/f'step_{self.step:05d}.jpg'); plt.close(fig)
 
-# %% ../nbs/06_gan.ipynb #7b66ed29
+# %% ../nbs/06_gan.ipynb #b0bc645b
 def gan_learner(learn:Learner, # Of the generator, best trained alone for a while (NoGAN); its network is shared, not copied
                 critic:nn.Module=None, # `(B,n_in+n_out,h,w)` -> logits; a `PatchCritic` that fits the size if not given
                 loss:str='hinge', # or 'bce'
@@ -145,7 +146,7 @@ def fit_gan(self:GANLearner, epochs:int, lr=(1e-4, 2e-4), # One rate, or (genera
     "Train both in turns (the third step of NoGAN: keep it short)."
     self.fit(epochs, np.array(lr if isinstance(lr, (tuple, list)) else (lr, lr)), **kwargs)
 
-# %% ../nbs/06_gan.ipynb #5a9e2b9f
+# %% ../nbs/06_gan.ipynb #d9c84fa0
 def plot_gan(gan:GANLearner, smooth:int=20):
     "Generator's and critic's losses over steps, running means."
     import matplotlib.pyplot as plt
@@ -155,7 +156,7 @@ def plot_gan(gan:GANLearner, smooth:int=20):
         ax.plot(v, color='#b3541e' if k=='generator' else '#1e6fb3'); ax.set(title=k, xlabel='its steps', ylabel='loss')
     return fig
 
-# %% ../nbs/06_gan.ipynb #8bdb71b8
+# %% ../nbs/06_gan.ipynb #24a49ba7
 @patch
 def save_gan(self:GANLearner, path, **meta)->tuple: # (generator, critic)
     "Save the generator as a colorizer, and the critic beside it as `NAME.critic.safetensors`."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['split_params', 'Amp', 'HandX', 'colorize_learner', 'show_results', 'TrainFacts', 'DataTimer']
 
-# %% ../nbs/05_learner.ipynb #5b7b9ad1
+# %% ../nbs/05_learner.ipynb #131a5754
 import time
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from .metrics import color_metrics
 from .models.registry import create_model
 from .models.store import load_model_file, save_model, shipped_models
 
-# %% ../nbs/05_learner.ipynb #ae03b2ee
+# %% ../nbs/05_learner.ipynb #c9e19a21
 def split_params(model)->list: # Lists of parameters
     "Parameter groups from early to late layers, for `freeze`, `fine_tune` and a slice of learning rates: encoder (two groups in a `DynamicUnet`), rest."
     if isinstance(model, DynamicUnet):
@@ -45,7 +45,7 @@ def split_params(model)->list: # Lists of parameters
     ids = {id(p) for g in early for p in g}
     return L(g for g in (*early, [p for p in model.parameters() if id(p) not in ids]) if len(g))
 
-# %% ../nbs/05_learner.ipynb #9649c58b
+# %% ../nbs/05_learner.ipynb #d7d85157
 class Amp(MixedPrecision):
     "fastai's mixed precision with the device taken from the data: fastai's own always asks for CUDA. On CPUs `bf16` only."
     @property
@@ -59,14 +59,14 @@ class Amp(MixedPrecision):
         self.autocast,self.scales = torch.autocast(dev, dtype=torch.bfloat16),L()
         self.learn.scaler = torch.amp.GradScaler(dev, enabled=False)
 
-# %% ../nbs/05_learner.ipynb #74672e19
+# %% ../nbs/05_learner.ipynb #bc646436
 class HandX(Callback):
     "Hands the network's input to a loss that looks at the whole photo (`perceptual`, `colorfulness`); fastai passes prediction and target only."
     order = 20
     def before_batch(self):
         if getattr(self.loss_func, 'needs_x', False): self.loss_func.x = self.xb[0]
 
-# %% ../nbs/05_learner.ipynb #0937e630
+# %% ../nbs/05_learner.ipynb #426834d6
 def _model_and_spec(arch, codec, size, pretrained, kwargs):
     "A model for `codec`, and the `spec` from which it could be made again (None for a module of the user's own)."
     if isinstance(arch, torch.nn.Module): return arch,None
@@ -103,13 +103,13 @@ def colorize_learner(dls, # `ColorizeDataLoaders`
     if pretrained: learn.freeze()
     return learn
 
-# %% ../nbs/05_learner.ipynb #67da3607
+# %% ../nbs/05_learner.ipynb #4b6927d9
 @dispatch
 def show_results(x:GrayPhoto, y:ColorPhoto, samples, outs, ctxs=None, max_n=8, **kwargs):
     strips = [(s[0], o[0], s[1]) for s,o in zip(list(samples)[:max_n], list(outs))]
     return show_strips(strips, 'seen | predicted | true', ctxs=ctxs, **kwargs)
 
-# %% ../nbs/05_learner.ipynb #4239123f
+# %% ../nbs/05_learner.ipynb #d9b9a45e
 class TrainFacts(Callback):
     "Counts what a model was trained for, over all fits, in `facts`: epochs, photos seen, seconds, and the last row of losses and metrics."
     order = 55 # after the Recorder
@@ -122,7 +122,7 @@ class TrainFacts(Callback):
     def after_validate(self):
         if self._t is None: return # a validation by itself
         row = dict(zip(list(self.recorder.metric_names)[1:], [v if v is None else round(float(v), 5) for v in self.recorder.log[1:]]))
-        self.facts.update(epochs=self.facts['epochs']+1, seconds=round(self.facts['seconds']+time.perf_counter()-self._t, 1), **row)
+        self.facts.update(epochs=self.facts['epochs']+1, seconds=round(self.facts['seconds']+time.perf_counter()-self._t, 3), **row)
         self._t = None
 
 @patch
@@ -135,7 +135,7 @@ def save_colorizer(self:Learner, path, # Where to; `.safetensors`
     facts = dict(loss=self.loss_name, n_train=len(self.dls.train_ds), n_valid=len(self.dls.valid_ds), trained_at=self.dls.size, **self.train_facts.facts)
     return save_model(path, self.model, self.dls.codec, self.spec, {**facts, **meta})
 
-# %% ../nbs/05_learner.ipynb #acd7878f
+# %% ../nbs/05_learner.ipynb #d2f39e96
 class DataTimer(Callback):
     "Times each training step: `images_per_s`, and `wait_share`, the part of the time in which the model waited for its batch. `order` 100: last."
     order,run_valid = 100,False

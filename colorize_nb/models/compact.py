@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['conv_bn', 'ResBlock', 'GlobalContext', 'Up', 'UnetCompact', 'unet_compact']
 
-# %% ../../nbs/models/01_compact.ipynb #e4b0cdb0
+# %% ../../nbs/models/01_compact.ipynb #51000662
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from .registry import create_model, n_params, register_model
 
-# %% ../../nbs/models/01_compact.ipynb #76c63c1f
+# %% ../../nbs/models/01_compact.ipynb #c36b41cd
 def conv_bn(ni:int, nf:int, ks:int=3, stride:int=1, act:bool=True, norm:bool=True)->nn.Sequential:
     "Convolution without bias, BatchNorm (or, without `norm`, the bias alone) and, if `act`, ReLU: `(B,ni,H,W)` -> `(B,nf,H/stride,W/stride)`."
     layers = [nn.Conv2d(ni, nf, ks, stride, ks//2, bias=not norm), nn.BatchNorm2d(nf) if norm else nn.Identity()]
@@ -27,7 +27,7 @@ class ResBlock(nn.Module):
 
     def forward(self, x): return F.relu(x + self.conv2(self.conv1(x)))
 
-# %% ../../nbs/models/01_compact.ipynb #a1489a13
+# %% ../../nbs/models/01_compact.ipynb #4d087512
 class GlobalContext(nn.Module):
     "Adds a function of the features' mean over all positions to each position; starts as the identity. `(B,C,h,w)` -> same."
     def __init__(self, nf:int):
@@ -38,7 +38,7 @@ class GlobalContext(nn.Module):
 
     def forward(self, x): return x + self.mlp(x.mean((2,3)))[:,:,None,None]
 
-# %% ../../nbs/models/01_compact.ipynb #b825b81c
+# %% ../../nbs/models/01_compact.ipynb #33365df9
 class Up(nn.Module):
     "Enlarge `x` to the size of `skip` and mix both: `(B,ni,h,w), (B,skip,H,W)` -> `(B,nf,H,W)`."
     def __init__(self, ni:int, skip:int, nf:int, norm:bool=True):
@@ -49,7 +49,7 @@ class Up(nn.Module):
         x = F.interpolate(self.reduce(x), size=skip.shape[-2:], mode='nearest')
         return self.mix(torch.cat([x, skip], 1))
 
-# %% ../../nbs/models/01_compact.ipynb #f3341d06
+# %% ../../nbs/models/01_compact.ipynb #67628165
 class UnetCompact(nn.Module):
     "U-Net with a strided 5x5 stem: `(B,n_in,H,W)` -> raw `(B,n_out,ceil(H/2),ceil(W/2))`, for any `H` and `W` of 32 or more."
     def __init__(self, n_in:int=1, # Channels in: L alone is 1
@@ -73,6 +73,6 @@ class UnetCompact(nn.Module):
         for up in self.ups: x = up(x, skips.pop())
         return self.head(self.drop(x))
 
-# %% ../../nbs/models/01_compact.ipynb #604df1bf
+# %% ../../nbs/models/01_compact.ipynb #c7032e18
 @register_model('unet_compact', about='small U-Net with a strided stem, chroma at half size: CPUs, browsers, the shipped model', source='this project')
 def unet_compact(n_in, n_out, size=128, **kwargs): return UnetCompact(n_in, n_out, **kwargs)

@@ -1,0 +1,88 @@
+"Hints without a browser: what Levin's system must do, the widget's state and errors, and how long 512x512 takes."
+import time
+import numpy as np, pytest, torch
+from PIL import Image
+
+from colorize_nb.hint import SHIFTS, affinities, hint, propagate
+from colorize_nb.infer import lightness
+from colorize_nb.photo import bundled_photos
+
+@pytest.fixture
+def photo(): return bundled_photos()['coffee']
+ab_of = lambda w, x, y: w.spread()[:, int(y*w.L.shape[0]), int(x*w.L.shape[1])]
+
+
+def test_weights_are_levins():
+    Y = np.random.default_rng(0).random((6,7))
+    w = affinities(Y)
+    near, there = np.zeros(8), np.zeros(8, bool)
+    for k,(i,j) in enumerate(SHIFTS): near[k], there[k] = Y[2+i,3+j], True
+    var = np.append(near, Y[2,3]).var()
+    by_hand = np.exp(-(near-Y[2,3])**2/(.6*var))
+    assert np.allclose(w[:,2,3], by_hand/by_hand.sum()) and np.allclose(w.sum(0), 1) and (w>=0).all()
+    assert all(w[k,0,3]==0 for k,(i,j) in enumerate(SHIFTS) if i<0), 'no neighbour above the first row'
+
+def test_solution_is_the_weighted_mean_of_neighbours():
+    rng = np.random.default_rng(1)
+    L, known, ab = 100*rng.random((12,15)), np.zeros((12,15), bool), np.zeros((2,12,15))
+    for r,c,v in ((2,3,40.), (9,12,-30.), (6,7,10.)): known[r,c] = True; ab[:,r,c] = v, -v
+    u, w = propagate(L, known, ab), affinities(L/100)
+    assert np.allclose(u[:,known], ab[:,known]) and u.max()<=40+1e-9 and u.min()>=-40-1e-9, 'between the hints'
+    pad = np.pad(u, ((0,0),(1,1),(1,1)))
+    mean = sum(w[k]*pad[:,1+i:13+i,1+j:16+j] for k,(i,j) in enumerate(SHIFTS))
+    assert np.allclose(mean[:,~known], u[:,~known], atol=1e-8)
+
+def test_one_hint_colours_all_of_a_flat_photo():
+    u = propagate(np.full((20,20), 50.), np.eye(20, dtype=bool)&(np.arange(20)==4), np.full((2,20,20), 25.))
+    assert np.allclose(u, 25)
+
+def test_hints_stay_and_lightness_too(photo):
+    w = hint(photo, side=160).add(.5, .45, '#7a1fa0').add(.1, .9, '#2e7d32')
+    assert np.linalg.norm(ab_of(w, .5, .45)-ab_of(w, .1, .9))>60
+    out = w.image.crop((w.image.width-w.photo.width, w.image.height-w.photo.height, w.image.width, w.image.height))
+    assert (lightness(out)[0,0]-torch.from_numpy(w.L)).abs().mean()<1, "the photo's own lightness, but for the gamut and JPEG"
+
+def test_over_a_model_far_away_stays(photo):
+    w = hint(photo, 'shipped', side=160)
+    before = w.spread()
+    w.set(reach=.05).add(.5, .45, '#1040ff')
+    assert np.abs(w.spread()-before)[:,:10,:10].max()<1 and np.linalg.norm(ab_of(w, .5, .45)-before[:,int(.45*w.L.shape[0]),int(.5*w.L.shape[1])])>20
+    wide = w.set(reach=1.).spread()
+    assert np.abs(wide-before).mean() > np.abs(w.set(reach=.05).spread()-before).mean()
+    w.set(over='gray')
+    assert w.controls['reach'].disabled and 'reach' not in w.error.value
+
+def test_buttons_and_code(photo):
+    w = hint(photo, side=100)
+    w.set(x=.25, y=.75, color='#00ff00')
+    w.put.click()
+    assert w.hints==[(.25,.75,'#00ff00')] and "w.add(0.25, 0.75, '#00ff00')" in w.code() and '1 hint;' in w.says.value
+    w.drop.click()
+    assert w.hints==[] and '0 hints;' in w.says.value and w.error.value==''
+    w.drop.click()
+    assert w.error.value==''
+
+def test_a_click_on_the_picture_moves_the_ring(photo):
+    w = hint(photo, side=100)
+    W, H, (w_, h) = *w.image.size, w.photo.size
+    spot = lambda x, y, right: ((x*w_+(W-w_)*right)/W, (y*h+H-h)/H)
+    w.click(*spot(.2, .3, False))
+    assert (w.state()['x'], w.state()['y'])==(.2,.3) and w.hints==[(.2,.3,w.state()['color'])]
+    w.picture._handle_custom_msg(dict(zip('xy', spot(.6, .5, True))), [])
+    assert w.hints[1][:2]==(.6,.5), 'on the coloured one as well'
+    w.click(.5, 0.)
+    assert len(w.hints)==2, 'not on a title'
+
+def test_no_hint_and_bad_colours(photo):
+    with pytest.raises(ValueError, match='no hint yet'): propagate(np.ones((4,4)), np.zeros((4,4), bool), np.zeros((2,4,4)))
+    w = hint(photo, side=100)
+    with pytest.raises(ValueError, match='#rrggbb'): w.add(.5, .5, 'reddish')
+    with pytest.raises(ValueError, match='0 to 1'): w.add(1.5, .5, '#ff0000')
+    assert w.hints==[]
+
+def test_how_long_512_takes(note):
+    w = hint(bundled_photos()['astronaut'])
+    start = time.perf_counter()
+    w.add(.3, .2, '#c04030')
+    note(f'hint over gray at {w.photo.size[0]}x{w.photo.size[1]}: {time.perf_counter()-start:.2f} s with drawing')
+    assert w.photo.size==(512,512) and w.error.value==''

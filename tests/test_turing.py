@@ -1,0 +1,84 @@
+"The colorization Turing test without a browser: protocol, file, resuming, and the score against numbers worked by hand."
+import csv, time
+import numpy as np, pytest
+from PIL import Image
+
+from colorize_nb.photo import bundled_photos, open_photo
+from colorize_nb.turing import FIELDS, fooled, plan, turing_test
+
+def make(tmp_path, **kw): return turing_test('shipped', {k: bundled_photos()[k] for k in ('coffee','chelsea','china')}, out=tmp_path/'a.csv', **{'n': 10, 'practice': 2, 'side': 64, **kw})
+def rows(tmp_path):
+    with open(tmp_path/'a.csv', newline='') as f: return list(csv.DictReader(f))
+
+
+def test_plan_is_zhangs():
+    t = plan([f'{i}' for i in range(200)], ['m'], n=40, practice=10, seed=3)
+    kinds = [o['kind'] for o in t]
+    assert len(t)==50 and kinds[:10]==['practice']*10 and kinds.count('check')==4 and {o['fake'] for o in t}=={'left','right'}
+    assert len({o['photo'] for o in t})>=49 and all(o['other'] and o['other']!=o['photo'] for o in t if o['kind']=='check')
+    sides = [o['fake'] for s in range(40) for o in plan(['a','b'], ['m'], seed=s)]
+    assert .45 < np.mean([s=='left' for s in sides]) < .55
+
+def test_pair_is_the_photo_and_the_models_answer(tmp_path):
+    w = make(tmp_path)
+    for _ in range(len(w.trials)):
+        t, pair = w.trials[w.at], w.pair()
+        true, fake = (pair[1], pair[0]) if t['fake']=='left' else pair
+        assert true.size==fake.size==(64,64) and not np.array_equal(np.asarray(true), np.asarray(fake))
+        if t['kind']!='check': assert np.array_equal(np.asarray(fake), np.asarray(w.models['shipped'](true).image))
+        w.begin(timer=False).hide().answer('left', timer=False)
+    assert w.done
+
+def test_answers_wait_for_the_pair_to_go(tmp_path):
+    w = make(tmp_path)
+    w.left.click()
+    assert w.left.disabled and w.rows==[]
+    w.begin(timer=False)
+    seen = np.asarray(w.image).std()
+    assert w.left.disabled and w.go.disabled
+    w.answer('left')
+    assert w.rows==[], 'no answer while the pair is shown'
+    w.hide()
+    assert not w.left.disabled and np.asarray(w.image)[30:].std() < seen, 'the pair is gone'
+
+def test_shown_for_as_long_as_said(tmp_path):
+    w = make(tmp_path, seconds=.3)
+    w.go.click()
+    start = time.monotonic()
+    assert w.phase=='look'
+    while w.phase=='look': assert time.monotonic()-start<10; time.sleep(.01)
+    assert w.phase=='ask' and time.monotonic()-start>.1
+
+def test_feedback_in_practice_only(tmp_path):
+    w = make(tmp_path)
+    w.begin(timer=False)
+    for i in range(4):
+        w.hide(); w.answer(w.trials[w.at]['fake'], timer=False)
+        assert bool(w.feedback)==(i<2)
+
+def test_every_answer_is_on_disk_and_a_session_goes_on(tmp_path):
+    w = make(tmp_path)
+    w.begin(timer=False)
+    for i in range(5):
+        w.hide(); w.answer('left', timer=False)
+        assert len(rows(tmp_path))==i+1
+    again = make(tmp_path)
+    assert again.at==5 and '5 are answered' in again.says.value
+    assert make(tmp_path, seed=9).at==0, 'another session'
+    again.begin(timer=False)
+    while not again.done: again.hide(); again.answer('right', timer=False)
+    assert again.phase=='done' and 'fooled' in again.says.value and list(rows(tmp_path)[0])==FIELDS and len(rows(tmp_path))==12
+
+def test_score_by_hand():
+    r = [dict(kind='test', model='m', fooled=str(int(i<8))) for i in range(32)] + [dict(kind='practice', model='m', fooled='1')]*9 + [dict(kind='check', model='another photo', fooled=str(int(i<3))) for i in range(4)]
+    s = fooled(r)
+    [row] = s.rows
+    assert row['pairs']==32 and row['fooled']=='25.0%'
+    assert float(row['standard error'][:-1])==pytest.approx(100*(.25*.75/32)**.5, abs=.6), 'the standard error of a share'
+    lo, hi = (int(v.rstrip('%')) for v in row['95% interval'].split(' to '))
+    assert lo in range(7,15) and hi in range(37,45) and 'caught: 1 of 4' in s.note and 'did not look' in s.note
+
+def test_what_cannot_be(tmp_path):
+    with pytest.raises(ValueError, match='at least two'): turing_test('shipped', [bundled_photos()['coffee']], out=tmp_path/'a.csv')
+    (tmp_path/'a.csv').write_text('x,y\n1,2\n')
+    with pytest.raises(ValueError, match='a.csv'): make(tmp_path)
