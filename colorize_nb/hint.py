@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SHIFTS', 'BRUSH', 'affinities', 'propagate', 'fade', 'Hint', 'hint']
 
-# %% ../nbs/09_hint.ipynb #904f83cd
+# %% ../nbs/09_hint.ipynb #9a4affe8
 import re
 
 import ipywidgets as W
@@ -22,7 +22,7 @@ from .infer import lightness, paint
 from .photo import open_photo
 from .widget import Clickable, Explorer, sheet
 
-# %% ../nbs/09_hint.ipynb #ccdd3393
+# %% ../nbs/09_hint.ipynb #ea69430d
 SHIFTS = [(i,j) for i in (-1,0,1) for j in (-1,0,1) if (i,j)!=(0,0)]
 
 def affinities(Y # `(h,w)` lightness in [0,1]
@@ -37,7 +37,7 @@ def affinities(Y # `(h,w)` lightness in [0,1]
     wt = np.maximum(np.exp(-(near-Y)**2/np.maximum(.6*var, 2e-6)), 1e-8)*there
     return wt/wt.sum(0)
 
-# %% ../nbs/09_hint.ipynb #3f330e46
+# %% ../nbs/09_hint.ipynb #26b13cff
 def propagate(L, # `(h,w)` lightness, 0 to 100
               known, # `(h,w)` bool: where a colour is given
               ab # `(2,h,w)` the colours given; ignored elsewhere
@@ -54,7 +54,7 @@ def propagate(L, # `(h,w)` lightness, 0 to 100
     lu = splu(A, permc_spec='MMD_AT_PLUS_A', diag_pivot_thresh=0., options=dict(SymmetricMode=True))
     return lu.solve(np.where(known, ab, 0.).reshape(2, -1).T).T.reshape(2, h, w)
 
-# %% ../nbs/09_hint.ipynb #51c8b3ab
+# %% ../nbs/09_hint.ipynb #44912cae
 BRUSH = 3 # pixels: the radius of the spot that a hint paints; a single pixel holds little against its eight neighbours
 
 def fade(known, reach:float)->np.ndarray:
@@ -106,7 +106,7 @@ class Hint(Explorer):
         self.update()
         return self
 
-# %% ../nbs/09_hint.ipynb #1067012f
+# %% ../nbs/09_hint.ipynb #fceeeabd
 @patch
 def base(self:Hint)->np.ndarray:
     "ab under the hints `(2,h,w)`: zeros, or the model's."

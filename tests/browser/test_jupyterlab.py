@@ -1,59 +1,151 @@
-"Explorers in a real JupyterLab: run all cells, drag a slider, see the picture change."
-import os, socket, subprocess, sys, time, urllib.request
+"Every widget in a real JupyterLab: run all cells, click or drag, see the picture change. KEEP_SHOTS=folder keeps screenshots; LAB_THEME=dark makes them dark."
+import json, os, socket, subprocess, sys, urllib.request, time
+from contextlib import contextmanager
 import pytest
 
 pytest.importorskip('playwright'); nbformat = pytest.importorskip('nbformat'); pytest.importorskip('jupyterlab')
 
-CELLS = ["from colorize_nb.explorers import *\nfrom colorize_nb.photo import bundled_photos",
-         "lab = LabExplorer(bundled_photos()['coffee'], side=160)\nlab", "SepiaExplorer()", "BinsExplorer(bundled_photos()['coffee'], side=160)"]
+COFFEE = "from colorize_nb.photo import bundled_photos\ncoffee = bundled_photos()['coffee']\n"
+BOOKS = {
+    'explorers': ["from colorize_nb.explorers import *\n"+COFFEE, "LabExplorer(coffee, side=160)", "SepiaExplorer()", "BinsExplorer(coffee, side=160)"],
+    'compare': [COFFEE+"from colorize_nb.compare import compare\ncompare(['photo.png', coffee], 'shipped', side=320)"],
+    'tune': ["from colorize_nb.data import ColorizeDataLoaders, crop_photos\nfrom colorize_nb.tune import tune\n"
+             "t = tune(ColorizeDataLoaders.from_folder(crop_photos('crops', n=60, size=48), size=32, bs=8, device='cpu'), {'unet_compact': dict(widths=[8,16], depths=[0,0])}).set(epochs=50)\nt"],
+    'turing': ["from colorize_nb.turing import turing_test\nturing_test('shipped', out='answers.csv', n=10, practice=2, side=160)"],
+    'hint': [COFFEE+"from colorize_nb.hint import hint\nhint(coffee, 'shipped', side=240)"]}
 
 
 @pytest.fixture(scope='module')
 def lab(tmp_path_factory):
-    "A JupyterLab of its own, serving one notebook; gives the address."
+    "A JupyterLab of its own that serves `BOOKS`; gives (address, folder)."
     home = tmp_path_factory.mktemp('lab')
-    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in CELLS], metadata={'kernelspec': dict(name='python3', display_name='Python 3', language='python')})
-    nbformat.write(nb, home/'explore.ipynb')
+    for name,book in BOOKS.items():
+        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in book], metadata={'kernelspec': dict(name='python3', display_name='Python 3', language='python')})
+        nbformat.write(nb, home/f'{name}.ipynb')
+    from PIL import Image
+    Image.radial_gradient('L').resize((120,90)).convert('RGB').save(home/'photo.png')
+    theme = home/'s'/'@jupyterlab'/'apputils-extension'/'themes.jupyterlab-settings'
+    theme.parent.mkdir(parents=True)
+    theme.write_text(json.dumps({'theme': f"JupyterLab {os.environ.get('LAB_THEME', 'light').title()}"}))
     with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
     env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1', 'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d'), 'JUPYTERLAB_SETTINGS_DIR': str(home/'s'), 'JUPYTERLAB_WORKSPACES_DIR': str(home/'w')}
     log = open(home/'log.txt', 'w')
     p = subprocess.Popen([sys.executable, '-m', 'jupyter', 'lab', '--no-browser', '--allow-root', f'--port={port}', '--ServerApp.token=', '--ServerApp.password=', f'--ServerApp.root_dir={home}'],
                          stdout=log, stderr=log, env=env)
     try:
-        for _ in range(240):
+        for _ in range(480):
             try: urllib.request.urlopen(f'http://127.0.0.1:{port}/api'); break
             except OSError: time.sleep(.25)
         else: pytest.fail((home/'log.txt').read_text()[-800:])
-        yield f'http://127.0.0.1:{port}/lab/tree/explore.ipynb'
+        yield f'http://127.0.0.1:{port}/lab', home
     finally: p.terminate(); p.wait(20); log.close()
 
 
-def test_run_all_and_drag(lab, browser, tmp_path):
-    ctx = browser.new_context(viewport=dict(width=1280, height=800))
-    page, errors, outside = ctx.new_page(), [], []
-    page.on('pageerror', lambda e: errors.append(str(e)))
-    page.on('request', lambda r: outside.append(r.url) if r.url.startswith('http') and '127.0.0.1' not in r.url else None)
-    page.goto(lab)
-    page.locator('.jp-NotebookPanel .jp-Notebook').wait_for(timeout=60_000)
-    page.get_by_text('Python 3', exact=False).first.wait_for(timeout=60_000)
-    page.get_by_role('menuitem', name='Run', exact=True).click()
-    page.get_by_role('menuitem', name='Run All Cells', exact=True).click()
-    pictures = page.locator('.jp-OutputArea img.widget-image, .jp-OutputArea .widget-image img')
-    page.wait_for_function("document.querySelectorAll('.jp-OutputArea .widget-image').length >= 3", timeout=120_000)
-    first = lambda: page.evaluate("(async () => { const i = document.querySelector('.jp-OutputArea .widget-image'); const s = i.tagName==='IMG' ? i.src : i.querySelector('img').src;"
+class Book:
+    "An open notebook whose cells have all run."
+    def __init__(self, page, name, pictures):
+        self.page = page
+        page.locator('.jp-NotebookPanel .jp-Notebook').wait_for(timeout=120_000)
+        page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(state='attached', timeout=120_000) # a kernel is there
+        page.get_by_role('menuitem', name='Run', exact=True).click()
+        page.get_by_role('menuitem', name='Run All Cells', exact=True).click()
+        try: page.wait_for_function(f"document.querySelectorAll('.jp-OutputArea .widget-image').length >= {pictures}", timeout=240_000)
+        except Exception: pytest.fail(f'{name}: no picture. The page says: ' + page.locator('.jp-Notebook').inner_text()[-1500:])
+
+    @property
+    def line(self): return self.page.locator('.jp-OutputArea pre code').first.inner_text()
+    def picture(self): # a hash of the first picture's bytes
+        return self.page.evaluate("(async () => { const i = document.querySelector('.jp-OutputArea .widget-image'); const s = i.tagName==='IMG' ? i.src : i.querySelector('img').src;"
                                   "const b = new Uint8Array(await (await fetch(s)).arrayBuffer()); let h = b.length; for (const v of b) h = (h*31+v)>>>0; return h })()")
-    before, line = first(), page.locator('.jp-OutputArea pre code').first
-    assert 'tensor([1, 1, 1])' in line.inner_text()
-    slider = page.locator('.jp-OutputArea .noUi-handle').nth(1) # a
-    slider.scroll_into_view_if_needed()
-    b = slider.bounding_box()
-    page.mouse.move(b['x']+b['width']/2, b['y']+b['height']/2); page.mouse.down()
-    page.mouse.move(b['x']-60, b['y']+b['height']/2, steps=4); page.mouse.up()
-    page.wait_for_function("!document.querySelector('.jp-OutputArea pre code').innerText.includes('tensor([1, 1, 1])')", timeout=20_000)
-    page.wait_for_timeout(500)
-    assert first()!=before, 'the picture follows the slider'
-    assert page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count()==0 and 'Traceback' not in page.content()
-    shot = os.environ.get('KEEP_SHOTS')
-    if shot: page.screenshot(path=f'{shot}/lab.png')
-    ctx.close()
-    assert not errors and not outside, (errors, outside)
+    def changes(self, before, seconds=30):
+        end = time.monotonic()+seconds
+        while self.picture()==before:
+            assert time.monotonic()<end, 'the picture stays as it was'
+            self.page.wait_for_timeout(100)
+    def until(self, js, seconds=60): self.page.wait_for_function(js, timeout=1000*seconds)
+    def button(self, name): return self.page.locator('.jp-OutputArea button').get_by_text(name, exact=True).first
+    def drag(self, n, dx):
+        slider = self.page.locator('.jp-OutputArea .noUi-handle').nth(n)
+        slider.scroll_into_view_if_needed()
+        b = slider.bounding_box()
+        x, y = b['x']+b['width']/2, b['y']+b['height']/2
+        self.page.mouse.move(x, y); self.page.mouse.down(); self.page.mouse.move(x+dx, y, steps=4); self.page.mouse.up()
+
+@pytest.fixture
+def book(lab, browser):
+    "`with book(name, pictures) as b`: a notebook that ran; afterwards, no error on the page, no request to the outside."
+    @contextmanager
+    def opened(name, pictures=1):
+        address, home = lab
+        ctx = browser.new_context(viewport=dict(width=1280, height=800))
+        page, errors, outside = ctx.new_page(), [], []
+        page.on('pageerror', lambda e: errors.append(str(e)))
+        page.on('request', lambda r: outside.append(r.url) if r.url.startswith('http') and '127.0.0.1' not in r.url else None)
+        page.goto(f'{address}/workspaces/{name}/tree/{name}.ipynb')
+        b = Book(page, name, pictures)
+        b.home = home
+        yield b
+        assert page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count()==0 and 'Traceback' not in page.content()
+        if shots := os.environ.get('KEEP_SHOTS'): page.wait_for_timeout(500); page.screenshot(path=f"{shots}/{name}_{os.environ.get('LAB_THEME', 'light')}.png")
+        ctx.close()
+        assert not errors and not outside, (errors, outside)
+    return opened
+
+
+def test_explorers(book):
+    with book('explorers', 3) as b:
+        before = b.picture()
+        assert 'tensor([1, 1, 1])' in b.line
+        b.drag(1, -60) # a
+        b.until("!document.querySelector('.jp-OutputArea pre code').innerText.includes('tensor([1, 1, 1])')")
+        b.changes(before)
+
+def test_compare(book):
+    with book('compare') as b:
+        before = b.picture()
+        b.button('wipe').click()
+        b.changes(before)
+        before = b.picture()
+        b.drag(0, -80)
+        b.changes(before)
+        upload = b.page.locator('.jp-OutputArea input[type=file]').first
+        upload.set_input_files(dict(name='notes.txt', mimeType='text/plain', buffer=b'not a photo'))
+        b.until("document.querySelector('.jp-OutputArea [role=alert]')?.innerText.includes('notes.txt')")
+        before = b.picture()
+        upload.set_input_files(str(b.home/'photo.png'))
+        b.changes(before)
+        assert b.page.locator('.jp-OutputArea [role=alert]').count()==0
+
+def test_tune(book):
+    with book('tune') as b:
+        before = b.picture()
+        b.button('Train').click()
+        b.changes(before, 60) # drawn while it trains
+        b.button('l1').click() # the kernel answers meanwhile
+        b.until("document.querySelector('.jp-OutputArea pre code').innerText.includes(\"loss='l1'\")")
+        assert b.button('Stop').is_enabled() and b.button('Train').is_disabled()
+        b.button('Stop').click()
+        b.until("document.querySelector('.jp-OutputArea table')?.innerText.includes('stopped')")
+        assert b.button('Train').is_enabled()
+
+def test_turing(book):
+    with book('turing') as b:
+        left = b.button('left is coloured')
+        assert left.is_disabled()
+        b.button('Begin').click()
+        b.until("[...document.querySelectorAll('.jp-OutputArea button')].some(o => o.innerText==='left is coloured' && !o.disabled)")
+        left.click()
+        b.until("document.querySelector('.jp-OutputArea').parentElement.innerText.includes('pair 2 of 12')")
+        rows = (b.home/'answers.csv').read_text().splitlines()
+        assert len(rows)==2 and ',left,' in rows[1]
+
+def test_hint(book):
+    with book('hint') as b:
+        before, img = b.picture(), b.page.locator('.jp-OutputArea img.clickable')
+        img.scroll_into_view_if_needed()
+        box = img.bounding_box()
+        img.click(position=dict(x=.25*box['width'], y=.5*box['height']))
+        b.changes(before)
+        assert 'w.add(' in b.line
+        b.button('Remove last').click()
+        b.until("!document.querySelector('.jp-OutputArea pre code').innerText.includes('w.add(')")
