@@ -9,7 +9,7 @@ import argparse, json, random, time
 from functools import partial
 from pathlib import Path
 
-import numpy as np, torch, torch.nn.functional as F
+import numpy as np, torch
 from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.schedule import Learner
 from fastai.data.core import DataLoaders
@@ -17,15 +17,15 @@ from fastai.optimizer import Adam
 from torch.utils.data import DataLoader, IterableDataset
 
 from colorize_nb.codecs import LabAB
-from colorize_nb.color import ciede2000
+from colorize_nb.color import ciede2000, lab2rgb, rgb2lab
 from colorize_nb.models.registry import create_model
-from colorize_nb.models.store import save_model
+from colorize_nb.models.store import load_model_file, save_model
 from colorize_nb.photo import PhotoError, find_photos, open_photo, to_tensor
 from PIL import Image
 
 # Input size in pixels -> (photos a batch, share of the batches early, share late). Small photos teach what things are fastest;
 # a network that saw one size only is worse than gray at twice that size, so the later part of the cycle mixes sizes.
-SIZES = {64: (64, .9, .40), 96: (48, .1, .28), 128: (32, 0, .20), 192: (16, 0, .06), 256: (12, 0, .04), 384: (6, 0, .02)}
+SIZES = {64: (64, .5, .28), 96: (48, .2, .20), 128: (32, .2, .26), 192: (16, .04, .06), 256: (12, .03, .07), 384: (6, .01, .05), 512: (4, .02, .08)}
 LATE = .6 # of the cycle
 FAVOUR = {'nips2017': 5, 'imagenet-sample-images': 2, 'bsds500': 2, 'denoising': 2} # most like the photos people have
 LEAVE = ('clothing', 'caltech101') # cut out on white
@@ -33,16 +33,18 @@ SPEC = dict(arch='unet_compact', n_in=1, n_out=2, size=64, kwargs=dict(widths=[3
 CODEC = LabAB()
 
 
-def loss(pred, y):
-    "What is measured: CIEDE2000 (it ignores L where both have the same), and the squared error behind PSNR, weighed to count alike."
-    pred, y = CODEC.activate(pred.as_subclass(torch.Tensor)).float(), CODEC.resize_target(y.as_subclass(torch.Tensor), pred.shape[-2:])
-    lab = [torch.cat([torch.full_like(ab[:,:1], 50), 128*ab], 1) for ab in (pred, y)]
-    return .01*ciede2000(*lab).mean() + 10*F.mse_loss(pred, y)
+def loss(pred, lab):
+    "What is measured: CIEDE2000, and PSNR as the mean logarithm of each photo's squared RGB error, weighed to count alike. `lab` is `(B,3,H,W)`."
+    pred = CODEC.ab(None, CODEC.activate(pred.as_subclass(torch.Tensor)).float())
+    lab = CODEC.resize_target(lab.as_subclass(torch.Tensor), pred.shape[-2:])
+    ours = torch.cat([lab[:,:1], pred], 1)
+    mse = (lab2rgb(ours)-lab2rgb(lab)).square().mean((1,2,3))
+    return .1*ciede2000(ours, lab).mean() + .25*(mse+2e-4).log().mean()
 
 
 def big_enough(photo, size):
-    "May `photo` be enlarged to `size`? At most twice; three times for the few batches above 256."
-    return min(photo.size)*(2 if size<=256 else 3) >= .99*size
+    "May `photo` be enlarged to `size`? At most twice; four times for the few batches above 256."
+    return min(photo.size)*(2 if size<=256 else 4) >= .99*size
 
 
 def random_crop(photo, size, rng):
@@ -77,13 +79,13 @@ class Squares(IterableDataset):
 
 
 class Encode(Callback):
-    "Moves a batch of photos to the device and makes `(x, y)` of it there; runs the network in bf16."
+    "Moves a batch of photos to the device and makes `(L, Lab)` of it there; runs the network in bf16."
     order = -20
     def __init__(self, device): self.device = device
     def before_batch(self):
         rgb = self.learn.xb[0].to(self.device, non_blocking=True)
-        x, y = CODEC.encode(rgb)
-        self.learn.xb, self.learn.yb = (x,), (y,)
+        lab = rgb2lab(rgb)
+        self.learn.xb, self.learn.yb = (CODEC.x_from_L(lab[:,:1]),), (lab,)
         self.bf16 = torch.autocast(self.device.type, torch.bfloat16)
         self.bf16.__enter__()
     def after_pred(self): self.bf16.__exit__(None, None, None)
@@ -133,7 +135,7 @@ def load_photos(files):
     return photos, times
 
 
-def main(photos, minutes, packs, out, checkpoint, steps, lr, workers, scale, every, device):
+def main(photos, minutes, packs, out, checkpoint, start, steps, lr, workers, scale, every, device):
     device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     torch.manual_seed(0)
     files = [f for pack in packs for f in find_photos([Path(photos)/pack])][::every]
@@ -142,6 +144,7 @@ def main(photos, minutes, packs, out, checkpoint, steps, lr, workers, scale, eve
     train = DataLoader(crops, batch_size=None, num_workers=workers, pin_memory=device.type=='cuda')
     dls = DataLoaders(train, DataLoader(Squares(load_photos(held)[0][:256]), batch_size=None), device=device)
     model = create_model(SPEC['arch'], SPEC['n_in'], SPEC['n_out'], SPEC['size'], **SPEC['kwargs'])
+    if start: model.load_state_dict(load_model_file(start)[0].state_dict())
     learn = Learner(dls, model.to(device, memory_format=torch.channels_last), loss_func=loss,
                     wd=.02, opt_func=partial(Adam, eps=1e-8)) # fastai's 1e-5 is more than the gradients of the deep layers
     budget = Budget(minutes*60, checkpoint, crops)
@@ -159,6 +162,7 @@ if __name__=='__main__':
     p.add_argument('--packs', nargs='+', default=['train128','train84','train64'])
     p.add_argument('--out', default='colorize_nb/weights/shipped.safetensors')
     p.add_argument('--checkpoint', default='runs/shipped.pt')
+    p.add_argument('--start', help='weights to begin from, as `save_model` wrote them; random if left out')
     p.add_argument('--steps', type=int, default=500, help='batches between checkpoints')
     p.add_argument('--lr', type=float, default=2e-3)
     p.add_argument('--workers', type=int, default=0, help='processes that cut crops; 12 for a GPU')
