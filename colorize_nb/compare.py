@@ -80,6 +80,7 @@ def _uploaded(self:Compare, change):
 def add(self:Compare, photos:dict):
     "Further photos, name -> PIL picture or path; the last becomes the one shown."
     self.photos.update(photos)
+    self.raw = {k: v for k,v in self.raw.items() if k[0] not in photos}
     self._quiet = True
     self.controls['photo'].options = list(self.photos)
     self._quiet = False

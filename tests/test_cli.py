@@ -78,7 +78,8 @@ def test_interrupted_it_leaves_whole_files_only(album):
     many.mkdir()
     photo = open_photo(album/'good.jpg').resize((1200,800))
     for i in range(60): photo.save(many/f'{i:02}.jpg')
-    p = subprocess.Popen([*RUN, 'many', '-o', 'out'], cwd=album.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p = subprocess.Popen([*RUN, 'many', '-o', 'out'], cwd=album.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) # a shell's background job ignores it
     out, until = album.parent/'out', time.time()+60
     while time.time()<until and not (out.exists() and any(f.suffix=='.jpg' and not f.name.startswith('.') for f in out.iterdir())): time.sleep(.05)
     p.send_signal(signal.SIGINT)

@@ -94,6 +94,9 @@ def test_upload_adds_a_photo_and_bad_ones_are_said(photo):
     w._uploaded({'new': change('red.png', png())})
     assert w.state()['photo']=='red.png' and w.error.value==''
     before = w.picture.value
+    w._uploaded({'new': change('red.png', png(color=(0,200,0)))})
+    assert w.picture.value!=before, 'another photo of the same name'
+    before = w.picture.value
     for name,content,word in (('x.txt', b'hello','x.txt'), ('cut.jpg', b'\xff\xd8\xff\xe0','cut.jpg'), ('big.png', b'0'*41_000_000,'41 MB')):
         w._uploaded({'new': change(name, content)})
         assert word in w.error.value and w.picture.value==before and list(w.photos)==['coffee','red.png']
