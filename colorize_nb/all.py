@@ -6,6 +6,7 @@
 __all__ = []
 
 # %% ../nbs/12_all.ipynb #5cfbd768
+from .app import *
 from .bins import *
 from .codecs import *
 from .color import *
@@ -31,6 +32,7 @@ from .shapes import *
 from .stream import *
 from .tune import *
 from .turing import *
+from .upload import *
 from .widget import *
 
 # %% ../nbs/12_all.ipynb #fed7d0fc

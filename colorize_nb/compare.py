@@ -21,7 +21,8 @@ from .infer import Colorizer, paint
 from .metrics import Results, ciede, colorfulness, gray_baseline, psnr
 from .models.store import shipped_models
 from .photo import bundled_photos, open_photo, to_image, to_tensor
-from .widget import Explorer, divided, sheet, twin, uploaded
+from .upload import Uploader
+from .widget import Choice, Explorer, divided, sheet, slider, twin
 
 # %% ../nbs/09_compare.ipynb #d211867c
 def colorizers(models # One or a list: a shipped name, a file, a folder of files, a `Colorizer`, a `Learner`; or a dict name -> any of these
@@ -54,28 +55,19 @@ class Compare(Explorer):
         if photos is None: photos = bundled_photos()
         elif not isinstance(photos, (list, tuple, dict)): photos = [photos]
         self.photos = dict(photos) if isinstance(photos, dict) else {Path(p).stem if isinstance(p, (str, Path)) else f'photo {i+1}': p for i,p in enumerate(photos)}
-        names, slow, short = list(self.models), dict(continuous_update=False), W.Layout(width='210px')
-        sides = ['gray', *names, 'photo']
-        slide = lambda v,lo,hi,step,text,**kw: W.FloatSlider(v, min=lo, max=hi, step=step, description=text, layout=W.Layout(width='300px'), **kw)
-        self.upload = W.FileUpload(accept='image/*', multiple=True, description='add a photo')
-        self.upload.observe(self._uploaded, 'value')
-        super().__init__(photo=W.Dropdown(options=list(self.photos), description='photo', layout=short),
-                         left=W.Dropdown(options=sides, value=names[0] if len(names)>1 else 'gray', description='left', layout=short),
-                         right=W.Dropdown(options=sides, value=names[1] if len(names)>1 else names[0], description='right', layout=short),
-                         view=W.ToggleButtons(options=['side by side','wipe','blend','all'], style=dict(button_width='auto')),
-                         wipe=slide(.5, 0, 1, .01, 'wipe'), blend=slide(.5, 0, 1, .05, 'blend'),
-                         size=W.SelectionSlider(options=[32,64,96,128,192,256,384,512], value=self.models[names[0]].size if self.models[names[0]].size in (32,64,96,128,192,256,384,512) else 128,
-                                                description='size', layout=W.Layout(width='300px'), **slow),
-                         saturation=slide(1, 0, 2, .05, 'saturation'), T=slide(.38, 0, 1, .02, 'temperature'),
-                         gamut=W.ToggleButtons(options=['chroma','clip'], description='gamut', style=dict(button_width='auto')))
+        names, menu = list(self.models), dict(layout=W.Layout(width='240px'))
+        sides, sizes, size = ['gray', *names, 'photo'], [32,64,96,128,192,256,384,512], self.models[names[0]].size
+        slide = lambda v,hi,step,name: slider(W.FloatSlider, v, min=0, max=hi, step=step, name=name, live=True)
+        self.upload = Uploader(lambda name,photo: self.add({name: photo}), self._failed)
+        super().__init__(photo=W.Dropdown(options=list(self.photos), description='photo', **menu),
+                         left=W.Dropdown(options=sides, value=names[0] if len(names)>1 else 'gray', description='left', **menu),
+                         right=W.Dropdown(options=sides, value=names[1] if len(names)>1 else names[0], description='right', **menu),
+                         view=Choice(['side by side','wipe','blend','all'], description='view'), gamut=Choice(['chroma','clip'], description='gamut'),
+                         wipe=slide(.5, 1, .01, 'wipe'), blend=slide(.5, 1, .05, 'blend'),
+                         size=slider(W.SelectionSlider, options=sizes, value=size if size in sizes else 128, name='size'),
+                         saturation=slide(1, 2, .05, 'saturation'), T=slide(.38, 1, .02, 'temperature'))
 
 # %% ../nbs/09_compare.ipynb #c460364f
-@patch
-def _uploaded(self:Compare, change):
-    try: new = uploaded(change['new'])
-    except ValueError as e: self._failed(e); return
-    if new: self.add(new)
-
 @patch
 def add(self:Compare, photos:dict):
     "Further photos, name -> PIL picture or path; the last becomes the one shown."
@@ -156,7 +148,7 @@ def code(self:Compare):
 @patch
 def layout(self:Compare):
     c, row = self.controls, lambda *ws: W.HBox(ws, layout=W.Layout(flex_flow='row wrap'))
-    return [row(c['photo'], c['left'], c['right'], self.upload), row(c['view'], c['gamut']), row(c['wipe'], c['blend'], c['size']), row(c['saturation'], c['T'])]
+    return [row(c['photo'], self.upload), row(c['left'], c['right']), row(c['view'], c['gamut']), row(c['wipe'], c['blend']), row(c['saturation'], c['T']), c['size']]
 
 def compare(photos=None, models='shipped', side:int=420)->Compare:
     "A widget that shows `models` on `photos`: see `Compare` for both."

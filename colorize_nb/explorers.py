@@ -15,7 +15,7 @@ from .color import ciede2000, in_gamut, lab2rgb, rgb2lab, to_gamut
 from .infer import Colorizer
 from .metrics import ciede
 from .photo import open_photo, to_image, to_tensor
-from .widget import Explorer, figure, twin
+from .widget import Choice, Explorer, figure, slider, twin
 
 # %% ../nbs/09_explorers.ipynb #18e707df
 def _photo(src, side):
@@ -33,8 +33,7 @@ def gamut_plane(L:float, # Lightness, 0 to 100
     lab = torch.stack([torch.full_like(a, L), a, b])[None]
     return torch.where(in_gamut(lab)[:,None], lab2rgb(lab).clamp(0,1), torch.tensor(.93))[0]
 
-def _slider(v, lo, hi, text, step=.05, live=True, **kw):
-    return W.FloatSlider(v, min=lo, max=hi, step=step, description=text, continuous_update=live, readout_format='.2f', **kw)
+def _slider(v, lo, hi, name, step=.05, live=True): return slider(W.FloatSlider, v, min=lo, max=hi, step=step, name=name, live=live, readout_format='.2f')
 
 class LabExplorer(Explorer):
     "A photo taken apart into L, a and b, each with a slider; beside them the ab plane at a lightness of choice, with what sRGB can show of it."
@@ -131,8 +130,7 @@ class BinsExplorer(Explorer):
     title = 'Colours put into bins'
     def __init__(self, photo, side:int=240):
         self.rgb = _photo(photo, side)
-        super().__init__(kind=W.ToggleButtons(options=['uniform','density','joint'], description='bins'), n=W.IntSlider(10, min=2, max=60, description='n a channel', continuous_update=False),
-                         grid=W.IntSlider(10, min=4, max=40, description='grid', continuous_update=False))
+        super().__init__(kind=Choice(['uniform','density','joint'], description='bins'), n=slider(W.IntSlider, 10, 2, 60, name='n a channel'), grid=slider(W.IntSlider, 10, 4, 40, name='grid'))
 
     def codec(self):
         s = self.state()

@@ -20,7 +20,7 @@ from .color import rgb2lab
 from .compare import colorizers
 from .infer import lightness, paint
 from .photo import open_photo
-from .widget import Clickable, Explorer, sheet
+from .widget import Choice, Clickable, Explorer, sheet, slider
 
 # %% ../nbs/09_hint.ipynb #ea69430d
 SHIFTS = [(i,j) for i in (-1,0,1) for j in (-1,0,1) if (i,j)!=(0,0)]
@@ -72,12 +72,12 @@ class Hint(Explorer):
         self.photo.thumbnail((side, side), Image.Resampling.LANCZOS)
         self.L, self.hints = lightness(self.photo)[0,0].numpy(), []
         [self.model] = colorizers(model).values() if model is not None else [None]
-        slide = lambda v,t: W.FloatSlider(v, min=0, max=1, step=.01, description=t, continuous_update=False)
+        slide = lambda v,name,low=0: slider(W.FloatSlider, v, min=low, max=1, step=.01, name=name)
         self.put, self.drop = W.Button(description='Add hint', button_style='success'), W.Button(description='Remove last')
         self.put.on_click(lambda _: self.add()); self.drop.on_click(lambda _: self.remove())
         over = ['gray'] + (['model'] if self.model else [])
-        super().__init__(x=slide(.5, 'x'), y=slide(.5, 'y'), color=W.ColorPicker(value='#c04030', description='colour', concise=False),
-                         over=W.ToggleButtons(options=over, value=over[-1], description='over'), reach=W.FloatSlider(.15, min=.02, max=1, step=.01, description='reach', continuous_update=False))
+        super().__init__(x=slide(.5, 'x'), y=slide(.5, 'y'), color=W.ColorPicker(value='#c04030', description='colour', style=dict(description_width='92px'), layout=W.Layout(width='320px')),
+                         over=Choice(over, over[-1], 'over'), reach=slide(.15, 'reach', .02))
 
     def add(self, x:float=None, y:float=None, color:str=None):
         "A hint at `x`, `y` (0 to 1 from the left and the top) of an `#rrggbb` colour; the controls' values where not given. Raises `ValueError` on other values."

@@ -26,7 +26,7 @@ from .learner import colorize_learner
 from .losses import list_losses
 from .metrics import Results, gray_baseline
 from .photo import open_photo, to_image, to_tensor
-from .widget import Choice, Explorer, sheet
+from .widget import Choice, Explorer, sheet, slider
 
 # %% ../nbs/09_tune.ipynb #0f02d7eb
 CODECS = {'LabAB': lambda n: LabAB(), 'LabAB tanh': lambda n: LabAB(tanh=True), 'RGB': lambda n: RGB(), 'YCbCr': lambda n: YCbCr(),
@@ -89,15 +89,14 @@ class Tune(Explorer):
         self.model_kwargs, self.runs, self.models, self.losses, self.total = dict(models or MODELS), [], {}, [], 1
         self.stopping, self.thread, self._previews, self.lock = threading.Event(), None, None, threading.RLock()
         self.small = [self._small(f) for f in self.valid[:previews]]
-        slide, wide = dict(continuous_update=False, layout=W.Layout(width='340px')), W.Layout(width='340px')
         self.progress = W.IntProgress(0, 0, 1, layout=W.Layout(width='240px'))
         self.start, self.stop = W.Button(description='Train', button_style='success', icon='play'), W.Button(description='Stop', icon='stop', disabled=True)
         self.start.on_click(lambda _: self.train()); self.stop.on_click(lambda _: self.halt())
-        super().__init__(model=W.Dropdown(options=list(self.model_kwargs), description='model', layout=wide), codec=Choice(list(CODECS), description='codec'), loss=Choice(LOSSES, 'smooth_l1', 'loss'),
-                         bins=W.IntSlider(20, 2, 60, description='bins', **slide), lr=W.FloatLogSlider(2e-3, min=-5, max=-1, step=.1, description='learning rate', **slide),
-                         epochs=W.IntSlider(3, 1, 50, description='epochs', **slide), size=W.SelectionSlider(options=[32,48,64,96,128,160,224], value=dls.size if dls.size in (32,48,64,96,128,160,224) else 64, description='size', **slide),
-                         batch=W.SelectionSlider(options=[2,4,8,16,32,64,128], value=min((2,4,8,16,32,64,128), key=lambda b: abs(b-dls.train.bs)), description='batch', **slide),
-                         dropout=W.FloatSlider(0, min=0, max=.8, step=.05, description='dropout', **slide), decay=W.FloatLogSlider(.01, min=-5, max=0, step=.25, description='weight decay', **slide),
+        super().__init__(model=W.Dropdown(options=list(self.model_kwargs), description='model', layout=W.Layout(width='320px'), style=dict(description_width='92px')), codec=Choice(list(CODECS), description='codec'), loss=Choice(LOSSES, 'smooth_l1', 'loss'),
+                         bins=slider(W.IntSlider, 20, 2, 60, name='bins'), lr=slider(W.FloatLogSlider, 2e-3, min=-5, max=-1, step=.1, name='learning rate'),
+                         epochs=slider(W.IntSlider, 3, 1, 50, name='epochs'), size=slider(W.SelectionSlider, options=[32,48,64,96,128,160,224], value=dls.size if dls.size in (32,48,64,96,128,160,224) else 64, name='size'),
+                         batch=slider(W.SelectionSlider, options=[2,4,8,16,32,64,128], value=min((2,4,8,16,32,64,128), key=lambda b: abs(b-dls.train.bs)), name='batch'),
+                         dropout=slider(W.FloatSlider, 0, min=0, max=.8, step=.05, name='dropout'), decay=slider(W.FloatLogSlider, .01, min=-5, max=0, step=.25, name='weight decay'),
                          batchnorm=W.Checkbox(True, description='BatchNorm'), seed=W.BoundedIntText(0, 0, 9999, description='seed', layout=W.Layout(width='170px')),
                          sort=W.Dropdown(options=['run'], description='sort by', layout=W.Layout(width='240px')))
 

@@ -3,24 +3,25 @@
     python scripts/compare_recipes.py PHOTOS --eval FOLDER --minutes 10
 
 PHOTOS holds folders of training photos (`--packs`). Minutes are of CPU time, on a GPU of the clock. A recipe that was finished is not trained again; one that was cut off starts over. On a
-GPU: `--device cuda --full` for the papers' sizes and batches. `--recipes` takes a part of the list; several parts may run side by side, and a last call without it writes table and sheet.
-Encoders start from random weights unless `--pretrained` lets their libraries download.
+GPU: `--device cuda --full` for the papers' sizes and batches. `--recipes` takes a part of the list; several parts may run side by side. Encoders start from random weights unless
+`--pretrained` lets their libraries download. What is measured goes to `--results`, a JSON and a strip of bundled photos a recipe, for nbs/models/12_comparison.ipynb; weights go to `--out`.
 """
 import argparse, json, time
 from pathlib import Path
 
 import torch
+from PIL import Image
 from fastai.torch_core import set_seed
 
 from colorize_nb.data import ColorizeDataLoaders
 from colorize_nb.infer import Colorizer
-from colorize_nb.metrics import Results, ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, quantize8
+from colorize_nb.metrics import ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, quantize8
 from colorize_nb.models.keras_like import keras_params
-from colorize_nb.photo import bundled_photos, find_photos, open_photo, show_photos, to_tensor
+from colorize_nb.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
 from colorize_nb.recipes import _recipes, get_recipe, overfit_one_batch, recipe_learner
 from colorize_nb.resume import TimeBudget
 
-
+PHOTOS = ('coffee','chelsea','china','flower')
 ENCODERS = ('cats_vgg16','cats_vgg16_bn','cats_vgg16_dropout','fordham_vgg16','fordham_inception','koalarization','unet_resnet34') # libraries have their weights
 
 
@@ -60,59 +61,52 @@ def measure(photos, paint):
     return dict(zip(('PSNR','CIEDE2000','colourfulness'), [round(v, 3) for v in torch.stack(rows).mean(0).tolist()]))
 
 
-def results(out):
-    "What was measured so far, in the order of the recipes."
-    found = {f.stem: json.loads(f.read_text()) for f in out.glob('*.json')}
-    return {k: found[k] for k in ('gray', 'mean colour', *_recipes) if k in found}
+def strip(paint, side=110):
+    "The bundled photos by `paint(photo)`, beside each other: a PIL picture."
+    small = []
+    for k in PHOTOS:
+        im = open_photo(bundled_photos()[k])
+        im.thumbnail((4*side, 2*side))
+        small.append(paint(im).resize((round(im.width*side/im.height), side), Image.Resampling.LANCZOS))
+    row = Image.new('RGB', (sum(i.width+4 for i in small)-4, side), 'white')
+    for k,i in enumerate(small): row.paste(i, (sum(o.width+4 for o in small[:k]), 0))
+    return row
 
 
-def main(photos, packs, eval, n_eval, minutes, recipes, out, device, full, pretrained):
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+def main(photos, packs, eval, n_eval, minutes, recipes, out, results, device, full, pretrained):
+    out, results = Path(out), Path(results)
+    for d in (out, results): d.mkdir(parents=True, exist_ok=True)
     unknown = set(recipes or ())-set(_recipes)
     if unknown: raise SystemExit(f'no recipe is called {", ".join(sorted(unknown))}; known: {", ".join(_recipes)}')
     files = [f for pack in packs for f in find_photos([Path(photos)/pack])]
     test = find_photos([eval])
     test = test[::max(1, len(test)//n_eval)][:n_eval]
-    put = lambda row: (out/f"{row['recipe']}.json").write_text(json.dumps(row, indent=1))
-    if 'gray' not in results(out):
+    def put(row, paint):
+        strip(paint).save(results/f"{row['recipe']}.jpg", quality=80)
+        (results/f"{row['recipe']}.json").write_text(json.dumps(row, indent=1))
+        print(json.dumps(row), flush=True)
+    if not (results/'gray.json').exists():
         mean = dataset_mean_ab(to_tensor(open_photo(f)) for f in files[::max(1, len(files)//200)])
-        put({'recipe': 'gray', **measure(test, lambda p,t: gray_baseline(t))})
-        put({'recipe': 'mean colour', **measure(test, lambda p,t: mean_color_baseline(t, mean))})
+        for name,f in {'photo': None, 'gray': gray_baseline, 'mean colour': lambda t: mean_color_baseline(t, mean)}.items():
+            put({'recipe': name, **(measure(test, lambda p,t: f(t)) if f else {})}, lambda im: to_image(f(to_tensor(im))) if f else im)
     for name in recipes or _recipes:
-        if name in results(out): continue
-        try:
-            facts, f = train(name, files, minutes, out, device, full, pretrained)
-            c = Colorizer.load(f, device)
-            put(row := {**facts, **measure(test, lambda p,t: to_tensor(c(p).image))})
-            print(json.dumps(row), flush=True)
-        except (ImportError, ConnectionError) as e: print(f'{name}: left out: {e}', flush=True)
-    if not recipes: report(out, f"{len(test)} photos, {minutes:g} minutes of {'the clock' if device=='cuda' else 'CPU time'} each, seed 0", device)
-
-
-def report(out, note, device):
-    "`results.md` and `sheet.jpg` of all that was trained."
-    rows = results(out)
-    (out/'results.md').write_text(Results(list(rows.values()), note).to_markdown())
-    shown = [k for k in ('coffee','chelsea','china','flower') if k in bundled_photos()]
-    pictures, titles = [open_photo(bundled_photos()[k]) for k in shown], ['photo', *['']*(len(shown)-1)]
-    for name in rows:
-        if not (out/f'{name}.safetensors').is_file(): continue
-        c = Colorizer.load(out/f'{name}.safetensors', device)
-        pictures += [c(bundled_photos()[k]).image for k in shown]; titles += [name, *['']*(len(shown)-1)]
-    show_photos(pictures, titles, ncols=len(shown), size=1.3).savefig(out/'sheet.jpg')
-    print('wrote', out/'results.md', 'and', out/'sheet.jpg')
+        if (results/f'{name}.json').exists(): continue
+        try: facts, f = train(name, files, minutes, out, device, full, pretrained)
+        except (ImportError, ConnectionError) as e: print(f'{name}: left out: {e}', flush=True); continue
+        c = Colorizer.load(f, device)
+        put({**facts, **measure(test, lambda p,t: to_tensor(c(p).image)), 'minutes': minutes, 'photos': len(test), 'device': device}, lambda im: c(im).image)
 
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('photos')
     p.add_argument('--eval', required=True, help='folder of photos to measure on')
-    p.add_argument('--n-eval', type=int, default=12)
+    p.add_argument('--n-eval', type=int, default=48)
     p.add_argument('--packs', nargs='+', default=['train128','train84'])
     p.add_argument('--minutes', type=float, default=10)
     p.add_argument('--recipes', nargs='+')
     p.add_argument('--out', default='runs/recipes')
+    p.add_argument('--results', default='nbs/models/results')
     p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     p.add_argument('--full', action='store_true', help="the papers' sizes and batches")
     p.add_argument('--pretrained', action='store_true', help='encoders with ImageNet weights, downloaded')

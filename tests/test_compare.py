@@ -10,7 +10,7 @@ from colorize_nb.learner import colorize_learner
 from colorize_nb.metrics import ciede
 from colorize_nb.models.registry import create_model
 from colorize_nb.photo import bundled_photos, open_photo, to_tensor
-from colorize_nb.widget import Choice, divided, sheet, uploaded
+from colorize_nb.widget import Choice, divided, sheet
 
 KW = dict(widths=[8,16,24], depths=[0,0,0])
 
@@ -24,7 +24,7 @@ def net(codec, seed=0):
 def shown(w): return np.asarray(Image.open(io.BytesIO(w.picture.value)).convert('RGB')).astype(float)
 def png(size=(60,40), mode='RGB', color=(200,40,40)):
     out = io.BytesIO(); Image.new(mode, size, color).save(out, 'PNG'); return out.getvalue()
-def change(name, content): return ({'name': name, 'content': memoryview(content), 'size': len(content), 'type': ''},)
+def handed(name, content): return dict(name=name, size=len(content), at=0), [content]
 
 
 def test_answer_is_the_colorizers(photo):
@@ -91,19 +91,16 @@ def test_gray_photo_has_no_score_of_distance(photo):
 
 def test_upload_adds_a_photo_and_bad_ones_are_said(photo):
     w = compare(photo, side=100)
-    w._uploaded({'new': change('red.png', png())})
+    w.upload.receive(*handed('red.png', png()))
     assert w.state()['photo']=='red.png' and w.error.value==''
     before = w.picture.value
-    w._uploaded({'new': change('red.png', png(color=(0,200,0)))})
+    w.upload.receive(*handed('red.png', png(color=(0,200,0))))
     assert w.picture.value!=before, 'another photo of the same name'
     before = w.picture.value
     for name,content,word in (('x.txt', b'hello','x.txt'), ('cut.jpg', b'\xff\xd8\xff\xe0','cut.jpg'), ('big.png', b'0'*41_000_000,'41 MB')):
-        w._uploaded({'new': change(name, content)})
+        w.upload.receive(*handed(name, content))
         assert word in w.error.value and w.picture.value==before and list(w.photos)==['coffee','red.png']
     assert w.set(photo='coffee').error.value==''
-
-def test_uploaded_reads_what_pil_reads():
-    assert uploaded(change('la.png', png(mode='LA', color=(9,200))))['la.png'].mode=='RGB'
 
 def test_choice_grays_out_and_says_why():
     c = Choice(['a','b','c'])

@@ -12,6 +12,7 @@ BOOKS = {
     'tune': ["from colorize_nb.data import ColorizeDataLoaders, crop_photos\nfrom colorize_nb.tune import tune\n"
              "t = tune(ColorizeDataLoaders.from_folder(crop_photos('crops', n=60, size=48), size=32, bs=8, device='cpu'), {'unet_compact': dict(widths=[8,16], depths=[0,0])}).set(epochs=50)\nt"],
     'turing': ["from colorize_nb.turing import turing_test\nturing_test('shipped', out='answers.csv', n=10, practice=2, side=160)"],
+    'app': [COFFEE+"from colorize_nb.app import color_app\ncolor_app(coffee, side=360)"],
     'hint': [COFFEE+"from colorize_nb.hint import hint\nhint(coffee, 'shipped', side=240)"]}
 
 
@@ -25,9 +26,10 @@ def lab(tmp_path_factory):
     from PIL import Image
     Image.radial_gradient('L').resize((120,90)).convert('RGB').save(home/'photo.png')
     Image.linear_gradient('L').resize((120,90)).convert('RGB').save(home/'other.png')
-    theme = home/'s'/'@jupyterlab'/'apputils-extension'/'themes.jupyterlab-settings'
-    theme.parent.mkdir(parents=True)
-    theme.write_text(json.dumps({'theme': f"JupyterLab {os.environ.get('LAB_THEME', 'light').title()}"}))
+    settings = home/'s'/'@jupyterlab'/'apputils-extension'
+    settings.mkdir(parents=True)
+    for name,wish in dict(themes={'theme': f"JupyterLab {os.environ.get('LAB_THEME', 'light').title()}"}, notification={'fetchNews': 'false', 'checkForUpdates': False}).items():
+        (settings/f'{name}.jupyterlab-settings').write_text(json.dumps(wish))
     with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
     env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1', 'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d'), 'JUPYTERLAB_SETTINGS_DIR': str(home/'s'), 'JUPYTERLAB_WORKSPACES_DIR': str(home/'w')}
     log = open(home/'log.txt', 'w')
@@ -74,7 +76,7 @@ class Book:
     def until(self, js, seconds=60): self.page.wait_for_function(js, timeout=1000*seconds)
     def button(self, name): return self.page.locator('.jp-OutputArea button').get_by_text(name, exact=True).first
     def upload(self, file):
-        with self.page.expect_file_chooser() as chooser: self.page.locator('.jp-OutputArea .jupyter-widgets.widget-upload').first.click()
+        with self.page.expect_file_chooser() as chooser: self.page.locator('.jp-OutputArea .uploader').first.click()
         chooser.value.set_files(file)
     def drag(self, n, dx):
         slider = self.page.locator('.jp-OutputArea .noUi-handle').nth(n)
@@ -126,6 +128,21 @@ def test_compare(book):
         b.upload(str(b.home/'other.png'))
         b.changes(before)
         assert b.page.locator('.jp-OutputArea [role=alert]').count()==0
+
+def test_app(book):
+    with book('app') as b:
+        before = b.picture()
+        film = b.home/'film.png'
+        film.write_bytes(bytes(45_000_000))
+        b.upload(str(film))
+        b.until("document.querySelector('.jp-OutputArea [role=alert]')?.innerText.includes('45 MB')")
+        big = b.home/'big.png'
+        from PIL import Image
+        Image.effect_noise((1800,1200), 90).save(big) # several pieces
+        b.upload(str(big))
+        b.changes(before)
+        with b.page.expect_download(timeout=60_000) as got: b.page.locator('.jp-OutputArea .downloader').click()
+        assert got.value.suggested_filename=='big-color.jpg' and Image.open(got.value.path()).size==(1800,1200)
 
 def test_tune(book):
     with book('tune') as b:
