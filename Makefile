@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 SETUP  := settings.ini setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-latest lab bench readme export hooks clean
+.PHONY: help setup demo test test-slow test-latest lab app predict bench readme export hooks clean
 
 help: ## Show this list
 	@echo 'make TARGET, where TARGET is one of:'
@@ -54,8 +54,14 @@ test-latest: $(LATEST)/.ready ## Run the tests against the newest fastai and fas
 	@$(LATEST)/bin/python -c 'from importlib.metadata import version as v; print("== fastai", v("fastai"), "fastcore", v("fastcore"), "torch", v("torch"))'
 	@REQUIRE_BROWSER= OMP_NUM_THREADS=1 $(LATEST)/bin/python -m pytest -n 2 -rs
 
-lab: $(READY) ## Open JupyterLab on the first notebook
-	@$(BIN)/jupyter lab nbs/00_color.ipynb
+lab: $(READY) ## Open JupyterLab on the start page
+	@$(BIN)/jupyter lab nbs/index.ipynb
+
+app: $(READY) ## Serve the first tutorial as a page without code: hand in a photo, get it in colour
+	@$(BIN)/voila nbs/tutorials/01_color_a_photo.ipynb --theme=light
+
+predict: $(READY) ## Write a copy of the tutorials without outputs and answers to out/predict_first
+	@$(BIN)/python scripts/predict_first.py
 
 $(VENV)/.bench: $(READY)
 	@$(BIN)/python -m pip install kornia opencv-python-headless

@@ -49,7 +49,7 @@ GAN_LOSSES = {'hinge': (hinge_generator, hinge_critic), 'bce': (bce_generator, b
 class Pairs(Callback):
     "Makes the target a pair of lightness and colour at the prediction's size, before fastai's `GANTrainer` sees it."
     order = -5
-    def before_fit(self): self.codec, self.size = self.learn.codec, None
+    def before_fit(self): self.size = None
     def before_batch(self):
         x, y = (t.as_subclass(torch.Tensor) for t in (self.x, self.y))
         g = self.model.generator

@@ -54,7 +54,7 @@ def fooled(rows, # dicts of the CSV
         lo, hi = np.percentile(boot, [2.5, 97.5])
         out.append({'model': m, 'pairs': len(v), 'fooled': f'{v.mean():.1%}', 'standard error': f'{boot.std():.1%}', '95% interval': f'{lo:.0%} to {hi:.0%}'})
     checks = [1-int(r['fooled']) for r in rows if r['kind']=='check']
-    return Results(out, f"checks caught: {sum(checks)} of {len(checks)}" + ('; someone who misses many did not look' if checks and np.mean(checks)<.7 else '') if checks else '')
+    return Results(out, f"checks caught: {sum(checks)} of {len(checks)}" + ('; someone who misses many did not look' if checks and np.mean(checks)<.7 else '') if checks else '' if out else 'no answers yet')
 
 # %% ../nbs/09_turing.ipynb #14affa61
 FIELDS = ['session','trial','kind','photo','model','fake','other','answer','fooled','seconds']

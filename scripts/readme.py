@@ -28,7 +28,7 @@ def output(o, name, alt, pics):
             path = f'docs/images/{name}.{ext}'
             pics[path] = base64.b64decode(text(data[mime]))
             return f'![{alt}]({path})'
-    if 'text/markdown' in data: return text(data['text/markdown']).strip()
+    if 'text/markdown' in data: return relink(text(data['text/markdown'])).strip()
     plain = text(o.get('text') or data.get('text/plain', '')).rstrip()
     return plain and f'```text\n{plain}\n```'
 

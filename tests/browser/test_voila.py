@@ -1,0 +1,59 @@
+"`make app`: the first tutorial as a page without code. Hand in a photo, get it in colour, download it; bad files get a line."
+import io, os, socket, subprocess, sys, time, urllib.request
+import numpy as np, pytest
+from PIL import Image
+
+pytest.importorskip('playwright'); pytest.importorskip('voila')
+
+
+@pytest.fixture(scope='module')
+def address(root, tmp_path_factory):
+    home = tmp_path_factory.mktemp('app')
+    with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
+    log = open(home/'log.txt', 'w')
+    env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1', 'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d')}
+    p = subprocess.Popen([sys.executable, '-m', 'voila', 'nbs/tutorials/01_color_a_photo.ipynb', '--no-browser', f'--port={port}'], cwd=root, stdout=log, stderr=log, env=env)
+    try:
+        for _ in range(480):
+            try: urllib.request.urlopen(f'http://127.0.0.1:{port}/static/', timeout=2); break
+            except urllib.error.HTTPError: break
+            except OSError: time.sleep(.25)
+        else: pytest.fail((home/'log.txt').read_text()[-800:])
+        yield f'http://127.0.0.1:{port}'
+    finally: p.terminate(); p.wait(20); log.close()
+
+
+def test_a_photo_goes_in_and_comes_back_in_colour(address, browser, tmp_path):
+    ctx = browser.new_context(viewport=dict(width=1280, height=800))
+    page, errors, outside = ctx.new_page(), [], []
+    page.on('pageerror', lambda e: errors.append(str(e)))
+    page.on('request', lambda r: outside.append(r.url) if r.url.startswith('http') and '127.0.0.1' not in r.url else None)
+    page.goto(address, timeout=240_000)
+    picture = page.locator('.widget-image').last
+    picture.wait_for(timeout=240_000)
+    assert 'from colorize_nb' not in page.locator('body').inner_text(), 'no code is shown'
+    assert 'Traceback' not in page.content()
+    shown = lambda: picture.evaluate("async i => { const u = i.tagName=='IMG' ? i.src : i.querySelector('img').src; return [...new Uint8Array(await (await fetch(u)).arrayBuffer())].length + u }")
+    def hand_in(name, content):
+        f = tmp_path/name
+        f.write_bytes(content)
+        with page.expect_file_chooser() as chooser: page.locator('.uploader').first.click()
+        chooser.value.set_files(str(f))
+
+    good = io.BytesIO()
+    Image.fromarray((np.add.outer(np.arange(300), np.arange(400))%256).astype('uint8')).save(good, 'JPEG')
+    for name,content,word in (('notes.jpg', b'hello', 'notes.jpg'), ('cut.jpg', good.getvalue()[:3000], 'cut.jpg'), ('film.jpg', bytes(50_000_000), '50 MB')):
+        hand_in(name, content)
+        page.wait_for_function(f"[...document.querySelectorAll('[role=alert]')].some(o => o.innerText.includes({word!r}))", timeout=60_000)
+    before = shown()
+    hand_in('good.jpg', good.getvalue())
+    for _ in range(300):
+        if shown()!=before: break
+        page.wait_for_timeout(100)
+    assert shown()!=before and page.locator('[role=alert]').count()==0
+    with page.expect_download(timeout=60_000) as got: page.locator('.downloader').first.click()
+    back = Image.open(got.value.path())
+    assert got.value.suggested_filename=='good-color.jpg' and back.size==(400,300) and np.ptp(np.asarray(back).astype(int), axis=2).max()>10
+    if shots := os.environ.get('KEEP_SHOTS'): picture.scroll_into_view_if_needed(); page.screenshot(path=f'{shots}/voila.png')
+    ctx.close()
+    assert not errors and not outside, (errors, outside)
