@@ -13,6 +13,7 @@ from .color import *
 from .compare import *
 from .data import *
 from .explorers import *
+from .export import *
 from .features import *
 from .gan import *
 from .hint import *
