@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 SETUP  := settings.ini setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-latest lab app predict bench readme export hooks clean
+.PHONY: help setup demo test test-slow test-latest lab app docs predict bench readme export hooks clean
 
 help: ## Show this list
 	@echo 'make TARGET, where TARGET is one of:'
@@ -60,6 +60,14 @@ lab: $(READY) ## Open JupyterLab on the start page
 app: $(READY) ## Serve the first tutorial as a page without code: hand in a photo, get it in colour
 	@$(BIN)/voila nbs/tutorials/01_color_a_photo.ipynb --theme=light
 
+SERVE ?= 8000
+docs: $(READY) ## Build the site into docs/_build/html and serve it (make docs SERVE= only builds)
+	@OMP_NUM_THREADS=1 $(BIN)/python docs/build.py
+ifneq ($(SERVE),)
+	@echo '== http://127.0.0.1:$(SERVE) (Ctrl-C stops)'
+	@$(BIN)/python -m http.server $(SERVE) --bind 127.0.0.1 --directory docs/_build/html
+endif
+
 predict: $(READY) ## Write a copy of the tutorials without outputs and answers to out/predict_first
 	@$(BIN)/python scripts/predict_first.py
 
@@ -82,5 +90,5 @@ hooks: $(READY) ## Install the git hook that keeps notebooks, modules and README
 	@scripts/hooks/install
 
 clean: ## Remove what the demo, the tests and builds left; environments stay
-	@rm -rf out build dist .pytest_cache *.egg-info
+	@rm -rf out build dist docs/_build docs/node_modules .pytest_cache *.egg-info
 	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

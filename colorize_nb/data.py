@@ -110,8 +110,14 @@ class PhotoDL(TfmdDL):
     def size(self): return next(t.size[0] for t in self.after_item.fs if isinstance(t, Resize))
 
 # %% ../nbs/04_data.ipynb #26cbbf59
-class TensorGray(TensorBase):  "What the network sees: `(B,n_in,H,W)`, in the codec's scale."
-class TensorColor(TensorBase): "What the network should answer: `(B,n_out,H,W)`, in the codec's scale."
+class _InBatch(TensorBase):
+    "The two halves of a batch may meet in one operation, which fastai's tensors refuse."
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return super().__torch_function__(func, tuple(torch.Tensor if issubclass(t, _InBatch) else t for t in types), args, kwargs)
+
+class TensorGray(_InBatch):  "What the network sees: `(B,n_in,H,W)`, in the codec's scale."
+class TensorColor(_InBatch): "What the network should answer: `(B,n_out,H,W)`, in the codec's scale."
 
 class EncodeColor(ItemTransform):
     "The last transform of a batch: RGB `(B,3,H,W)` in [0,1] becomes `(TensorGray, TensorColor)` by `codec.encode`, on the batch's device."

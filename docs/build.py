@@ -1,0 +1,81 @@
+"""Build the site into docs/_build/html from the notebooks, the library and docs/pages; warnings are errors.
+
+    python docs/build.py             what it took is printed
+"""
+import json, re, shutil, subprocess, sys, time
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+ROOT, BUILD = DOCS.parent, DOCS/'_build'
+SRC, HTML = BUILD/'src', BUILD/'html'
+sys.path.insert(0, str(DOCS))
+# Of the packages in package.json, what the pages need
+VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-threaded.wasm','ort-wasm-simd-threaded.mjs']), 'mathjax/es5': ('mathjax', ['tex-svg.js'])}
+
+def first_lines(p):
+    "Title and promise of a notebook, as plain text."
+    first = ''.join(json.loads(p.read_text('utf8'))['cells'][0]['source'])
+    return re.match(r'# ([^\n]+)\n+> ([^\n]+)', re.sub(r'\[([^]]+)\]\([^)]*\)', r'\1', first)).groups()
+
+def books():
+    "The notebooks of the site: {section: [paths]}."
+    nbs = ROOT/'nbs'
+    return {'Tutorials': sorted((nbs/'tutorials').glob('[0-9]*.ipynb')), 'Answers to the exercises': sorted((nbs/'tutorials/solutions').glob('[0-9]*.ipynb')),
+            'The book': [p for p in sorted(nbs.glob('[0-9]*.ipynb')) if not p.stem.endswith('_all')], 'The networks': sorted((nbs/'models').glob('[0-9]*.ipynb'))}
+
+def npm():
+    "Fetch what package.json names, by npm of the environment or of the system."
+    tool = Path(sys.executable).parent/'npm'
+    subprocess.run([str(tool if tool.exists() else 'npm'), 'ci', '--no-audit', '--no-fund', '--silent'], cwd=DOCS, check=True)
+
+def contents(title, promise, sections):
+    "A page that lists others."
+    lines = [f'# {title}', '', f'> {promise}', '']
+    for name,files in sections.items():
+        lines += [f'## {name}', '', *(f"- [{first_lines(p)[0]}]({p.relative_to(ROOT).as_posix()}): {first_lines(p)[1]}" for p in files), '']
+        lines += ['```{toctree}', ':hidden:', f':caption: {name}', '', *(p.relative_to(ROOT).with_suffix('').as_posix() for p in files), '```', '']
+    return '\n'.join(lines)
+
+def sources():
+    import bridge, generated, reference
+    from colorize_nb.infer import Colorizer
+    shutil.rmtree(BUILD, ignore_errors=True)
+    static = SRC/'_static'
+    shutil.copytree(DOCS/'pages', SRC)
+    shutil.copytree(DOCS/'static', static)
+    for package,(to,files) in VENDORED.items():
+        (static/to).mkdir()
+        for f in files: shutil.copy2(DOCS/'node_modules'/package/f, static/to/f)
+    names, found = reference.all_names(), books()
+    for p in (p for ps in found.values() for p in ps):
+        q = SRC/p.relative_to(ROOT)
+        bridge.write(p, q, names, '../'*(len(q.relative_to(SRC).parts)-1))
+    tutorials = {k: found[k] for k in ('Tutorials','Answers to the exercises')}
+    (SRC/'tutorials.md').write_text(contents('Tutorials', 'Ten lessons that run on a laptop, from a first photo to the ethics of old ones.', tutorials), 'utf8')
+    (SRC/'book.md').write_text(contents('The book', 'Every module of the library is a notebook that explains it.', {k: v for k,v in found.items() if k not in tutorials}), 'utf8')
+    for f in ('CHANGELOG.md','CONTRIBUTING.md'): shutil.copy2(ROOT/f, SRC/f.lower())
+    reference.write(SRC/'reference')
+    colorizer = Colorizer.load('shipped')
+    generated.script_and_style(static)
+    generated.hero(SRC, colorizer)
+    generated.gallery(SRC, colorizer)
+    generated.recipes(SRC)
+    generated.card(SRC)
+    generated.model(static)
+    return found
+
+def main():
+    t0 = time.time()
+    npm()
+    found = sources()
+    t1 = time.time()
+    r = subprocess.run([sys.executable, '-m', 'sphinx', '-b', 'html', '-c', str(DOCS), '-j', 'auto', '-q', '-W', '--keep-going', str(SRC), str(HTML)], cwd=ROOT)
+    if r.returncode: sys.exit(r.returncode)
+    import generated
+    line = lambda p: (first_lines(p)[0], p.relative_to(ROOT).with_suffix('.html').as_posix(), first_lines(p)[1])
+    generated.llms(HTML, {k: [line(p) for p in ps] for k,ps in found.items() if 'Answers' not in k} |
+                   {'More': [(n, f'{n}.html', a) for n,a in (('reference/index','every public name'), ('recipes','every published system as data'), ('gallery','pictures'), ('glossary','words'), ('color','colour a photo in the page'))]})
+    size = sum(f.stat().st_size for f in HTML.rglob('*') if f.is_file())
+    print(f'docs/_build/html: {sum(1 for _ in HTML.rglob("*.html"))} pages, {size/1e6:.0f} MB; prepared in {t1-t0:.0f} s, built in {time.time()-t1:.0f} s')
+
+if __name__=='__main__': main()

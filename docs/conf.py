@@ -1,0 +1,41 @@
+"The site as Sphinx builds it; `build.py` puts the pages together first."
+import configparser, sys, warnings
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
+warnings.filterwarnings('ignore') # of the libraries that autodoc imports; Sphinx's own warnings are errors
+cfg = configparser.ConfigParser(delimiters=['='])
+cfg.read(DOCS.parent/'settings.ini', encoding='utf8')
+cfg = cfg['DEFAULT']
+
+project, author, version, copyright = cfg['lib_name'], cfg['author'], cfg['version'], cfg['copyright']
+release = version
+extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.viewcode', 'sphinx.ext.mathjax', 'reference']
+exclude_patterns = ['**/.ipynb_checkpoints']
+default_role = 'code'
+
+nb_execution_mode = 'off' # outputs are those of the committed notebooks
+nb_ipywidgets_js = {} # panels are shown by pictures of their states
+nb_merge_streams = True
+myst_enable_extensions = ['dollarmath', 'colon_fence', 'attrs_inline', 'deflist']
+myst_heading_anchors = 3
+myst_url_schemes = ('http', 'https', 'mailto')
+suppress_warnings = ['mystnb.unknown_mime_type']
+
+autodoc_default_options = dict(members=True, undoc_members=False, show_inheritance=False, special_members='__call__')
+autodoc_member_order = 'bysource'
+autodoc_typehints = 'none' # the tables have them
+autodoc_inherit_docstrings = False
+
+html_theme = 'sphinx_book_theme'
+html_title = 'colorize_nb'
+html_static_path = [str(DOCS/'_build/src/_static')] # put together by build.py
+html_css_files = ['site.css']
+html_js_files = [('wipe.js', dict(defer='defer'))]
+html_favicon = str(DOCS/'static/favicon.svg')
+html_theme_options = dict(use_download_button=False, use_fullscreen_button=False, use_source_button=False, use_issues_button=False, show_toc_level=2,
+                          navigation_with_keys=False, navbar_persistent=[], pygments_light_style='friendly', pygments_dark_style='github-dark', logo=dict(text='colorize_nb'))
+html_copy_source = html_show_sourcelink = False
+html_context = dict(default_mode='auto')
+mathjax_path = 'mathjax/tex-svg.js'

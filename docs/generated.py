@@ -1,0 +1,93 @@
+"Pages and pictures that are made anew each time: the home page's wipe, the recipes, the gallery, the model's file for the browser, llms.txt."
+import html, json, re
+from pathlib import Path
+
+from colorize_nb.export import export_onnx
+from colorize_nb.infer import Colorizer
+from colorize_nb.models.store import shipped_models
+from colorize_nb.photo import bundled_photos, open_photo
+from colorize_nb.recipes import list_recipes
+from colorize_nb.wipe import CSS, JS, wipe
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT/'nbs/models/results'
+# Recipe's source -> (page of its networks, page of its paper)
+PAGES = {'000': ('07_fordham','fordham'), '001': ('06_cats','cats'), '002': ('08_stanford','stanford'), '003': ('09_koalarization','koalarization'), '004': ('05_indiana','indiana'),
+         'Zhang': ('11_zhang', None), 'this': ('01_compact', None)}
+SCENES = {'people': ('astronaut','grace_hopper'), 'animals': ('chelsea',), 'things': ('coffee','motorcycle_left'), 'plants': ('flower',), 'buildings and sky': ('china','rocket')}
+
+def small(im, side=420):
+    im = im.convert('RGB')
+    im.thumbnail((side, side))
+    return im
+
+def save(im, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    im.save(path, quality=86, subsampling=0)
+    return path.name
+
+def script_and_style(static):
+    "The wipe's own CSS and JS, as the demo's page has them; rules for whole pages are left to the theme."
+    rules = [l for l in CSS.strip().split('\n') if re.match(r'(\.wipe|\.before|\.line|\.tag|\.left|figcaption)', l)]
+    (static/'wipe.css').write_text('\n'.join(rules), 'utf8')
+    (static/'wipe.js').write_text('document.addEventListener("DOMContentLoaded", () => {' + JS + '});', 'utf8')
+
+def hero(folder, colorizer):
+    "The home page's picture: gray against the model's answer."
+    photo = open_photo(bundled_photos()['chelsea'])
+    (folder/'hero.html').write_text(wipe('Chelsea', {'given': photo.convert('L'), 'answered': colorizer(photo).image}, 'drag the line: left what the model was given, right what it answered', side=900), 'utf8')
+
+def gallery(folder, colorizer):
+    "Thumbnails by scene: given, answered, the photo; then by model, for recipes that were trained."
+    found, page = bundled_photos(), ['# Gallery', '', '> Photos that come with scikit-image, scikit-learn and matplotlib, coloured by the shipped model, failures included; then one strip a trained recipe.', '']
+    named = {n for ns in SCENES.values() for n in ns}
+    scenes = {**SCENES, 'more': tuple(n for n in found if n not in named)}
+    for scene,names in scenes.items():
+        page += [f'## {scene.capitalize()}', '']
+        for n in (n for n in names if n in found):
+            photo = open_photo(found[n])
+            shown = {'given': photo.convert('L'), 'answered': colorizer(photo).image, 'photo': photo}
+            for k,im in shown.items(): save(small(im), folder/'_static/gallery'/f'{n}-{k}.jpg')
+            cells = ''.join(f'<figure><img loading="lazy" src="_static/gallery/{n}-{k}.jpg" alt="{html.escape(n)}: {k}"><figcaption>{k}</figcaption></figure>' for k in shown)
+            page += [f'```{{raw}} html\n<div class="triple"><b>{html.escape(n.replace("_", " "))}</b>{cells}</div>\n```', '']
+    strips = sorted(RESULTS.glob('*.jpg'))
+    if strips:
+        page += ['## By model', '', 'The same bundled photos by each recipe that was trained, for ten minutes of CPU time each; `photo` is the truth.', '']
+        for s in strips:
+            (folder/'_static/gallery'/s.name).write_bytes(s.read_bytes())
+            page += [f'```{{raw}} html\n<figure class="strip"><figcaption>{html.escape(s.stem)}</figcaption><img loading="lazy" src="_static/gallery/{s.name}" alt="Bundled photos coloured by {html.escape(s.stem)}"></figure>\n```', '']
+    (folder/'gallery.md').write_text('\n'.join(page), 'utf8')
+
+def recipes(folder):
+    "One page from the registry: paper, network, parameters, what training gave."
+    rows = list_recipes(count=True).rows
+    done = {f.stem: json.loads(f.read_text('utf8')) for f in RESULTS.glob('*.json')}
+    page = ['# Recipes', '', '> Codec, model, loss, size and batch of every published system, from the registry; `recipe_learner(name, dls)` trains one as its paper did.', '',
+            '| recipe | source | parameters | size | batch | codec | loss |', '|---|---|---:|---:|---:|---|---|']
+    page += [f"| [`{r['recipe']}`](#recipe-{r['recipe'].replace('_', '-')}) | {r['source']} | {r['parameters']} | {r['size']} | {r['batch']} | `{r['codec'].split('(')[0]}` | `{r['loss']}` |" for r in rows]
+    for r in rows:
+        book, paper = next((v for k,v in PAGES.items() if r['source'].startswith(k)), ('00_registry', None))
+        where = f'Layers, shapes, what the paper leaves open and what fails: [its page](nbs/models/{book}.ipynb).' + (f' The paper: [{paper}](papers/{paper}.md).' if paper else '')
+        page += ['', f"(recipe-{r['recipe'].replace('_', '-')})=", f"## {r['recipe']}", '', f"Source: {r['source']}. Network `{r['model']}`, {r['parameters'] or 'uncounted'} parameters, {r['trainable'] or 'uncounted'} trained. "
+                 f"Codec `{r['codec']}`, loss `{r['loss']}`, {r['size']} px, batches of {r['batch']}. {where}", '']
+        if d := done.get(r['recipe']):
+            page += [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} photos it never saw: CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colourfulness {d['colourfulness']}; "
+                     f"gray: {done['gray']['CIEDE2000']}, {done['gray']['PSNR']} dB.", '', f"![Bundled photos coloured by {r['recipe']}](_static/gallery/{r['recipe']}.jpg)", '']
+        else: page += ['Not trained yet by `scripts/compare_recipes.py`.', '']
+        page += ['```python', f"learn = recipe_learner('{r['recipe']}', dls)", '```']
+    (folder/'recipes.md').write_text('\n'.join(page), 'utf8')
+
+def card(folder):
+    "The shipped model's card as a page."
+    (folder/'model_card.md').write_text(shipped_models()['shipped'].with_suffix('.md').read_text('utf8'), 'utf8')
+
+def model(static):
+    "The shipped model for the browser; as a script too, since a page opened from a disk may not fetch."
+    export_onnx('shipped', static/'model'/'shipped.onnx', force=True)
+
+def llms(html_dir, pages, site='colorize_nb'):
+    "llms.txt: what there is, one line a page."
+    lines = [f'# {site}', '', '> Learn automatic image colorization by running it: notebooks, and a library on fastai.', '']
+    for title,files in pages.items():
+        lines += [f'## {title}', '', *(f'- [{name}]({url}): {about}' for name,url,about in files), '']
+    (html_dir/'llms.txt').write_text('\n'.join(lines), 'utf8')

@@ -1,0 +1,97 @@
+"The reference: one page a module, every public name with its docments as a table; also the Sphinx extension that makes these tables."
+import importlib, inspect, re
+from pathlib import Path
+
+from fastcore.docments import docments
+
+# What people come for -> the modules that have it, in the order of reading
+TASKS = {'Colour': ['color'], 'Photos and data': ['photo','data','stream','shapes'], 'Codecs': ['codecs','bins'], 'Losses': ['losses','features'], 'Measures': ['metrics','quality'],
+         'Models': ['models.registry','models.compact','models.unet','models.keras_like','models.indiana','models.cats','models.fordham','models.stanford','models.koalarization',
+                    'models.patchgan','models.zhang','models.store'],
+         'Training': ['learner','resume','recipes','gan'], 'Colouring photos': ['infer','export','cli','wipe','demo'],
+         'Panels': ['explorers','compare','tune','turing','hint','app','widget','upload']}
+
+def module(name): return importlib.import_module(f'colorize_nb.{name}')
+def public(m): return [n for n in m.__all__ if hasattr(m, n)]
+
+def all_names():
+    "Public name -> full name; of names that two modules have, none."
+    full = {}
+    for m in (m for ms in TASKS.values() for m in ms):
+        for n in public(module(m)): full.setdefault(n, []).append(f'colorize_nb.{m}.{n}')
+    return {n: f[0] for n,f in full.items() if len(f)==1 and (len(n)>3 or n.isupper())}
+
+def patched(m):
+    "Methods that module `m` adds to classes of other packages: `(class, name)`."
+    from fastai.learner import Learner
+    from fastai.data.core import DataLoaders
+    return [(c, k) for c in (Learner, DataLoaders) for k,f in vars(c).items() if getattr(f, '__module__', '')==m.__name__]
+
+def directive(m, n):
+    o, full = getattr(m, n), f'{m.__name__}.{n}'
+    if inspect.isclass(o): return f'.. autoclass:: {full}'
+    if callable(o) and inspect.isfunction(inspect.unwrap(o)): return f'.. autofunction:: {full}'
+    value = re.sub(r'\s+', ' ', repr(o))
+    return f'.. py:data:: {full}\n   :value: {value if len(value)<90 else value[:86]+" ..."}'
+
+def write(folder):
+    "Pages into `folder`, beside the notebooks' in `../nbs`."
+    folder.mkdir(parents=True, exist_ok=True)
+    index = ['# Reference', '', '> Every public name, by task. `from colorize_nb.all import *` brings them all.', '']
+    for task,modules in TASKS.items():
+        index += [f'## {task}', '']
+        for name in modules:
+            m = module(name)
+            about = rst2md(inspect.getdoc(m) or '')
+            slug = name.replace('.', '_')
+            index += [f'- [`{name}`]({slug}.md): {about}']
+            names = sorted(public(m), key=lambda n: not callable(getattr(m, n))) # constants last
+            page = [f'# {name}', '', f'> {about}', '', f'`from colorize_nb.{name} import ...`', '', '```{eval-rst}', f'.. py:currentmodule:: {m.__name__}', '']
+            for n in names: page += [directive(m, n), '']
+            for c,k in patched(m): page += [f'.. py:currentmodule:: {c.__module__}', '', f'.. automethod:: {c.__module__}.{c.__name__}.{k}', '']
+            (folder/f'{slug}.md').write_text('\n'.join(page + ['```', '']), 'utf8')
+        index += ['', '```{toctree}', ':hidden:', f':caption: {task}', *(n.replace('.', '_') for n in modules), '```', '']
+    (folder/'index.md').write_text('\n'.join(index), 'utf8')
+
+def rst2md(s): return s.replace('\n', ' ')
+
+def rst(s):
+    "A docstring's line, which is Markdown, as reStructuredText."
+    parts = re.split(r'`([^`]+)`', re.sub(r'\[([^]]+)\]\([^)]*\)', r'\1', s))
+    for i,p in enumerate(parts): # every second one is code, which must stand free of letters
+        if i%2: parts[i] = ('\\ ' if parts[i-1][-1:].isalnum() else '') + f'``{p}``' + ('\\ ' if parts[i+1][:1].isalnum() else '')
+        else: parts[i] = re.sub(r'([*|_`\\])', r'\\\1', p)
+    return ''.join(parts)
+
+def _type(a):
+    if a is inspect.Parameter.empty or a in (None, type(None)): return ''
+    return a if isinstance(a, str) else getattr(a, '__name__', str(a).replace('typing.', ''))
+
+def table(o):
+    "The parameters of `o` as a list-table, from its docments; nothing if it has none."
+    try: found = docments(o, full=True)
+    except (TypeError, ValueError, OSError, AttributeError): return []
+    rows, waiting = [], [] # of parameters that share a line of code, the last has the words
+    for k,d in found.items():
+        if k in ('self','cls','return') or k.startswith('_'): continue
+        default = '' if d.default is inspect.Parameter.empty else d.default.__name__ if callable(d.default) else repr(d.default)
+        rows.append([f'``{k}``', _type(d.anno), default, d.docment or ''])
+        if d.docment:
+            for r in waiting: r[3] = f'with `{k}`'
+        waiting = [] if d.docment else waiting+[rows[-1]]
+    back = found.get('return')
+    if back is not None and (back.docment or _type(back.anno)): rows.append(['*returns*', _type(back.anno), '', back.docment or ''])
+    if not any(r[3] for r in rows): return []
+    one_line = lambda s: re.sub(r'\s+', ' ', s).strip()
+    code = lambda s: f'``{s}``' if s and len(s)<60 else ''
+    lines = ['', '.. list-table::', '   :header-rows: 1', '   :widths: 16 14 16 54', '   :class: params', '', '   * - parameter', '     - type', '     - default', '     - what it is']
+    for k,t,v,doc in rows: lines += [f'   * - {k}', f'     - {code(t)}', f'     - {code(one_line(v))}', f'     - {rst(one_line(doc))}']
+    return lines + ['']
+
+def docstring(app, what, name, o, options, lines):
+    lines[:] = [rst(l) for l in lines]
+    if what in ('function','method','class'): lines += table(o.__init__ if what=='class' and '__init__' in vars(o) else o)
+
+def setup(app):
+    app.connect('autodoc-process-docstring', docstring)
+    return dict(parallel_read_safe=True)
