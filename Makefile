@@ -35,11 +35,12 @@ demo: $(READY) ## Colour the bundled photos, train for a minute, print a table, 
 
 test: $(READY) ## Run every notebook and the tests (under 10 minutes on 2 cores)
 	@echo '== Notebooks'
-	@OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing
+	@OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing --skip_folder_re '^[_.]|^solutions$$'
 	@echo '== Tests'
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs
 
-test-slow: $(READY) ## Run the tests that take minutes
+test-slow: $(READY) ## Run the tests that take minutes, and the solutions of the tutorials
+	@OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing --path nbs/tutorials/solutions
 	@$(BIN)/python -m pytest -m slow
 
 # a second environment as a user has it: no nbdev, the newest fastai and fastcore

@@ -89,7 +89,7 @@ def show_photos(photos, # Tensors `(3,H,W)` or `(1,3,H,W)`, PIL images, arrays o
     fig, axs = plt.subplots(len(rows), ncols, squeeze=False, dpi=dpi, figsize=(size*wide+.1*ncols, (size+(.3 if titles else .05))*len(rows)),
                             gridspec_kw={'width_ratios': [max(r[j].width/r[j].height for r in rows if j<len(r)) for j in range(ncols)]})
     for ax in axs.flat: ax.axis('off')
-    for ax,im,t in zip(axs.flat, ims, titles or ['']*len(ims)):
+    for ax,im,t in zip(axs.flat, ims, [*(titles or []), *['']*len(ims)]):
         ax.imshow(im.resize((max(1,round(im.width*min(1,2*size*dpi/im.height))), max(1,round(im.height*min(1,2*size*dpi/im.height))))) if im.height>2*size*dpi else im)
         ax.set_title(t, fontsize=10)
     fig.tight_layout(pad=.3)

@@ -12,7 +12,9 @@ TASKS = {'Colour': ['color'], 'Photos and data': ['photo','data','stream','shape
          'Panels': ['explorers','compare','tune','turing','hint','app','widget','upload']}
 
 def module(name): return importlib.import_module(f'colorize_nb.{name}')
-def public(m): return [n for n in m.__all__ if hasattr(m, n)]
+def public(m):
+    "Names that `m` exports and that are its own."
+    return [n for n in m.__all__ if getattr(getattr(m, n, None), '__module__', m.__name__) in (m.__name__, None, 'functools')]
 
 def all_names():
     "Public name -> full name; of names that two modules have, none."

@@ -1,5 +1,5 @@
 "`make app`: the first tutorial as a page without code. Hand in a photo, get it in colour, download it; bad files get a line."
-import io, os, socket, subprocess, sys, time, urllib.request
+import io, os, re, socket, subprocess, sys, time, urllib.request
 import numpy as np, pytest
 from PIL import Image
 
@@ -27,7 +27,7 @@ def test_a_photo_goes_in_and_comes_back_in_colour(address, browser, tmp_path):
     ctx = browser.new_context(viewport=dict(width=1280, height=800))
     page, errors, outside = ctx.new_page(), [], []
     page.on('pageerror', lambda e: errors.append(str(e)))
-    page.on('request', lambda r: outside.append(r.url) if r.url.startswith('http') and '127.0.0.1' not in r.url else None)
+    ctx.route(re.compile(r'https?://(?!127\.0\.0\.1[:/])'), lambda r: (outside.append(r.request.url), r.abort())) # as without a network
     page.goto(address, timeout=240_000)
     picture = page.locator('.widget-image').last
     picture.wait_for(timeout=240_000)
@@ -56,4 +56,5 @@ def test_a_photo_goes_in_and_comes_back_in_colour(address, browser, tmp_path):
     assert got.value.suggested_filename=='good-color.jpg' and back.size==(400,300) and np.ptp(np.asarray(back).astype(int), axis=2).max()>10
     if shots := os.environ.get('KEEP_SHOTS'): picture.scroll_into_view_if_needed(); page.screenshot(path=f'{shots}/voila.png')
     ctx.close()
-    assert not errors and not outside, (errors, outside)
+    theirs = re.compile('font-?awesome', re.I) # Voila's own page asks for an icon font; nothing here uses it
+    assert not errors and not [u for u in outside if not theirs.search(u)], (errors, outside)

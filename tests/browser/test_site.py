@@ -1,0 +1,149 @@
+"The built site in a real browser: every page loads and asks no other host, links resolve, search finds, the wipe moves, a photo is coloured as the library colours it."
+import base64, functools, io, os, re, threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip('playwright')
+ROOT = Path(__file__).resolve().parent.parent.parent
+HTML = ROOT/'docs/_build/html'
+if not (HTML/'index.html').exists():
+    if os.environ.get('REQUIRE_SITE'): raise FileNotFoundError('docs/_build/html: no site; make docs SERVE= builds it')
+    pytest.skip('no site in docs/_build/html; make docs SERVE= builds it', allow_module_level=True)
+
+PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob('*.html') if '_static' not in p.parts)
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *a): pass
+
+@pytest.fixture(scope='module')
+def site():
+    server = ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory=HTML))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f'http://127.0.0.1:{server.server_port}/'
+    server.shutdown()
+
+@pytest.fixture
+def watched(page, site):
+    "A page that notes what goes wrong: `page.wrong` has errors of the console, failed requests and requests to other hosts."
+    page.wrong = []
+    page.on('console', lambda m: m.type=='error' and page.wrong.append(m.text))
+    page.on('pageerror', lambda e: page.wrong.append(str(e)))
+    page.on('request', lambda r: not r.url.startswith((site, 'data:', 'blob:')) and page.wrong.append(f'asked {r.url}'))
+    page.on('response', lambda r: r.status>=400 and page.wrong.append(f'{r.status} {r.url}'))
+    return page
+
+@pytest.mark.parametrize('part', range(4))
+def test_every_page_loads_and_asks_no_other_host(watched, site, part):
+    for p in PAGES[part::4]:
+        watched.goto(site+p, wait_until='load')
+        assert watched.locator('h1').count()>=1 or p in ('search.html','genindex.html') or p.startswith('_modules'), p
+    watched.wait_for_timeout(300)
+    assert watched.wrong==[]
+
+def test_links_inside_all_resolve():
+    ids, bad = {}, []
+    def targets(p):
+        if p not in ids: ids[p] = set(re.findall(r'\bid="([^"]+)"', (HTML/p).read_text('utf8')))
+        return ids[p]
+    for p in PAGES:
+        for link in set(re.findall(r'(?:href|src)="([^"]+)"', (HTML/p).read_text('utf8'))):
+            if link.startswith(('http:','https:','data:','mailto:','javascript:','#top')) or link=='#': continue
+            to, part = urldefrag(urljoin(f'http://site/{p}', link.replace('&amp;', '&')))
+            to = unquote(urlsplit(to).path).lstrip('/') or p
+            if not (HTML/to).is_file(): bad.append(f'{p}: {link}')
+            elif part and to.endswith('.html') and unquote(part) not in targets(to): bad.append(f'{p}: {link} (no such place)')
+    assert bad==[], f'{len(bad)} links lead nowhere'
+
+def test_pictures_have_words():
+    bad = [f'{p}: {tag[:90]}' for p in PAGES for tag in re.findall(r'<img\b[^>]*>', (HTML/p).read_text('utf8')) if not re.search(r'alt="[^"]+"', tag)]
+    assert bad==[], f'{len(bad)} pictures without words for those who do not see them'
+
+def test_no_dead_widget():
+    bad = [p for p in PAGES if 'vnd.jupyter.widget' in (HTML/p).read_text('utf8')]
+    assert bad==[]
+
+@pytest.mark.parametrize('word', ['annealed','PatchGAN'])
+def test_search_finds(watched, site, word):
+    watched.goto(f'{site}search.html?q={word}')
+    watched.wait_for_selector('#search-results li a', timeout=20_000)
+    found = watched.locator('#search-results').inner_text()
+    assert 'Glossary' in found and watched.wrong==[]
+
+def test_wipe_of_the_home_page_moves(watched, site):
+    watched.goto(site)
+    box = watched.locator('.wipe').bounding_box()
+    before = watched.locator('.wipe').screenshot()
+    watched.mouse.move(box['x']+box['width']/2, box['y']+box['height']/2); watched.mouse.down()
+    watched.mouse.move(box['x']+box['width']*.9, box['y']+box['height']/2); watched.mouse.up()
+    assert watched.get_by_role('slider').first.get_attribute('aria-valuenow')=='90'
+    assert watched.locator('.wipe').screenshot()!=before and watched.wrong==[]
+
+@pytest.mark.parametrize('where', ['index.html','nbs/00_color.html','color.html','reference/infer.html','gallery.html','nbs/tutorials/03_why_brown.html'])
+def test_fits_a_phone(watched, site, where):
+    watched.set_viewport_size(dict(width=390, height=844))
+    watched.goto(site+where)
+    watched.wait_for_timeout(500)
+    assert watched.evaluate('document.documentElement.scrollWidth') <= 391, 'the page scrolls sideways'
+
+def test_equations_are_drawn_offline(watched, site):
+    watched.goto(site+'nbs/03_metrics.html')
+    watched.wait_for_selector('mjx-container svg', timeout=20_000)
+    assert watched.wrong==[]
+
+def test_dark_theme(watched, site):
+    watched.emulate_media(color_scheme='dark')
+    watched.goto(site+'color.html')
+    r, g, b = map(int, re.findall(r'\d+', watched.evaluate('getComputedStyle(document.body).backgroundColor'))[:3])
+    assert max(r, g, b) < 80
+
+def colored_in_page(page):
+    "The pixels of the answer's canvas."
+    page.wait_for_function("['done','failed'].includes(document.querySelector('#colorizer').dataset.state)", timeout=90_000)
+    assert page.locator('#colorizer').get_attribute('data-state')=='done', page.locator('#colorizer .said').inner_text()
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(page.evaluate("document.querySelector('canvas.after').toDataURL('image/png').split(',')[1]")))).convert('RGB'))
+
+@pytest.mark.parametrize('name,size', [('coffee',None), ('chelsea',(331,517)), ('rocket',(1700,1000)), ('china',(90,60))])
+def test_colors_a_photo_as_the_library_does(watched, site, tmp_path, name, size, note):
+    from colorize_nb.infer import Colorizer
+    from colorize_nb.photo import bundled_photos, open_photo
+    photo = open_photo(bundled_photos()[name])
+    if size: photo = photo.resize(size)
+    photo.info.pop('icc_profile', None) # a browser turns a profile's colours into sRGB; the library keeps the profile
+    photo.save(f := tmp_path/f'{name}.png')
+    watched.goto(site+'color.html')
+    watched.set_input_files('#colorizer input[type=file]', f)
+    got, want = colored_in_page(watched).astype(int), np.asarray(Colorizer.load('shipped')(photo).image).astype(int)
+    assert got.shape==want.shape and np.abs(got-want).max() <= 2, f'{np.abs(got-want).max()} of 255 apart'
+    assert np.abs(want-np.asarray(photo)).mean() > 1 # and it is not the photo itself
+    note(f'colour in the page, {photo.width} x {photo.height}: {watched.locator("#colorizer .said").inner_text()}')
+    assert watched.wrong==[]
+
+def test_saturation_and_saving(watched, site):
+    watched.goto(site+'color.html')
+    watched.get_by_role('button', name='China').click()
+    bold = colored_in_page(watched)
+    watched.locator('#colorizer .saturation').focus()
+    for _ in range(10): watched.keyboard.press('ArrowLeft')
+    watched.wait_for_function("document.querySelector('#colorizer output').value === '0.0' && document.querySelector('.said').textContent.includes('coloured here')")
+    gray = colored_in_page(watched)
+    assert np.ptp(gray, 2).max() <= 1 < np.ptp(bold, 2).max()
+    with watched.expect_download() as d: watched.get_by_role('button', name='Save as PNG').click()
+    assert d.value.suggested_filename=='China-color.png'
+    assert np.array_equal(np.asarray(Image.open(d.value.path()).convert('RGB')), gray)
+
+def test_a_wrong_file_gets_a_message(watched, site, tmp_path):
+    (f := tmp_path/'notes.jpg').write_text('not a picture')
+    watched.goto(site+'color.html')
+    watched.set_input_files('#colorizer input[type=file]', f)
+    watched.wait_for_function("document.querySelector('#colorizer').dataset.state === 'failed'", timeout=30_000)
+    assert 'notes.jpg is not a picture' in watched.locator('#colorizer .said').inner_text()
+
+def test_for_other_programs():
+    text = (HTML/'llms.txt').read_text('utf8')
+    assert all((HTML/l).is_file() for l in re.findall(r'\]\(([^)]+)\)', text)) and 'nbs/tutorials/01_color_a_photo.html' in text
+    assert (HTML/'objects.inv').read_bytes().startswith(b'# Sphinx inventory version 2')

@@ -1,0 +1,72 @@
+"The exported network gives the library's colours in another runtime, says what it is, and never costs a file."
+import json, subprocess, sys
+import numpy as np, pytest, torch
+
+pytest.importorskip('onnx')
+ort = pytest.importorskip('onnxruntime')
+from colorize_nb.bins import ChannelBins, JointBins
+from colorize_nb.cli import main
+from colorize_nb.codecs import RGB, LabAB
+from colorize_nb.export import export_onnx
+from colorize_nb.infer import Colorizer
+from colorize_nb.models.registry import create_model
+from colorize_nb.models.store import StoreError
+from colorize_nb.photo import bundled_photos, open_photo
+
+class Elsewhere(torch.nn.Module):
+    "The shipped network, run by onnxruntime."
+    def __init__(self, file, codec):
+        super().__init__()
+        self.session, self.codec = ort.InferenceSession(str(file)), codec
+    def forward(self, x): return torch.from_numpy(self.session.run(None, {'L': self.codec.L_from_x(x).numpy()})[0])/self.codec.ab_scale
+
+@pytest.fixture(scope='module')
+def file(tmp_path_factory): return export_onnx('shipped', tmp_path_factory.mktemp('onnx')/'shipped.onnx')
+
+def ten_photos():
+    photos = [open_photo(p) for p in bundled_photos().values()]
+    more = [p.rotate(90, expand=True).resize((200, 150+17*i)) for i,p in enumerate(photos)]
+    return (photos+more)[:max(10, len(photos))]
+
+def test_ten_photos_within_one_of_255(file):
+    here = Colorizer.load('shipped')
+    there = Colorizer(Elsewhere(file, here.codec), here.codec, here.size)
+    photos = ten_photos()
+    apart = [np.abs(np.asarray(here(p).image).astype(int)-np.asarray(there(p).image)).max() for p in photos]
+    assert len(photos)>=10 and max(apart)<=1, apart
+
+@pytest.mark.parametrize('shape', [(1,1,64,64), (3,1,96,160), (1,1,512,32)])
+def test_any_size_and_batch(file, shape):
+    codec, L = LabAB(), torch.rand(shape)*100
+    model = Colorizer.load('shipped').model
+    with torch.no_grad(): want = codec.ab(None, model(codec.x_from_L(L)))
+    got = ort.InferenceSession(str(file)).run(None, {'L': L.numpy()})[0]
+    assert got.shape==want.shape and np.abs(got-want.numpy()).max()<.5
+
+def test_says_what_it_is(file):
+    m = ort.InferenceSession(str(file)).get_modelmeta().custom_metadata_map
+    assert json.loads(m['codec'])['name']=='LabAB' and int(m['stride'])==32 and m['name']=='shipped'
+    assert file.stat().st_size < 1.05*sum(p.numel() for p in Colorizer.load('shipped').model.state_dict().values())*2
+
+@pytest.mark.parametrize('codec', [JointBins(), ChannelBins(10), LabAB(tanh=True)], ids=lambda c: type(c).__name__)
+def test_other_codecs_travel_along(codec, tmp_path):
+    torch.manual_seed(0)
+    model = create_model('unet_compact', codec.n_in, codec.n_out, 64, widths=[8,12,16,24], depths=[0,0,0,0]).eval()
+    f = export_onnx(Colorizer(model, codec, 64), tmp_path/'m.onnx', half=False)
+    L = torch.rand(1,1,64,96)*100
+    x = codec.x_from_L(L)
+    with torch.no_grad(): want = codec.ab(x, codec.activate(model(x)))
+    assert np.abs(ort.InferenceSession(str(f)).run(None, {'L': L.numpy()})[0]-want.numpy()).max() < 1e-2
+
+def test_refusals(tmp_path):
+    model = create_model('unet_compact', 1, 3, 64, widths=[8,12,16,24], depths=[0,0,0,0])
+    with pytest.raises(StoreError, match='LabAB'): export_onnx(Colorizer(model, RGB(), 64), tmp_path/'rgb.onnx')
+    (tmp_path/'kept.onnx').write_text('mine')
+    with pytest.raises(FileExistsError, match='kept.onnx'): export_onnx('shipped', tmp_path/'kept.onnx')
+    assert (tmp_path/'kept.onnx').read_text()=='mine' and [p.name for p in tmp_path.iterdir()]==['kept.onnx']
+
+def test_command_line(tmp_path, capsys):
+    out = tmp_path/'m.onnx'
+    assert main(['export','-o',str(out)])==0 and out.stat().st_size>1e6
+    assert main(['export','-o',str(out)])==1 and '--force' in capsys.readouterr().err
+    assert main(['export','nothing.safetensors','-o',str(tmp_path/'n.onnx')])==1 and 'nothing.safetensors' in capsys.readouterr().err
