@@ -35,7 +35,7 @@ def script_and_style(static):
 def hero(folder, colorizer):
     "The home page's picture: gray against the model's answer."
     photo = open_photo(bundled_photos()['chelsea'])
-    (folder/'hero.html').write_text(wipe('Chelsea', {'given': photo.convert('L'), 'answered': colorizer(photo).image}, 'drag the line: left what the model was given, right what it answered', side=900), 'utf8')
+    (folder/'hero.html').write_text('<div class="hero">' + wipe('Chelsea', {'given': photo.convert('L'), 'answered': colorizer(photo).image}, 'drag the line: left what the model was given, right what it answered', side=900) + '</div>', 'utf8')
 
 def gallery(folder, colorizer):
     "Thumbnails by scene: given, answered, the photo; then by model, for recipes that were trained."

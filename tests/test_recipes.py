@@ -1,4 +1,6 @@
 "Every recipe: builds, sees any size, overfits a batch, saves, loads, colours a photo through the library and the command line."
+import os, subprocess, sys
+
 import numpy as np, pytest, torch
 from fastai.optimizer import Adam
 from fastai.torch_core import set_seed
@@ -145,9 +147,8 @@ def test_random_search_sorts(folder):
 
 # --- weights of encoders
 
-def test_encoder_from_a_file_and_from_torchvisions_cache(tmp_path, monkeypatch):
+def test_encoder_from_a_file_and_without_a_network(tmp_path, monkeypatch):
     import torchvision
-    from torchvision.models import VGG16_Weights
     from colorize_nb.models.cats import vgg16_features
     torch.manual_seed(1)
     state = {f'features.{k}': v.half() for k,v in torchvision.models.vgg16(weights=None).features.state_dict().items()}
@@ -159,6 +160,52 @@ def test_encoder_from_a_file_and_from_torchvisions_cache(tmp_path, monkeypatch):
     def refuse(*a, **k): raise OSError('no route')
     monkeypatch.setattr(torch.hub, 'urlopen', refuse); monkeypatch.setattr(urllib.request, 'urlopen', refuse)
     with pytest.raises(ConnectionError, match='weights=PATH'): vgg16_features(pretrained=True)
+
+def test_vgg16_from_torchvisions_cache(tmp_path, monkeypatch):
+    "`pretrained=True` reads the file where torchvision keeps its downloads, under torchvision's name for it."
+    import torchvision
+    from torchvision.models import VGG16_Weights
+    from colorize_nb.models.cats import vgg16_features
+    torch.manual_seed(2)
+    with torch.device('meta'): shapes = torchvision.models.vgg16(weights=None).state_dict()
+    state = {k: torch.randn(v.shape)/100 if k.startswith('features') else torch.zeros(1).expand(v.shape) for k,v in shapes.items()} # the rest takes no space
+    cache = tmp_path/'checkpoints'
+    cache.mkdir()
+    torch.save(state, cache/VGG16_Weights.DEFAULT.url.rpartition('/')[2])
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    net = vgg16_features(pretrained=True)
+    assert all(torch.equal(v, state[f'features.{k}']) for k,v in net.state_dict().items())
+
+def test_inception_from_timms_cache(tmp_path):
+    "`pretrained=True` reads the file where timm keeps its downloads, without a network."
+    pytest.importorskip('timm')
+    code = """if 1:
+        import sys, pathlib, timm, torch
+        from safetensors.torch import save_file
+        from colorize_nb.models.koalarization import InceptionScores
+        torch.manual_seed(3)
+        name = 'timm/' + timm.create_model('inception_resnet_v2').default_cfg['architecture'] + '.tf_in1k'
+        home = pathlib.Path(sys.argv[1])/f"models--{name.replace('/', '--')}"
+        (home/'refs').mkdir(parents=True); (home/'refs/main').write_text('0'*40)
+        (home/'snapshots'/('0'*40)).mkdir(parents=True)
+        state = {k: v.half() if v.is_floating_point() else v for k,v in timm.create_model('inception_resnet_v2').state_dict().items()}
+        save_file(state, home/'snapshots'/('0'*40)/'model.safetensors')
+        net = InceptionScores(pretrained=True).net
+        assert all(torch.equal(v, state[k].to(v.dtype)) for k,v in net.state_dict().items())
+        print('same')"""
+    r = subprocess.run([sys.executable, '-W', 'ignore', '-c', code, str(tmp_path/'hub')], capture_output=True, text=True, env={**os.environ, 'HF_HUB_CACHE': str(tmp_path/'hub'), 'HF_HUB_OFFLINE': '1'})
+    assert r.stdout.strip()=='same', r.stderr[-600:]
+
+def test_discriminative_rates(folder):
+    "A slice of rates: the encoder moves, and less than the rest."
+    from colorize_nb.learner import colorize_learner
+    dls = recipe_dls('cats_vgg16', folder, size=64, bs=4, device='cpu')
+    learn = colorize_learner(dls, 'cats_vgg16', loss='l2', metrics=[], model_kwargs=dict(freeze=False))
+    before = {k: v.clone() for k,v in learn.model.named_parameters()}
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, slice(1e-6, 1e-3))
+    moved = {k: (v-before[k]).abs().max().item() for k,v in learn.model.named_parameters()}
+    early, late = (max(m for k,m in moved.items() if k.startswith('encoder')==e) for e in (True, False))
+    assert len(learn.opt.hypers)==2 and learn.opt.hypers[0]['lr']<learn.opt.hypers[-1]['lr'] and 0 < early < late/50
 
 def test_frozen_encoder_does_not_move(folder):
     dls = recipe_dls('cats_vgg16', folder, size=64, bs=4, device='cpu')
