@@ -2,8 +2,13 @@
 import json, re
 
 NAME = re.compile(r'(?<![`\w\[])`([A-Za-z_][\w.]*)(\(\))?`(?!`)')
-PANEL = ('```{note}\nHere a notebook shows a panel with sliders and buttons, which need a running Python: `make lab` opens it live. '
-         'What it shows for some of their values stands beside this note, or on the page of [the panels](%snbs/09_explorers.ipynb).\n```')
+PANELS = {'color_app': 'On this site, [a page](%scolor.md) does the same, in your own browser.', # a panel's name in its cell -> where a reader without Python goes
+          '': 'Some of its states are drawn beside this note, or on the page of [the panels](%snbs/09_explorers.ipynb).'}
+
+def panel_note(source, up):
+    "What stands where a notebook shows a panel that needs a running Python."
+    instead = next(v for k,v in PANELS.items() if k in source)
+    return f'```{{note}}\nHere a notebook shows a panel with sliders and buttons; `make lab` opens it live. {instead % up}\n```'
 
 def text(s): return s if isinstance(s, str) else ''.join(s)
 
@@ -43,7 +48,7 @@ def page(nb, names, up=''):
         tags = ['remove-input'] if opts.get('echo')=='false' else ['hide-input'] if opts.get('code-fold')=='true' else []
         alt = opts.get('fig-alt') or words_for(heading, said)
         cells.append(dict(cell_type='code', execution_count=None, metadata=dict(tags=tags, mystnb=dict(image=dict(alt=alt))), source=source, outputs=outputs))
-        if panel: cells.append(dict(cell_type='markdown', metadata={}, source=PANEL % up))
+        if panel: cells.append(dict(cell_type='markdown', metadata={}, source=panel_note(source, up)))
     for i,c in enumerate(cells): c['id'] = f'c{i}'
     return dict(cells=cells, metadata=dict(kernelspec=dict(display_name='python3', language='python', name='python3')), nbformat=4, nbformat_minor=5)
 

@@ -60,6 +60,7 @@ def test_outputs_are_committed_and_clean(path):
     bad = [o for o in outs if o['output_type']=='error' or o.get('name')=='stderr']
     assert not bad, f'errors or warnings in the outputs: {str(bad)[:300]}'
     assert outs, 'no cell shows anything: run it and save the outputs'
+    assert 'widgets' not in json.loads(path.read_text('utf8'))['metadata'], 'states of widgets are stored; their static twins are what is kept'
     assert path.stat().st_size < 800_000, f'{path.stat().st_size//1000} kB; make the pictures smaller'
 
 @pytest.mark.parametrize('path', PAGES, ids=names(PAGES))
