@@ -110,7 +110,8 @@ class Colored:
     def __repr__(self): return f"Colored({self.source or 'photo'}, {self.image.width}x{self.image.height})"
 
     def save(self, path=None, # Where to; beside the source with `-color` behind its name if not given
-             force:bool=False)->Path: # Overwrite?
+             force:bool=False # Overwrite?
+            )->Path:
         "Write the photo with its own EXIF and colour profile, and a note that its colours were predicted."
         if path is None:
             if self.source is None: raise PhotoError('this photo did not come from a file: say where to save it')

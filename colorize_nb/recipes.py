@@ -97,7 +97,8 @@ def list_recipes(count:bool=False # Build each network and count its parameters 
 
 # %% ../nbs/07_recipes.ipynb #0221e1d9
 def recipe_dls(name:str, folder, # Of photos
-               **kwargs)->ColorizeDataLoaders: # Changes: as `ColorizeDataLoaders.from_folder`
+               **kwargs # Changes: as `ColorizeDataLoaders.from_folder`
+              )->ColorizeDataLoaders:
     "Data loaders with a recipe's codec, size, batch and augmentation."
     r = get_recipe(name)
     return ColorizeDataLoaders.from_folder(folder, **{'codec': r.codec(), 'size': r.size, 'bs': r.bs, 'augment': r.augment, **kwargs})
@@ -155,7 +156,8 @@ def random_search(name:str, # A recipe
                   n:int=12, # Trials
                   steps:int=20, # Of training each
                   lr=(1e-5, 1e-1), wd=(1e-6, 1e-1), # Ranges, log-uniform
-                  seed:int=0, **kwargs)->Results: # For `recipe_learner`
+                  seed:int=0, **kwargs # For `recipe_learner`
+                 )->Results:
     "Train `n` times with random rates and decays; rows sorted by the last training loss."
     rng, rows = np.random.default_rng(seed), []
     for _ in range(n):

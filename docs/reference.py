@@ -73,6 +73,10 @@ def table(o):
     "The parameters of `o` as a list-table, from its docments; nothing if it has none."
     try: found = docments(o, full=True)
     except (TypeError, ValueError, OSError, AttributeError): return []
+    own = re.search(r'\*\*(\w+) *# *(.+)', inspect.getsource(o)) # fastcore takes the words of **kwargs for those of the result
+    if own and own[1] in found:
+        found[own[1]]['docment'] = own[2]
+        if found.get('return') and found['return'].docment==own[2]: found['return']['docment'] = None
     rows, waiting = [], [] # of parameters that share a line of code, the last has the words
     for k,d in found.items():
         if k in ('self','cls','return') or k.startswith('_'): continue
