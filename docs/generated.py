@@ -6,7 +6,9 @@ from colorize_nb.export import export_onnx
 from colorize_nb.infer import Colorizer
 from colorize_nb.models.store import shipped_models
 from colorize_nb.photo import bundled_photos, open_photo
-from colorize_nb.recipes import list_recipes
+from colorize_nb.models.keras_like import keras_params
+from colorize_nb.models.registry import create_model
+from colorize_nb.recipes import get_recipe, list_recipes
 from colorize_nb.wipe import CSS, JS, wipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,24 +60,50 @@ def gallery(folder, colorizer):
             page += [f'```{{raw}} html\n<figure class="strip"><figcaption>{html.escape(s.stem)}</figcaption><img loading="lazy" src="_static/gallery/{s.name}" alt="Bundled photos coloured by {html.escape(s.stem)}"></figure>\n```', '']
     (folder/'gallery.md').write_text('\n'.join(page), 'utf8')
 
+def blocks(model, most=40):
+    "Rows of a table: the parts of a network that have parameters, two levels deep, with how many."
+    rows = []
+    for name,child in model.named_children():
+        parts = [(f'{name}.{k}', c) for k,c in child.named_children()] or [(name, child)]
+        rows += [(k, type(c).__name__, sum(p.numel() for p in c.parameters())) for k,c in parts]
+    rows = [r for r in rows if r[2]]
+    return rows[:most] + ([('...', f'{len(rows)-most} more', sum(r[2] for r in rows[most:]))] if len(rows)>most else [])
+
+def verdict(d, gray, mean):
+    "What the numbers of a trained recipe say against it; nothing if nothing."
+    said = []
+    if d['CIEDE2000']>gray['CIEDE2000']: said.append(f"farther from the truth than leaving the photos gray ({100*(d['CIEDE2000']/gray['CIEDE2000']-1):+.1f}% CIEDE2000)")
+    if d['PSNR']<gray['PSNR']: said.append('a lower PSNR than gray')
+    if d['colourfulness']<1.2*mean['colourfulness']: said.append('hardly more colourful than one colour for all photos')
+    return f"What fails: {', '.join(said)}." if said else 'Nearer to the truth than gray; what it still gets wrong is in the strip.'
+
+def recipe(name, r, done):
+    "A recipe's section, and its row of the table."
+    book, paper = next((v for k,v in PAGES.items() if r['source'].startswith(k)), ('00_registry', None))
+    spec = get_recipe(name)
+    codec = spec.codec()
+    model = create_model(spec.arch, codec.n_in, codec.n_out, spec.size, **spec.kwargs)
+    n = keras_params(model)
+    slug = name.replace('_', '-')
+    row = f"| [`{name}`](#recipe-{slug}) | {r['source']} | {n['total']:,} | {r['size']} | {r['batch']} | `{r['codec'].split('(')[0]}` | `{r['loss']}` |"
+    text = [f'(recipe-{slug})=', f'## {name}', '',
+            f"Source: {r['source']}. Network `{r['model']}`, {n['total']:,} parameters, {n['trainable']:,} trained. Codec `{r['codec']}`, loss `{r['loss']}`, {r['size']} px, batches of {r['batch']}. "
+            f"Shapes, what the paper leaves open and what was chosen: [its page](nbs/models/{book}.ipynb)." + (f' The paper: [{paper}](papers/{paper}.md).' if paper else ''), '',
+            '```python', f"learn = recipe_learner('{name}', dls)", '```', '']
+    if d := done.get(name):
+        text += [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} photos it never saw: CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colourfulness {d['colourfulness']}; "
+                 f"gray: {done['gray']['CIEDE2000']}, {done['gray']['PSNR']} dB. {verdict(d, done['gray'], done['mean colour'])}", '', f"![Bundled photos coloured by {name}](_static/gallery/{name}.jpg)", '']
+    else: text += ['Not trained yet by `scripts/compare_recipes.py`.', '']
+    table = ''.join(f'<tr><td>{html.escape(k)}</td><td>{t}</td><td>{p:,}</td></tr>' for k,t,p in blocks(model))
+    return row, text + ['```{raw} html', f'<details><summary>Layers</summary><table class="params"><tr><th>part</th><th>kind</th><th>parameters</th></tr>{table}</table></details>', '```', '']
+
 def recipes(folder):
-    "One page from the registry: paper, network, parameters, what training gave."
-    rows = list_recipes(count=True).rows
+    "One page from the registry: paper, network, parameters, layers, what training gave and what fails."
     done = {f.stem: json.loads(f.read_text('utf8')) for f in RESULTS.glob('*.json')}
+    rows, texts = zip(*(recipe(r['recipe'], r, done) for r in list_recipes().rows))
     page = ['# Recipes', '', '> Codec, model, loss, size and batch of every published system, from the registry; `recipe_learner(name, dls)` trains one as its paper did.', '',
-            '| recipe | source | parameters | size | batch | codec | loss |', '|---|---|---:|---:|---:|---|---|']
-    page += [f"| [`{r['recipe']}`](#recipe-{r['recipe'].replace('_', '-')}) | {r['source']} | {r['parameters']} | {r['size']} | {r['batch']} | `{r['codec'].split('(')[0]}` | `{r['loss']}` |" for r in rows]
-    for r in rows:
-        book, paper = next((v for k,v in PAGES.items() if r['source'].startswith(k)), ('00_registry', None))
-        where = f'Layers, shapes, what the paper leaves open and what fails: [its page](nbs/models/{book}.ipynb).' + (f' The paper: [{paper}](papers/{paper}.md).' if paper else '')
-        page += ['', f"(recipe-{r['recipe'].replace('_', '-')})=", f"## {r['recipe']}", '', f"Source: {r['source']}. Network `{r['model']}`, {r['parameters'] or 'uncounted'} parameters, {r['trainable'] or 'uncounted'} trained. "
-                 f"Codec `{r['codec']}`, loss `{r['loss']}`, {r['size']} px, batches of {r['batch']}. {where}", '']
-        if d := done.get(r['recipe']):
-            page += [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} photos it never saw: CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colourfulness {d['colourfulness']}; "
-                     f"gray: {done['gray']['CIEDE2000']}, {done['gray']['PSNR']} dB.", '', f"![Bundled photos coloured by {r['recipe']}](_static/gallery/{r['recipe']}.jpg)", '']
-        else: page += ['Not trained yet by `scripts/compare_recipes.py`.', '']
-        page += ['```python', f"learn = recipe_learner('{r['recipe']}', dls)", '```']
-    (folder/'recipes.md').write_text('\n'.join(page), 'utf8')
+            '| recipe | source | parameters | size | batch | codec | loss |', '|---|---|---:|---:|---:|---|---|', *rows, '']
+    (folder/'recipes.md').write_text('\n'.join(page + [l for t in texts for l in t]), 'utf8')
 
 def card(folder):
     "The shipped model's card as a page."

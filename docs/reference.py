@@ -71,9 +71,9 @@ def _type(a):
 
 def table(o):
     "The parameters of `o` as a list-table, from its docments; nothing if it has none."
-    try: found = docments(o, full=True)
+    try: found, source = docments(o, full=True), inspect.getsource(o)
     except (TypeError, ValueError, OSError, AttributeError): return []
-    own = re.search(r'\*\*(\w+) *# *(.+)', inspect.getsource(o)) # fastcore takes the words of **kwargs for those of the result
+    own = re.search(r'\*\*(\w+) *# *(.+)', source) # fastcore takes the words of **kwargs for those of the result
     if own and own[1] in found:
         found[own[1]]['docment'] = own[2]
         if found.get('return') and found['return'].docment==own[2]: found['return']['docment'] = None
