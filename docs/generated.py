@@ -85,7 +85,7 @@ def recipe(name, r, done):
     model = create_model(spec.arch, codec.n_in, codec.n_out, spec.size, **spec.kwargs)
     n = keras_params(model)
     slug = name.replace('_', '-')
-    row = f"| [`{name}`](#recipe-{slug}) | {r['source']} | {n['total']:,} | {r['size']} | {r['batch']} | `{r['codec'].split('(')[0]}` | `{r['loss']}` |"
+    row = f"| [`{name}`](#recipe-{slug}) | {r['source']} | {n['total']:,} | {r['size']} | `{r['codec'].split('(')[0]}` | `{r['loss']}` |"
     text = [f'(recipe-{slug})=', f'## {name}', '',
             f"Source: {r['source']}. Network `{r['model']}`, {n['total']:,} parameters, {n['trainable']:,} trained. Codec `{r['codec']}`, loss `{r['loss']}`, {r['size']} px, batches of {r['batch']}. "
             f"Shapes, what the paper leaves open and what was chosen: [its page](nbs/models/{book}.ipynb)." + (f' The paper: [{paper}](papers/{paper}.md).' if paper else ''), '',
@@ -102,7 +102,7 @@ def recipes(folder):
     done = {f.stem: json.loads(f.read_text('utf8')) for f in RESULTS.glob('*.json')}
     rows, texts = zip(*(recipe(r['recipe'], r, done) for r in list_recipes().rows))
     page = ['# Recipes', '', '> Codec, model, loss, size and batch of every published system, from the registry; `recipe_learner(name, dls)` trains one as its paper did.', '',
-            '| recipe | source | parameters | size | batch | codec | loss |', '|---|---|---:|---:|---:|---|---|', *rows, '']
+            '| recipe | source | parameters | size | codec | loss |', '|---|---|---:|---:|---|---|', *rows, '']
     (folder/'recipes.md').write_text('\n'.join(page + [l for t in texts for l in t]), 'utf8')
 
 def card(folder):
