@@ -16,7 +16,8 @@ RESULTS = ROOT/'nbs/models/results'
 # Recipe's source -> (page of its networks, page of its paper)
 PAGES = {'000': ('07_fordham','fordham'), '001': ('06_cats','cats'), '002': ('08_stanford','stanford'), '003': ('09_koalarization','koalarization'), '004': ('05_indiana','indiana'),
          'Zhang': ('11_zhang', None), 'this': ('01_compact', None)}
-SCENES = {'people': ('astronaut','grace_hopper'), 'animals': ('chelsea',), 'things': ('coffee','motorcycle_left'), 'plants': ('flower',), 'buildings and sky': ('china','rocket')}
+SCENES = {'people': ('astronaut','grace_hopper'), 'animals': ('chelsea',), 'things': ('coffee','motorcycle'), 'plants': ('flower',), 'buildings and sky': ('china','rocket'),
+          'pictures of science, which it never saw': ('retina','hubble','ihc')}
 
 def small(im, side=420):
     im = im.convert('RGB')

@@ -136,6 +136,16 @@ def load_photos(files):
 
 
 @torch.no_grad()
+def settle(model, crops, device, n=100, sizes=(128,192,256)):
+    "BatchNorm's statistics over `n` batches at the sizes that are used most: the running ones are those of the last few batches, whatever their size."
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for m in norms: m.reset_running_stats(); m.momentum = None # a plain mean
+    model.train()
+    batches = (b for b, in crops if b.shape[-1] in sizes)
+    for _ in range(n): model(CODEC.x_from_L(rgb2lab(next(batches).to(device))[:,:1]))
+
+
+@torch.no_grad()
 def save(out, model, vivid, **meta):
     "Weights whose last layer is `vivid` times as strong: the loss's mean of many answers is paler than each. Resuming uses the checkpoint, never this."
     head = model.head
@@ -165,6 +175,8 @@ def main(photos, minutes, packs, out, checkpoint, start, vivid, steps, lr, worke
     budget.path.parent.mkdir(parents=True, exist_ok=True)
     budget.resume(learn, device)
     with learn.no_logging(), learn.no_bar(): learn.fit_one_cycle(10**6, lr, pct_start=.08, cbs=[budget, Encode(device)])
+    crops.late, crops.n = True, 10**6
+    settle(learn.model, crops, device)
     total = dict(photos_seen=budget.photos, minutes=round(budget.spent/60), steps=budget.epochs*steps)
     save(out, learn.model, vivid, data=packs, device=device.type, **{k: v+before.get(k, 0) for k,v in total.items()})
 
