@@ -189,7 +189,7 @@ if __name__=='__main__':
     p.add_argument('--out', default='colorize_nb/weights/shipped.safetensors')
     p.add_argument('--checkpoint', default='runs/shipped.pt')
     p.add_argument('--start', help='weights to begin from, as `save_model` wrote them; random if left out')
-    p.add_argument('--vivid', type=float, default=1.3, help='how much stronger than trained the saved colours are')
+    p.add_argument('--vivid', type=float, default=1.35, help='how much stronger than trained the saved colours are')
     p.add_argument('--steps', type=int, default=500, help='batches between checkpoints')
     p.add_argument('--lr', type=float, default=2e-3)
     p.add_argument('--workers', type=int, default=0, help='processes that cut crops; 12 for a GPU')
