@@ -2,7 +2,7 @@
 
     python docs/build.py             what it took is printed
 """
-import json, re, shutil, subprocess, sys, time, warnings
+import hashlib, json, re, shutil, subprocess, sys, time, warnings
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
@@ -23,6 +23,12 @@ def books():
     nbs = ROOT/'nbs'
     return {'Tutorials': sorted((nbs/'tutorials').glob('[0-9]*.ipynb')), 'Answers to the exercises': sorted((nbs/'tutorials/solutions').glob('[0-9]*.ipynb')),
             'The book': [p for p in sorted(nbs.glob('[0-9]*.ipynb')) if not p.stem.endswith('_all')], 'The networks': sorted((nbs/'models').glob('[0-9]*.ipynb'))}
+
+def digest():
+    "Of all that the site is made from: a site with another one is of another version."
+    files = [p for d,kind in (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs/static','*')) for p in (ROOT/d).rglob(kind)
+             if p.is_file() and not p.name.startswith('_modidx') and not {'.ipynb_checkpoints','runs','__pycache__'} & {*p.parts}]
+    return hashlib.sha256(b''.join(hashlib.sha256(p.read_bytes()).digest() for p in sorted(files))).hexdigest()
 
 def npm():
     "Fetch what package.json names, by npm of the environment or of the system."
@@ -76,6 +82,7 @@ def main():
     line = lambda p: (first_lines(p)[0], p.relative_to(ROOT).with_suffix('.html').as_posix(), first_lines(p)[1])
     generated.llms(HTML, {k: [line(p) for p in ps] for k,ps in found.items() if 'Answers' not in k} |
                    {'More': [(n, f'{n}.html', a) for n,a in (('reference/index','every public name'), ('recipes','every published system as data'), ('gallery','pictures'), ('glossary','words'), ('color','colour a photo in the page'))]})
+    (HTML/'made-from.txt').write_text(digest())
     size = sum(f.stat().st_size for f in HTML.rglob('*') if f.is_file())
     print(f'docs/_build/html: {sum(1 for _ in HTML.rglob("*.html"))} pages, {size/1e6:.0f} MB; prepared in {t1-t0:.0f} s, built in {time.time()-t1:.0f} s')
 

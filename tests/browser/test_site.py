@@ -1,5 +1,5 @@
 "The built site in a real browser: every page loads and asks no other host, links resolve, search finds, the wipe moves, a photo is coloured as the library colours it."
-import base64, functools, io, os, re, threading
+import base64, functools, io, os, re, sys, threading
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,9 +12,13 @@ from PIL import Image
 pytest.importorskip('playwright')
 ROOT = Path(__file__).resolve().parent.parent.parent
 HTML = ROOT/'docs/_build/html'
-if not (HTML/'index.html').exists():
-    if os.environ.get('REQUIRE_SITE'): raise FileNotFoundError('docs/_build/html: no site; make docs SERVE= builds it')
-    pytest.skip('no site in docs/_build/html; make docs SERVE= builds it', allow_module_level=True)
+sys.path.insert(0, str(ROOT/'docs'))
+from build import digest
+STAMP = HTML/'made-from.txt'
+if not STAMP.exists() or STAMP.read_text()!=digest():
+    why = f"{'a site of another version' if STAMP.exists() else 'no site'} in docs/_build/html; make docs SERVE= builds it"
+    if os.environ.get('REQUIRE_SITE'): raise FileNotFoundError(why)
+    pytest.skip(why, allow_module_level=True)
 
 PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob('*.html') if '_static' not in p.parts)
 
