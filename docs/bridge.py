@@ -1,6 +1,8 @@
 "A notebook of nbdev becomes a page of the site: what is hidden goes, directives become tags, names become links, pictures get words."
 import json, re
 
+from readme import directives, text # the same cells, read the same way
+
 NAME = re.compile(r'(?<![`\w\[])`([A-Za-z_][\w.]*)(\(\))?`(?!`)')
 PANELS = {'color_app': 'On this site, [a page](%scolor.md) does the same, in your own browser.', # a panel's name in its cell -> where a reader without Python goes
           '': 'Some of its states are drawn beside this note, or on the page of [the panels](%snbs/09_explorers.ipynb).'}
@@ -9,15 +11,6 @@ def panel_note(source, up):
     "What stands where a notebook shows a panel that needs a running Python."
     instead = next(v for k,v in PANELS.items() if k in source)
     return f'```{{note}}\nHere a notebook shows a panel with sliders and buttons; `make lab` opens it live. {instead % up}\n```'
-
-def text(s): return s if isinstance(s, str) else ''.join(s)
-
-def directives(source):
-    "`(dict of a cell's #| lines, the source without them)`"
-    lines = source.split('\n')
-    n = next((i for i,l in enumerate(lines) if not l.startswith('#|')), len(lines))
-    pairs = [l[2:].strip().partition(':') for l in lines[:n]]
-    return {k.split()[0]: v.strip().strip('"\'') for k,_,v in pairs if k}, '\n'.join(lines[n:]).strip('\n')
 
 def link_names(md, names):
     "Public names in backticks, outside code blocks and headings, as links to the reference."

@@ -8,7 +8,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 ROOT, BUILD = DOCS.parent, DOCS/'_build'
 SRC, HTML = BUILD/'src', BUILD/'html'
-sys.path.insert(0, str(DOCS))
+sys.path[:0] = [str(DOCS), str(ROOT/'scripts')]
 warnings.filterwarnings('ignore', category=FutureWarning, module='torch')
 # Of the packages in package.json, what the pages need
 VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-threaded.wasm','ort-wasm-simd-threaded.mjs']), 'mathjax/es5': ('mathjax', ['tex-svg.js'])}

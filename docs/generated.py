@@ -4,10 +4,10 @@ from pathlib import Path
 
 from colorize_nb.export import export_onnx
 from colorize_nb.infer import Colorizer
-from colorize_nb.models.store import shipped_models
-from colorize_nb.photo import bundled_photos, open_photo
 from colorize_nb.models.keras_like import keras_params
 from colorize_nb.models.registry import create_model
+from colorize_nb.models.store import shipped_models
+from colorize_nb.photo import bundled_photos, open_photo
 from colorize_nb.recipes import get_recipe, list_recipes
 from colorize_nb.wipe import CSS, JS, wipe
 
@@ -19,15 +19,12 @@ PAGES = {'000': ('07_fordham','fordham'), '001': ('06_cats','cats'), '002': ('08
 SCENES = {'people': ('astronaut','grace_hopper'), 'animals': ('chelsea',), 'things': ('coffee','motorcycle'), 'plants': ('flower',), 'buildings and sky': ('china','rocket'),
           'pictures of science, which it never saw': ('retina','hubble','ihc')}
 
-def small(im, side=420):
+def thumbnail(im, path, side=420):
+    "Write `im` at most `side` pixels long."
     im = im.convert('RGB')
     im.thumbnail((side, side))
-    return im
-
-def save(im, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     im.save(path, quality=86, subsampling=0)
-    return path.name
 
 def script_and_style(static):
     "The wipe's own CSS and JS, as the demo's page has them; rules for whole pages are left to the theme."
@@ -50,7 +47,7 @@ def gallery(folder, colorizer):
         for n in (n for n in names if n in found):
             photo = open_photo(found[n])
             shown = {'given': photo.convert('L'), 'answered': colorizer(photo).image, 'photo': photo}
-            for k,im in shown.items(): save(small(im), folder/'_static/gallery'/f'{n}-{k}.jpg')
+            for k,im in shown.items(): thumbnail(im, folder/'_static/gallery'/f'{n}-{k}.jpg')
             cells = ''.join(f'<figure><img loading="lazy" src="_static/gallery/{n}-{k}.jpg" alt="{html.escape(n)}: {k}"><figcaption>{k}</figcaption></figure>' for k in shown)
             page += [f'```{{raw}} html\n<div class="triple"><b>{html.escape(n.replace("_", " "))}</b>{cells}</div>\n```', '']
     strips = sorted(RESULTS.glob('*.jpg'))
@@ -111,7 +108,7 @@ def card(folder):
     (folder/'model_card.md').write_text(shipped_models()['shipped'].with_suffix('.md').read_text('utf8'), 'utf8')
 
 def model(static):
-    "The shipped model for the browser; as a script too, since a page opened from a disk may not fetch."
+    "The shipped model, for the page that colours a photo."
     export_onnx('shipped', static/'model'/'shipped.onnx', force=True)
 
 def llms(html_dir, pages, site='colorize_nb'):

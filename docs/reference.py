@@ -1,6 +1,5 @@
 "The reference: one page a module, every public name with its docments as a table; also the Sphinx extension that makes these tables."
 import importlib, inspect, re
-from pathlib import Path
 
 from fastcore.docments import docments
 
@@ -33,7 +32,7 @@ def directive(m, n):
     o, full = getattr(m, n), f'{m.__name__}.{n}'
     if inspect.isclass(o): return f'.. autoclass:: {full}'
     if callable(o) and inspect.isfunction(inspect.unwrap(o)): return f'.. autofunction:: {full}'
-    value = re.sub(r'\s+', ' ', repr(o))
+    value = re.sub(r'\s+', ' ', re.sub(r' at 0x[0-9a-f]+', '', repr(o))) # an address would differ in each build
     return f'.. py:data:: {full}\n   :value: {value if len(value)<90 else value[:86]+" ..."}'
 
 def write(folder):
@@ -44,7 +43,7 @@ def write(folder):
         index += [f'## {task}', '']
         for name in modules:
             m = module(name)
-            about = rst2md(inspect.getdoc(m) or '')
+            about = (inspect.getdoc(m) or '').replace('\n', ' ')
             slug = name.replace('.', '_')
             index += [f'- [`{name}`]({slug}.md): {about}']
             names = sorted(public(m), key=lambda n: not callable(getattr(m, n))) # constants last
@@ -54,8 +53,6 @@ def write(folder):
             (folder/f'{slug}.md').write_text('\n'.join(page + ['```', '']), 'utf8')
         index += ['', '```{toctree}', ':hidden:', f':caption: {task}', *(n.replace('.', '_') for n in modules), '```', '']
     (folder/'index.md').write_text('\n'.join(index), 'utf8')
-
-def rst2md(s): return s.replace('\n', ' ')
 
 def rst(s):
     "A docstring's line, which is Markdown, as reStructuredText."

@@ -13,7 +13,7 @@ def directives(source):
     lines = source.split('\n')
     n = next((i for i,l in enumerate(lines) if not l.startswith('#|')), len(lines))
     pairs = [l[2:].strip().partition(':') for l in lines[:n]]
-    return {k.strip(): v.strip().strip('"\'') for k,_,v in pairs}, '\n'.join(lines[n:]).strip()
+    return {k.split()[0]: v.strip().strip('"\'') for k,_,v in pairs if k}, '\n'.join(lines[n:]).strip()
 
 def relink(md):
     "Links of the notebook's folder, as seen from the root."
