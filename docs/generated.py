@@ -42,9 +42,10 @@ def gallery(folder, colorizer):
     found, page = bundled_photos(), ['# Gallery', '', '> Photos that come with scikit-image, scikit-learn and matplotlib, coloured by the shipped model, failures included; then one strip a trained recipe.', '']
     named = {n for ns in SCENES.values() for n in ns}
     scenes = {**SCENES, 'more': tuple(n for n in found if n not in named)}
+    scenes = {scene: here for scene,names in scenes.items() if (here := [n for n in names if n in found])}
     for scene,names in scenes.items():
         page += [f'## {scene.capitalize()}', '']
-        for n in (n for n in names if n in found):
+        for n in names:
             photo = open_photo(found[n])
             shown = {'given': photo.convert('L'), 'answered': colorizer(photo).image, 'photo': photo}
             for k,im in shown.items(): thumbnail(im, folder/'_static/gallery'/f'{n}-{k}.jpg')
