@@ -15,6 +15,7 @@ from .data import *
 from .explorers import *
 from .export import *
 from .features import *
+from .files import *
 from .gan import *
 from .hint import *
 from .infer import *

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from .files import whole_file
 from .infer import STRIDE, Colorizer
 from .models.store import StoreError
 
@@ -53,17 +54,13 @@ def export_onnx(colorizer, # A `Colorizer`, or what `Colorizer.load` takes
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)
     path = Path(path)
     if path.exists() and not force: raise FileExistsError(f'{path}: exists already; force=True (--force) overwrites it')
-    part = path.with_name(f'.{path.name}.part')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with whole_file(path) as part:
         _write(LtoAB(colorizer.model, colorizer.codec, **knobs).eval(), part, colorizer)
         model = onnx.load(part)
         if half: _halve(model.graph)
         for k,v in dict(stride=STRIDE, size=colorizer.size, codec=json.dumps(colorizer.codec.config()), name=colorizer.name).items(): model.metadata_props.add(key=k, value=str(v))
         onnx.checker.check_model(model)
         onnx.save(model, part)
-        part.replace(path)
-    finally: part.unlink(missing_ok=True)
     return path
 
 def _write(net, path, colorizer):

@@ -20,6 +20,7 @@ from fastcore.basics import patch
 from fastcore.foundation import L
 from torch import nn
 
+from .files import whole_file
 from .models.patchgan import PatchCritic
 from .photo import show_photos
 
@@ -163,9 +164,7 @@ def save_gan(self:GANLearner, path, **meta)->tuple: # (generator, critic)
     from safetensors.torch import save_file
     path = self.generator_learner.save_colorizer(path, **meta)
     critic = path.with_suffix('.critic.safetensors')
-    part = critic.with_suffix('.part')
-    save_file({k: v.contiguous() for k,v in self.model.critic.state_dict().items()}, part)
-    part.replace(critic)
+    with whole_file(critic) as part: save_file({k: v.contiguous() for k,v in self.model.critic.state_dict().items()}, part)
     return path, critic
 
 @patch

@@ -8,13 +8,14 @@ __all__ = ['EXTENSIONS', 'PhotoError', 'open_photo', 'to_tensor', 'to_image', 's
 
 # %% ../nbs/00_photo.ipynb #6a401e7e
 import os
-from contextlib import suppress
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np, torch
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+
+from .files import whole_file
 
 # %% ../nbs/00_photo.ipynb #d0b688de
 class PhotoError(ValueError): "A file that is no usable photo, or a place that cannot be written; the message names it and says why."
@@ -173,12 +174,7 @@ def save_photo(img:Image.Image,
     if fmt in ('JPEG','WEBP','AVIF'): kw['quality'] = quality
     if fmt=='JPEG': kw['subsampling'] = 0
     if fmt=='PNG' and note: kw['pnginfo'] = PngImagePlugin.PngInfo(); kw['pnginfo'].add_text('Comment', note)
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        img.save(part, format=fmt, **{k:v for k,v in kw.items() if v})
-        os.replace(part, path)
+        with whole_file(path) as part: img.save(part, format=fmt, **{k:v for k,v in kw.items() if v})
     except (OSError, ValueError) as e: raise PhotoError(f'{path}: could not be written ({e})') from None
-    finally:
-        with suppress(OSError): part.unlink()
     return path

@@ -16,6 +16,8 @@ from fastai.callback.core import Callback, CancelEpochException, CancelFitExcept
 from fastai.callback.schedule import ParamScheduler
 from fastai.torch_core import rank_distrib, to_device
 
+from .files import whole_file
+
 # %% ../nbs/05_resume.ipynb #ba25153c
 def _plain(o):
     "`o` as what `torch.load(weights_only=True)` reads: dicts, lists, numbers, tensors."
@@ -96,10 +98,7 @@ def _write(self:Checkpoint, done=False):
         curves=dict(losses=[float(o) for o in rec.losses], lrs=_plain(rec.lrs), iters=_plain(rec.iters), count=rec.smooth_loss.count, val=float(rec.smooth_loss.val)),
         hps=[_plain(cb.hps) for cb in self.learn.cbs if isinstance(cb, ParamScheduler)], scaler=scaler.state_dict() if scaler is not None else {},
         facts=self.learn.train_facts.facts if hasattr(self.learn, 'train_facts') else {})
-    self._file.parent.mkdir(parents=True, exist_ok=True)
-    tmp = self._file.with_name(f'.{self._file.name}.part')
-    torch.save(state, tmp)
-    tmp.replace(self._file)
+    with whole_file(self._file) as part: torch.save(state, part)
 
 @patch
 def _read(self:Checkpoint):

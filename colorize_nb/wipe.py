@@ -11,6 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from .files import whole_file
+
 # %% ../nbs/11_wipe.ipynb #6cea9e1f
 def data_uri(img,           # PIL picture
              side:int=900,  # Longest side in the page, in pixels
@@ -122,7 +124,5 @@ def wipe_page(path,            # Where to write it
             f'<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,"><title>{e(title)}</title>'
             f'<style>{CSS}</style></head><body><header><h1>{e(title)}</h1>{intro}</header><main>{bar}'
             f'<div class="grid">{"".join(figures)}</div>{extra}</main><footer>{foot}</footer><script>{JS}</script></body></html>')
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, 'utf8')
-    return path
+    with whole_file(path) as part: part.write_text(page, 'utf8')
+    return Path(path)

@@ -4,7 +4,8 @@
 
 PHOTOS holds folders of training photos (`--packs`). Minutes are of CPU time, on a GPU of the clock. A recipe that was finished is not trained again; one that was cut off starts over. On a
 GPU: `--device cuda --full` for the papers' sizes and batches. `--recipes` takes a part of the list; several parts may run side by side. Encoders start from random weights unless
-`--pretrained` lets their libraries download. What is measured goes to `--results`, a JSON and a strip of bundled photos a recipe, for nbs/models/12_comparison.ipynb; weights go to `--out`.
+`--pretrained` lets their libraries download. What is measured goes to `--results`, a JSON and a strip of bundled photos a recipe, for nbs/models/12_comparison.ipynb; weights go to `--out`, and a contact sheet of 12 of
+the photos measured on, which is to look at and stays there: those photos are not ours to pass on.
 """
 import argparse, json, time
 from pathlib import Path
@@ -20,6 +21,7 @@ from colorize_nb.models.keras_like import keras_params
 from colorize_nb.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
 from colorize_nb.recipes import _recipes, get_recipe, overfit_one_batch, recipe_learner
 from colorize_nb.resume import TimeBudget
+from colorize_nb.widget import sheet
 
 PHOTOS = ('coffee','chelsea','china','flower')
 ENCODERS = ('cats_vgg16','cats_vgg16_bn','cats_vgg16_dropout','fordham_vgg16','fordham_inception','koalarization','unet_resnet34') # libraries have their weights
@@ -61,16 +63,28 @@ def measure(photos, paint):
     return dict(zip(('PSNR','CIEDE2000','colourfulness'), [round(v, 3) for v in torch.stack(rows).mean(0).tolist()]))
 
 
-def strip(paint, side=110):
-    "The bundled photos by `paint(photo)`, beside each other: a PIL picture."
+def strip(paint, files=None, side=110):
+    "Photos (the bundled ones if none are given) by `paint(photo)`, beside each other: a PIL picture."
     small = []
-    for k in PHOTOS:
-        im = open_photo(bundled_photos()[k])
+    for f in files or [bundled_photos()[k] for k in PHOTOS]:
+        im = open_photo(f)
         im.thumbnail((4*side, 2*side))
         small.append(paint(im).resize((round(im.width*side/im.height), side), Image.Resampling.LANCZOS))
     row = Image.new('RGB', (sum(i.width+4 for i in small)-4, side), 'white')
     for k,i in enumerate(small): row.paste(i, (sum(o.width+4 for o in small[:k]), 0))
     return row
+
+
+def contact(files, out, device):
+    "Every model in `out` on the same photos, a row each, under the photos themselves and gray ones: the file written."
+    rows = {'photo': lambda im: im, 'gray': lambda im: to_image(gray_baseline(to_tensor(im)))}
+    found = [n for n in _recipes if (out/f'{n}.safetensors').exists()]
+    strips = [strip(f, files) for f in rows.values()]
+    for n in found:
+        c = Colorizer.load(out/f'{n}.safetensors', device) # one at a time: some are large
+        strips.append(strip(lambda im: c(im).image, files))
+    sheet(strips, [*rows, *found], 1).save(out/'contact.jpg', quality=85)
+    return out/'contact.jpg'
 
 
 def main(photos, packs, eval, n_eval, minutes, recipes, out, results, device, full, pretrained):
@@ -95,6 +109,7 @@ def main(photos, packs, eval, n_eval, minutes, recipes, out, results, device, fu
         except (ImportError, ConnectionError) as e: print(f'{name}: left out: {e}', flush=True); continue
         c = Colorizer.load(f, device)
         put({**facts, **measure(test, lambda p,t: to_tensor(c(p).image)), 'minutes': minutes, 'photos': len(test), 'device': device}, lambda im: c(im).image)
+    print(f'12 photos by each: {contact(test[::max(1, len(test)//12)][:12], out, device)}')
 
 
 if __name__=='__main__':

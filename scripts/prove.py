@@ -15,6 +15,7 @@ from fastai.torch_core import set_seed
 from colorize_nb.bins import ChannelBins, JointBins, collapse, color_prior, density_bins
 from colorize_nb.codecs import LabAB, RGB, YCbCr
 from colorize_nb.color import ciede2000, lab2rgb, rgb2lab
+from colorize_nb.files import whole_file
 from colorize_nb.learner import colorize_learner
 from colorize_nb.metrics import ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, through_8bit
 from colorize_nb.photo import find_photos, open_photo, to_tensor
@@ -39,11 +40,10 @@ def train(codec, loss, draw, steps, seed, size):
 
 def rows_file(name, again):
     path = OUT/f'{name}.json'
-    OUT.mkdir(parents=True, exist_ok=True)
     data = json.loads(path.read_text()) if path.exists() and not again else dict(rows=[])
     def add(row, **facts):
         data['rows'].append(row); data.update(facts)
-        part = path.with_suffix('.part'); part.write_text(json.dumps(data, indent=1)); part.replace(path)
+        with whole_file(path) as part: part.write_text(json.dumps(data, indent=1))
         print(json.dumps(row), flush=True)
     return data, add
 

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from colorize_nb.codecs import LabAB
 from colorize_nb.color import ciede2000, lab2rgb, rgb2lab
+from colorize_nb.files import whole_file
 from colorize_nb.models.registry import create_model
 from colorize_nb.models.store import load_model_file, save_model
 from colorize_nb.photo import PhotoError, find_photos, open_photo, to_tensor
@@ -115,9 +116,8 @@ class Budget(Callback):
 
     def after_epoch(self):
         self.epochs += 1
-        part = self.path.with_suffix('.part')
-        torch.save(dict(model=self.model.state_dict(), opt=self.opt.state_dict(), epoch=self.epochs, spent=self.spent, photos=self.photos), part)
-        part.replace(self.path)
+        with whole_file(self.path) as part:
+            torch.save(dict(model=self.model.state_dict(), opt=self.opt.state_dict(), epoch=self.epochs, spent=self.spent, photos=self.photos), part)
         print(json.dumps(dict(epoch=self.epochs, seconds=round(self.spent), photos=self.photos, lr=self.opt.hypers[-1]['lr'],
                               train=self.recorder.smooth_loss.value.item(), valid=self.recorder.values[-1][-1])), flush=True)
         if self.spent>=self.seconds: raise CancelFitException
@@ -172,7 +172,6 @@ def main(photos, minutes, packs, out, checkpoint, start, vivid, steps, lr, worke
     learn = Learner(dls, model.to(device, memory_format=torch.channels_last), loss_func=loss,
                     wd=.02, opt_func=partial(Adam, eps=1e-8)) # fastai's 1e-5 is more than the gradients of the deep layers
     budget = Budget(minutes*60, checkpoint, crops)
-    budget.path.parent.mkdir(parents=True, exist_ok=True)
     budget.resume(learn, device)
     with learn.no_logging(), learn.no_bar(): learn.fit_one_cycle(10**6, lr, pct_start=.08, cbs=[budget, Encode(device)])
     crops.late, crops.n = True, 10**6

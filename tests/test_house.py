@@ -91,7 +91,7 @@ def test_nothing_of_one_machine(words):
              for w in words if w in p.read_text('utf8', errors='ignore')]
     assert found==[]
 
-ORDER = [{'color','photo'}, {'codecs'}, {'bins'}, {'shapes'}, {'losses','metrics'}, {'features','quality'}, {'data'}, {'stream'}, {'models'}, {'learner','resume'}, {'gan'}, {'recipes'},
+ORDER = [{'files'}, {'color','photo'}, {'codecs'}, {'bins'}, {'shapes'}, {'losses','metrics'}, {'features','quality'}, {'data'}, {'stream'}, {'models'}, {'learner','resume'}, {'gan'}, {'recipes'},
          {'infer','wipe'}, {'export'}, {'upload','widget'}, {'explorers','compare'}, {'app','hint','tune','turing'}, {'demo','cli'}, {'all'}]
 
 def imports_of(path):

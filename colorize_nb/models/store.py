@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'StoreError', 'save_model', 'read_header', 'load_model_file', 'shipped_models']
 
 # %% ../../nbs/models/03_store.ipynb #7167df8d
-import json, os
+import json
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from safetensors.torch import save
 
 import colorize_nb
 from ..codecs import codec_from_config
+from ..files import whole_file
 from .registry import create_model
 
 # %% ../../nbs/models/03_store.ipynb #30f43040
@@ -32,12 +33,8 @@ def save_model(path,         # Where to; written whole or not at all
     kwargs = {k:v for k,v in spec.get('kwargs', {}).items() if k not in ('pretrained','weights')}
     header = dict(format=FORMAT, spec={**spec, 'kwargs': kwargs}, codec=codec.config(), meta=meta or {})
     sd = {k: (v.half() if half and v.is_floating_point() else v).detach().cpu().contiguous().clone() for k,v in model.state_dict().items()}
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f'.{path.name}.{os.getpid()}')
-    try: tmp.write_bytes(save(sd, {'colorize_nb': json.dumps(header)})); tmp.replace(path)
-    finally: tmp.unlink(missing_ok=True)
-    return path
+    with whole_file(path) as part: part.write_bytes(save(sd, {'colorize_nb': json.dumps(header)}))
+    return Path(path)
 
 # %% ../../nbs/models/03_store.ipynb #e9d0640a
 def read_header(path)->dict: # format, spec, codec, meta
