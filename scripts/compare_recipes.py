@@ -3,7 +3,7 @@
     python scripts/compare_recipes.py PHOTOS --eval FOLDER --minutes 10
 
 PHOTOS holds folders of training photos (`--packs`). Minutes are of CPU time, on a GPU of the clock. A recipe that was finished is not trained again; one that was cut off starts over. On a
-GPU: `--device cuda --full` for the papers' sizes and batches. `--recipes` takes a part of the list; several parts may run side by side. Encoders start from random weights unless
+GPU: `--device cuda --full` for the papers' sizes and batches. `--recipes` takes a part of the list; several parts may run side by side; `--rate` trains them again at another rate, as rows of their own. Encoders start from random weights unless
 `--pretrained` lets their libraries download. What is measured goes to `--results`, a JSON and a strip of bundled photos a recipe, for nbs/models/12_comparison.ipynb; weights go to `--out`, and a contact sheet of 12 of
 the photos measured on, which is to look at and stays there: those photos are not ours to pass on.
 """
@@ -26,6 +26,10 @@ from colorize_nb.widget import sheet
 PHOTOS = ('coffee','chelsea','china','flower')
 ENCODERS = ('cats_vgg16','cats_vgg16_bn','cats_vgg16_dropout','fordham_vgg16','fordham_inception','koalarization','unet_resnet34') # libraries have their weights
 
+RATES = {n: 1e-5 for n in ('stanford_conv9','stanford_conv9_dropout','stanford_conv9_smooth_l1')} # 002's 1e-3 throws its wide layer too far: nbs/models/08_stanford.ipynb
+
+
+def row_name(name, rate): return name if rate is None else f'{name} at {rate:g}'
 
 def loaders(name, files, device, full, **kwargs):
     r = get_recipe(name)
@@ -33,9 +37,10 @@ def loaders(name, files, device, full, **kwargs):
     return ColorizeDataLoaders.from_files(files, codec=r.codec(), device=device, **{'size': size, 'bs': r.bs if full else min(r.bs, 32), 'augment': r.augment if full else 'flip', **kwargs})
 
 
-def train(name, files, minutes, out, device, full, pretrained):
+def train(name, files, minutes, out, device, full, pretrained, rate=None):
     "Train one recipe for `minutes` and save it; its facts and file."
-    r, kw = get_recipe(name), {}
+    r, kw, row = get_recipe(name), {}, row_name(name, rate)
+    rate = rate or (r.lr if full else RATES.get(name, max(r.lr, 1e-3))) # rates for days of training are too low for minutes
     if not full and 'side' in r.small: kw['side'] = r.small['side'] # a scoring network that sees less
     set_seed(0)
     few = overfit_one_batch(name, loaders(name, files[:10], device, False, bs=2, augment=False, size=r.small['size']), model_kwargs={k: v for k,v in r.small.items() if k!='size'})
@@ -44,12 +49,12 @@ def train(name, files, minutes, out, device, full, pretrained):
     learn = recipe_learner(name, loaders(name, files, device, full), metrics=[], model_kwargs=kw, amp='bf16' if device=='cuda' else None)
     clock = time.perf_counter if device=='cuda' else time.process_time
     budget, start = TimeBudget(minutes*60, clock), clock()
-    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, r.lr if full else max(r.lr, 1e-3), cbs=[budget]) # rates for days of training are too low for minutes
+    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, rate, cbs=[budget])
     spent = clock()-start
     learn.model.eval()
-    f = learn.save_colorizer(out/f'{name}.safetensors', minutes=minutes, device=device)
+    f = learn.save_colorizer(out/f'{row}.safetensors', minutes=minutes, device=device)
     p = keras_params(learn.model)
-    return {'recipe': name, 'source': r.source, 'parameters': p['total'], 'trainable': p['trainable'], 'size': learn.dls.size, 'batch': learn.dls.train.bs,
+    return {'recipe': row, 'source': r.source, 'parameters': p['total'], 'trainable': p['trainable'], 'size': learn.dls.size, 'batch': learn.dls.train.bs, 'rate': rate,
             'steps for one batch': few['steps'] if few['last']<=.2*few['first'] else None, 'steps': budget.steps, 'seconds a step': round(spent/max(1, budget.steps), 3)}, f
 
 
@@ -87,7 +92,7 @@ def contact(files, out, device):
     return out/'contact.jpg'
 
 
-def main(photos, packs, eval, n_eval, minutes, recipes, out, results, device, full, pretrained):
+def main(photos, packs, eval, n_eval, minutes, recipes, out, results, device, full, pretrained, rate):
     out, results = Path(out), Path(results)
     for d in (out, results): d.mkdir(parents=True, exist_ok=True)
     unknown = set(recipes or ())-set(_recipes)
@@ -104,8 +109,8 @@ def main(photos, packs, eval, n_eval, minutes, recipes, out, results, device, fu
         for name,f in {'photo': None, 'gray': gray_baseline, 'mean colour': lambda t: mean_color_baseline(t, mean)}.items():
             put({'recipe': name, **(measure(test, lambda p,t: f(t)) if f else {})}, lambda im: to_image(f(to_tensor(im))) if f else im)
     for name in recipes or _recipes:
-        if (results/f'{name}.json').exists(): continue
-        try: facts, f = train(name, files, minutes, out, device, full, pretrained)
+        if (results/f'{row_name(name, rate)}.json').exists(): continue
+        try: facts, f = train(name, files, minutes, out, device, full, pretrained, rate)
         except (ImportError, ConnectionError) as e: print(f'{name}: left out: {e}', flush=True); continue
         c = Colorizer.load(f, device)
         put({**facts, **measure(test, lambda p,t: to_tensor(c(p).image)), 'minutes': minutes, 'photos': len(test), 'device': device}, lambda im: c(im).image)
@@ -120,6 +125,7 @@ if __name__=='__main__':
     p.add_argument('--packs', nargs='+', default=['train128','train84'])
     p.add_argument('--minutes', type=float, default=10)
     p.add_argument('--recipes', nargs='+')
+    p.add_argument('--rate', type=float, help='a learning rate for all of them, instead of each one\'s own')
     p.add_argument('--out', default='runs/recipes')
     p.add_argument('--results', default='nbs/models/results')
     p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
