@@ -26,7 +26,7 @@ from colorize_nb.widget import sheet
 PHOTOS = ('coffee','chelsea','china','flower')
 ENCODERS = ('cats_vgg16','cats_vgg16_bn','cats_vgg16_dropout','fordham_vgg16','fordham_inception','koalarization','unet_resnet34') # libraries have their weights
 
-RATES = {n: 1e-5 for n in ('stanford_conv9','stanford_conv9_dropout','stanford_conv9_smooth_l1')} # 002's 1e-3 throws its wide layer too far: nbs/models/08_stanford.ipynb
+RATES = {n: 1e-4 for n in ('stanford_conv9','stanford_conv9_dropout','stanford_conv9_smooth_l1')} # 002's 1e-3 throws its wide layer too far: nbs/models/08_stanford.ipynb
 
 
 def row_name(name, rate): return name if rate is None else f'{name} at {rate:g}'
