@@ -12,6 +12,6 @@ setup(
     long_description=open('README.md', encoding='utf8').read(), long_description_content_type='text/markdown',
     packages=find_packages(include=['colorize_nb', 'colorize_nb.*']),
     package_data={'colorize_nb': ['weights/*']}, python_requires=f">={cfg['min_python']}",
-    install_requires=cfg['requirements'].split(), extras_require={'dev': cfg['dev_requirements'].split(), 'test': ['pytest', 'pytest-xdist', 'scikit-learn'], 'timm': ['timm'], 'onnx': ['onnx'], 'quality': ['torchmetrics', 'torch-fidelity', 'lpips']},
+    install_requires=cfg['requirements'].split(), extras_require={'dev': cfg['dev_requirements'].split(), 'test': ['pytest', 'pytest-xdist', 'scikit-learn'], 'timm': ['timm'], 'onnx': ['onnx'], 'film': ['av'], 'quality': ['torchmetrics', 'torch-fidelity', 'lpips']},
     entry_points={'console_scripts': cfg['console_scripts'].split(), 'nbdev': [f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"]},
     zip_safe=False)

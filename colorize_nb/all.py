@@ -16,6 +16,7 @@ from .explorers import *
 from .export import *
 from .features import *
 from .files import *
+from .film import *
 from .gan import *
 from .hint import *
 from .infer import *

@@ -92,7 +92,7 @@ def test_nothing_of_one_machine(words):
     assert found==[]
 
 ORDER = [{'files'}, {'color','photo'}, {'codecs'}, {'bins'}, {'shapes'}, {'losses','metrics'}, {'features','quality'}, {'data'}, {'stream'}, {'models'}, {'learner','resume'}, {'gan'}, {'recipes'},
-         {'infer','wipe'}, {'export'}, {'upload','widget'}, {'explorers','compare'}, {'app','hint','tune','turing'}, {'demo','cli'}, {'all'}]
+         {'infer','wipe'}, {'export','film'}, {'upload','widget'}, {'explorers','compare'}, {'app','hint','tune','turing'}, {'demo','cli'}, {'all'}]
 
 def imports_of(path):
     "`(first-level modules of this package, other packages)` imported at the top of `path`, not inside functions."
