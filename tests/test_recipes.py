@@ -58,6 +58,14 @@ def test_walk(name, folder, tmp_path):
     if name in ('indiana_unet','stanford_bins10','zhang_eccv16'):
         assert cli([str(tmp_path/'gray.jpg'), '--model', str(f)])==0 and (tmp_path/'gray-color.jpg').is_file()
 
+@pytest.mark.parametrize('name,size,kw', [('stanford_cgan', 64, dict(width=4)), ('stanford_cgan', 256, dict(width=4)), ('indiana_unet', 160, {}), ('unet_compact', 64, {}), ('zhang_eccv16', 176, dict(width=.25))])
+def test_at_its_own_size_it_takes_photos_of_any_shape(name, size, kw):
+    "Networks halve a photo as often as their own size allows; a photo's sides need not."
+    codec = get_recipe(name).codec()
+    net = Colorizer(create_model(name, codec.n_in, codec.n_out, size, **kw), codec, size)
+    for w,h in ((size, size), (3*size//2, size), (size, size*4//3)):
+        assert net(open_photo(bundled_photos()['coffee']).resize((w,h))).image.size==(w,h)
+
 
 # --- numbers that the papers print
 

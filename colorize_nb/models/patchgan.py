@@ -6,7 +6,7 @@
 __all__ = ['PatchCritic', 'Pix2PixUnet', 'stanford_cgan']
 
 # %% ../../nbs/models/10_patchgan.ipynb #b8c53398
-import torch
+import torch, torch.nn.functional as F
 from torch import nn
 
 from .registry import register_model
@@ -31,7 +31,7 @@ class PatchCritic(nn.Module):
 
 # %% ../../nbs/models/10_patchgan.ipynb #89a6f9cd
 class Pix2PixUnet(nn.Module):
-    "pix2pix's U-Net (Isola 2017; 002 appendix 1): `(B,n_in,S,S)` -> raw `(B,n_out,S,S)`, sides multiples of `2**downs`."
+    "pix2pix's U-Net (Isola 2017; 002 appendix 1): `(B,n_in,S,S)` -> raw `(B,n_out,S,S)`; other sides than multiples of `2**downs` are padded and the answer cut."
     def __init__(self, n_in:int=1, n_out:int=2, downs:int=8, width:int=64, dropout:float=.5):
         super().__init__()
         w = [width*min(2**i, 8) for i in range(downs)]
@@ -43,8 +43,11 @@ class Pix2PixUnet(nn.Module):
         self.head = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2*w[0], n_out, 4, 2, 1))
         for m in self.modules():
             if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)): nn.init.normal_(m.weight, 0., .02)
+        self.stride = 2**downs
 
     def forward(self, x):
+        h, w = x.shape[-2:]
+        if h%self.stride or w%self.stride: return self(F.pad(x, (0, -w%self.stride, 0, -h%self.stride), mode='replicate'))[...,:h,:w]
         skips = [self.first(x)]
         for d in self.downs: skips.append(d(skips[-1]))
         h = skips.pop()
