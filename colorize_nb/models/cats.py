@@ -6,13 +6,12 @@
 __all__ = ['vgg16_features', 'load_weights', 'GrayToImageNet', 'CatsVGG16', 'cats_vgg16', 'cats_vgg16_bn', 'cats_vgg16_dropout']
 
 # %% ../../nbs/models/06_cats.ipynb #f3c61e15
-from pathlib import Path
-
 import torch, torch.nn.functional as F
 from torch import nn
 
 from .keras_like import SameConv, batch_norm, keras_init
 from .registry import register_model
+from .store import read_weights
 
 # %% ../../nbs/models/06_cats.ipynb #371d1791
 def vgg16_features(pretrained:bool=False, # Download torchvision's ImageNet weights
@@ -30,15 +29,8 @@ def vgg16_features(pretrained:bool=False, # Download torchvision's ImageNet weig
 
 def load_weights(net, path, name):
     "Load a state file into `net`; a leading `features.` and what `net` does not have are ignored. Raises `ValueError`."
-    path = Path(path)
-    if not path.is_file(): raise ValueError(f'{path}: no such file of weights for {name}')
-    try:
-        if path.suffix=='.safetensors':
-            from safetensors.torch import load_file
-            state = load_file(path)
-        else: state = torch.load(path, map_location='cpu', weights_only=True)
-        state = {k.removeprefix('features.'): v for k,v in state.items()}
-        net.load_state_dict({k: state[k] for k in net.state_dict()})
+    state = {k.removeprefix('features.'): v for k,v in read_weights(path).items()}
+    try: net.load_state_dict({k: state[k] for k in net.state_dict()})
     except Exception as e: raise ValueError(f'{path}: not the weights of {name} ({type(e).__name__}: {str(e).splitlines()[0]})') from None
 
 class GrayToImageNet(nn.Module):

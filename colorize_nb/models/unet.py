@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from .registry import create_model, n_params, register_model
+from .store import read_weights
 
 # %% ../../nbs/models/02_unet.ipynb #ea1ad675
 def _body(name):
@@ -20,13 +21,10 @@ def _body(name):
     raise ValueError(f"unet_{name}: neither fastai nor torchvision has a body called {name!r}. Try resnet18, resnet34, resnet50, vgg16_bn or densenet121.")
 
 def load_weights(model:nn.Module, # Where they go
-                 path # A `.safetensors` file, or a `state_dict` saved by `torch.save`
+                 path # As `read_weights`
                 )->nn.Module:
-    "Copy weights from a local file whose names fit those of `model`; says how many names did. No code in the file is run."
-    from safetensors.torch import load_file
-    try: sd = load_file(path) if str(path).endswith('.safetensors') else torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as e: raise ValueError(f'{path}: not a readable weights file ({type(e).__name__})') from None
-    want = model.state_dict()
+    "Copy weights from a local file whose names and shapes fit those of `model`. Raises `ValueError` if none does."
+    sd, want = read_weights(path), model.state_dict()
     fits = {k:v for k,v in sd.items() if k in want and v.shape==want[k].shape}
     if not any(v.ndim==4 for v in fits.values()): raise ValueError(f'{path}: none of its {len(sd)} tensors fits this model')
     model.load_state_dict(fits, strict=False)
