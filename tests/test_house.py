@@ -6,7 +6,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LIB = ROOT/'colorize_nb'
 BOOKS = sorted(p for p in (ROOT/'nbs').rglob('*.ipynb') if not any(s[0] in '._' for s in p.relative_to(ROOT).parts))
-PAGES = [p for p in BOOKS if p.name not in ('index.ipynb','12_comparison.ipynb') and 'tutorials' not in p.parts] # those export nothing
+PAGES = [p for p in BOOKS if p.name!='index.ipynb' and 'tutorials' not in p.parts] # those export nothing
 LESSON_PARTS = re.compile(r'(?m)^#\|\s*(\w+)')
 
 def names(paths): return [p.relative_to(ROOT/'nbs').as_posix() for p in paths]
@@ -92,7 +92,7 @@ def test_nothing_of_one_machine(words):
     assert found==[]
 
 ORDER = [{'files'}, {'color','photo'}, {'codecs'}, {'bins'}, {'shapes'}, {'losses','metrics'}, {'features','quality'}, {'data'}, {'stream'}, {'models'}, {'learner','resume'}, {'gan'}, {'recipes'},
-         {'infer','wipe'}, {'export','film'}, {'upload','widget'}, {'explorers','compare'}, {'app','hint','tune','turing'}, {'demo','cli'}, {'all'}]
+         {'infer','wipe'}, {'export','film'}, {'upload','widget'}, {'explorers','compare','comparison'}, {'app','hint','tune','turing'}, {'demo','cli'}, {'all'}]
 
 def imports_of(path):
     "`(first-level modules of this package, other packages)` imported at the top of `path`, not inside functions."
