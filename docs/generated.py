@@ -92,6 +92,7 @@ def recipe(name, r, done):
     if d := done.get(name):
         text += [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} photos it never saw: CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colourfulness {d['colourfulness']}; "
                  f"gray: {done['gray']['CIEDE2000']}, {done['gray']['PSNR']} dB. {verdict(d, done['gray'], done['mean colour'])}", '', f"![Bundled photos coloured by {name}](_static/gallery/{name}.jpg)", '']
+        text += [f"At a rate of {o['rate']:g} in place of {d['rate']:g}: CIEDE2000 {o['CIEDE2000']}, colourfulness {o['colourfulness']}." for k,o in done.items() if k.startswith(f'{name} at ')]+['']
     else: text += ['Not trained yet by `scripts/compare_recipes.py`.', '']
     table = ''.join(f'<tr><td>{html.escape(k)}</td><td>{t}</td><td>{p:,}</td></tr>' for k,t,p in blocks(model))
     return row, text + ['```{raw} html', f'<details><summary>Layers</summary><table class="params"><tr><th>part</th><th>kind</th><th>parameters</th></tr>{table}</table></details>', '```', '']
