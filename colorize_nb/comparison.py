@@ -29,7 +29,8 @@ def strips(*names, # As `measured`
     "The bundled photos as they are, gray, in one colour, and by each recipe: a picture, for display."
     from IPython.display import HTML
     shown = ['photo', *measured(*names, folder=folder)]
-    return HTML(f'<img alt="Bundled photos: {", ".join(shown)}" src="{data_uri(sheet([Image.open(Path(folder)/f"{n}.jpg") for n in shown], shown, ncols), 700*ncols)}">')
+    im = sheet([Image.open(Path(folder)/f'{n}.jpg') for n in shown], shown, ncols)
+    return HTML(f'<img alt="Bundled photos: {", ".join(shown)}" src="{data_uri(im, max(im.size), 75)}">')
 
 COLUMNS = ('recipe','parameters','size','batch','rate','steps','seconds a step','steps for one batch','PSNR','CIEDE2000','colourfulness')
 
@@ -37,7 +38,8 @@ def trained(*names, # As `measured`
             folder='results')->Results:
     "The numbers, a row a recipe, under those of gray and of one colour for all photos."
     rows = measured(*names, folder=folder)
-    one = next(d for d in rows.values() if 'minutes' in d)
+    one = next((d for d in rows.values() if 'minutes' in d), None)
+    if one is None: raise ValueError(f'{folder}: no recipe that begins with {" or ".join(names)} was trained; trained: {", ".join([*measured(folder=folder)][2:])}')
     note = f"{one['photos']} photos, {one['minutes']:g} minutes each, {one['device']}, seed 0; steps for one batch: until its loss was a fifth, blank if 300 were not enough"
     return Results([{k: d.get(k) for k in COLUMNS} for d in rows.values()], note)
 
