@@ -80,15 +80,14 @@ def strip(paint, files=None, side=110):
     return row
 
 
-def contact(files, out, device):
-    "Every model in `out` on the same photos, a row each, under the photos themselves and gray ones: the file written."
-    rows = {'photo': lambda im: im, 'gray': lambda im: to_image(gray_baseline(to_tensor(im)))}
-    found = [n for n in _recipes if (out/f'{n}.safetensors').exists()]
-    strips = [strip(f, files) for f in rows.values()]
+def contact(files, baselines, out, device):
+    "Every model in `out` on the same photos, a row each, under what `baselines` make of them: the file written."
+    found = [f.stem for r in _recipes for f in (*out.glob(f'{r}.safetensors'), *sorted(out.glob(f'{r} at *.safetensors')))]
+    strips = [strip(f, files) for f in baselines.values()]
     for n in found:
         c = Colorizer.load(out/f'{n}.safetensors', device) # one at a time: some are large
         strips.append(strip(lambda im: c(im).image, files))
-    sheet(strips, [*rows, *found], 1).save(out/'contact.jpg', quality=85)
+    sheet(strips, [*baselines, *found], 1).save(out/'contact.jpg', quality=85)
     return out/'contact.jpg'
 
 
@@ -104,17 +103,17 @@ def main(photos, packs, eval, n_eval, minutes, recipes, out, results, device, fu
         strip(paint).save(results/f"{row['recipe']}.jpg", quality=80)
         (results/f"{row['recipe']}.json").write_text(json.dumps(row, indent=1))
         print(json.dumps(row), flush=True)
-    if not (results/'gray.json').exists():
-        mean = dataset_mean_ab(to_tensor(open_photo(f)) for f in files[::max(1, len(files)//200)])
-        for name,f in {'photo': None, 'gray': gray_baseline, 'mean colour': lambda t: mean_color_baseline(t, mean)}.items():
-            put({'recipe': name, **(measure(test, lambda p,t: f(t)) if f else {})}, lambda im: to_image(f(to_tensor(im))) if f else im)
+    mean = dataset_mean_ab(to_tensor(open_photo(f)) for f in files[::max(1, len(files)//200)])
+    baselines = {'photo': lambda im: im, 'gray': lambda im: to_image(gray_baseline(to_tensor(im))), 'mean colour': lambda im: to_image(mean_color_baseline(to_tensor(im), mean))}
+    for name,f in baselines.items():
+        if not (results/f'{name}.json').exists(): put({'recipe': name, **(measure(test, lambda p,t: to_tensor(f(to_image(t)))) if name!='photo' else {})}, f)
     for name in recipes or _recipes:
         if (results/f'{row_name(name, rate)}.json').exists(): continue
         try: facts, f = train(name, files, minutes, out, device, full, pretrained, rate)
         except (ImportError, ConnectionError) as e: print(f'{name}: left out: {e}', flush=True); continue
         c = Colorizer.load(f, device)
         put({**facts, **measure(test, lambda p,t: to_tensor(c(p).image)), 'minutes': minutes, 'photos': len(test), 'device': device}, lambda im: c(im).image)
-    print(f'12 photos by each: {contact(test[::max(1, len(test)//12)][:12], out, device)}')
+    print(f'12 photos by each: {contact(test[::max(1, len(test)//12)][:12], baselines, out, device)}')
 
 
 if __name__=='__main__':
