@@ -41,7 +41,7 @@ def trained(*names, # As `measured`
     one = next((d for d in rows.values() if 'minutes' in d), None)
     if one is None: raise ValueError(f'{folder}: no recipe that begins with {" or ".join(names)} was trained; trained: {", ".join([*measured(folder=folder)][2:])}')
     note = f"{one['photos']} photos, {one['minutes']:g} minutes each, {one['device']}, seed 0; steps for one batch: until its loss was a fifth, blank if 300 were not enough"
-    return Results([{k: d.get(k) for k in COLUMNS} for d in rows.values()], note)
+    return Results([{k: f'{d[k]:,}' if k=='parameters' and k in d else d.get(k) for k in COLUMNS} for d in rows.values()], note)
 
 # %% ../nbs/models/12_comparison.ipynb #c0a1b2c6
 def ranked(*names, # As `measured`
