@@ -36,7 +36,7 @@ COLUMNS = ('recipe','parameters','size','batch','rate','steps','seconds a step',
 
 def trained(*names, # As `measured`
             folder='results')->Results:
-    "The numbers, a row a recipe, under those of gray and of one colour for all photos."
+    "The numbers, a row a recipe, under those of gray and of one colour for all photos. Raises `ValueError` if none was trained."
     rows = measured(*names, folder=folder)
     one = next((d for d in rows.values() if 'minutes' in d), None)
     if one is None: raise ValueError(f'{folder}: no recipe that begins with {" or ".join(names)} was trained; trained: {", ".join([*measured(folder=folder)][2:])}')

@@ -1,7 +1,8 @@
 "Pages and pictures that are made anew each time: the home page's wipe, the recipes, the gallery, the model's file for the browser, llms.txt."
-import html, json, re
+import html, re
 from pathlib import Path
 
+from colorize_nb.comparison import measured
 from colorize_nb.export import export_onnx
 from colorize_nb.infer import Colorizer
 from colorize_nb.models.keras_like import keras_params
@@ -99,7 +100,7 @@ def recipe(name, r, done):
 
 def recipes(folder):
     "One page from the registry: paper, network, parameters, layers, what training gave and what fails."
-    done = {f.stem: json.loads(f.read_text('utf8')) for f in RESULTS.glob('*.json')}
+    done = measured(folder=RESULTS)
     rows, texts = zip(*(recipe(r['recipe'], r, done) for r in list_recipes().rows))
     page = ['# Recipes', '', '> Codec, model, loss, size and batch of every published system, from the registry; `recipe_learner(name, dls)` trains one as its paper did.', '',
             '| recipe | source | parameters | size | codec | loss |', '|---|---|---:|---:|---|---|', *rows, '']

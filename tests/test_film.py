@@ -174,3 +174,10 @@ def test_the_command_line_takes_films_and_photos(tmp_path):
     assert sorted(p.name for p in (tmp_path/'out').iterdir())==['old-color.mp4','one-color.jpg'] and len(facts(tmp_path/'out/old-color.mp4')[0])==6
     again = run('old.mp4', '-o', 'out')
     assert again.returncode==1 and '--force' in again.stderr
+
+def test_films_do_not_take_each_others_place(tmp_path):
+    from colorize_nb.cli import plan
+    for n in ('a.mp4','a.avi','b.webm','c.mov','c.jpg'): (tmp_path/n).write_bytes(b'')
+    jobs, bad = plan([tmp_path/n for n in ('a.mp4','a.avi','b.webm','c.mov','c.jpg')], force=True)
+    assert [to.name for _,to in jobs]==['a-color.mp4','b-color.mp4','c-color.mov','c-color.jpg']
+    assert len(bad)==1 and 'a.avi' in bad[0] and 'take the place' in bad[0]
