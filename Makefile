@@ -70,25 +70,25 @@ ifneq ($(SERVE),)
 endif
 
 predict: $(READY) ## Write a copy of the tutorials without outputs and answers to out/predict_first
-	@$(BIN)/python scripts/predict_first.py
+	@$(BIN)/python tools/predict_first.py
 
 $(VENV)/.bench: $(READY)
 	@$(BIN)/python -m pip install kornia opencv-python-headless
 	@touch $@
 
 bench: $(VENV)/.bench ## Measure speed beside scikit-image, kornia and OpenCV; print one table
-	@$(BIN)/python scripts/bench.py
+	@$(BIN)/python bench/run.py
 
 readme: $(READY) ## Write README.md from nbs/index.ipynb
-	@$(BIN)/python scripts/readme.py
+	@$(BIN)/python tools/readme.py
 
 export: $(READY) ## After editing notebooks: clean them, write the modules and README.md
 	@$(BIN)/nbdev_clean
 	@$(BIN)/nbdev_export
-	@$(BIN)/python scripts/readme.py
+	@$(BIN)/python tools/readme.py
 
 hooks: $(READY) ## Install the git hook that keeps notebooks, modules and README.md in step
-	@scripts/hooks/install
+	@tools/hooks/install
 
 clean: ## Remove what the demo, the tests and builds left; environments stay
 	@rm -rf out build dist docs/_build docs/node_modules .pytest_cache *.egg-info

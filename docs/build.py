@@ -2,13 +2,14 @@
 
     python docs/build.py             what it took is printed
 """
-import hashlib, json, re, shutil, subprocess, sys, time, warnings
+import hashlib, html, json, re, shutil, subprocess, sys, time, warnings
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 ROOT, BUILD = DOCS.parent, DOCS/'_build'
 SRC, HTML = BUILD/'src', BUILD/'html'
-sys.path[:0] = [str(DOCS), str(ROOT/'scripts')]
+sys.path[:0] = [str(DOCS), str(ROOT/'tools')]
+import house
 warnings.filterwarnings('ignore', category=FutureWarning, module='torch')
 # Of the packages in package.json, what the pages need
 VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-threaded.wasm','ort-wasm-simd-threaded.mjs']), 'mathjax/es5': ('mathjax', ['tex-svg.js'])}
@@ -22,7 +23,7 @@ def books():
     "The notebooks of the site: {section: [paths]}."
     nbs = ROOT/'nbs'
     return {'Tutorials': sorted((nbs/'tutorials').glob('[0-9]*.ipynb')), 'Answers to the exercises': sorted((nbs/'tutorials/solutions').glob('[0-9]*.ipynb')),
-            'The book': [p for p in sorted(nbs.glob('[0-9]*.ipynb')) if not p.stem.endswith('_all')], 'The networks': sorted((nbs/'models').glob('[0-9]*.ipynb'))}
+            **{house.TITLES[f]: house.pages(f) for f in house.FOLDERS}}
 
 def digest():
     "Of all that the site is made from: a site with another one is of another version."
@@ -45,7 +46,7 @@ def contents(title, promise, sections):
 
 def sources():
     import bridge, generated, reference
-    from colorize_nb.infer import Colorizer
+    from colorize_nb.infer.colorizer import Colorizer
     shutil.rmtree(BUILD, ignore_errors=True)
     static = SRC/'_static'
     shutil.copytree(DOCS/'pages', SRC)
@@ -71,6 +72,24 @@ def sources():
     generated.model(static)
     return found
 
+def moved():
+    "Pages of the site that have another place now: {old: new}, from `moved.json`, which has notebooks and modules."
+    table = json.loads((DOCS/'moved.json').read_text('utf8'))
+    to = {f'{o}.html': f'{n}.html' for o,n in table['notebooks'].items()}
+    for o,n in table['modules'].items():
+        to[f"reference/{o.replace('.', '_')}.html"] = f"reference/{n.replace('.', '_')}.html"
+        to[f"_modules/colorize_nb/{o.replace('.', '/')}.html"] = f"_modules/colorize_nb/{n.replace('.', '/')}.html"
+    return to
+
+def redirect(old, new):
+    "At the place `old`, a page that leads to `new`, with the part after #."
+    link = html.escape('../'*old.count('/') + new)
+    (HTML/old).parent.mkdir(parents=True, exist_ok=True)
+    (HTML/old).write_text(f'''<!doctype html><html lang="en"><head><meta charset="utf-8"><title>This page has moved</title>
+<meta http-equiv="refresh" content="0; url={link}"><link rel="canonical" href="{link}"><meta name="robots" content="noindex">
+<script>location.replace("{link}" + location.hash)</script></head><body><h1>This page has moved</h1><p><a href="{link}">It is here now.</a></p></body></html>
+''', 'utf8')
+
 def main():
     t0 = time.time()
     npm()
@@ -78,6 +97,7 @@ def main():
     t1 = time.time()
     r = subprocess.run([sys.executable, '-m', 'sphinx', '-b', 'html', '-c', str(DOCS), '-j', 'auto', '-q', '-W', '--keep-going', str(SRC), str(HTML)], cwd=ROOT)
     if r.returncode: sys.exit(r.returncode)
+    for old,new in moved().items(): redirect(old, new)
     import generated
     line = lambda p: (first_lines(p)[0], p.relative_to(ROOT).with_suffix('.html').as_posix(), first_lines(p)[1])
     generated.llms(HTML, {k: [line(p) for p in ps] for k,ps in found.items() if 'Answers' not in k} |

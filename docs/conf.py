@@ -3,7 +3,7 @@ import configparser, sys, warnings
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-sys.path[:0] = [str(DOCS), str(DOCS.parent)]
+sys.path[:0] = [str(DOCS), str(DOCS.parent), str(DOCS.parent/'tools')]
 warnings.filterwarnings('ignore') # of the libraries that autodoc imports; Sphinx's own warnings are errors
 cfg = configparser.ConfigParser(delimiters=['='])
 cfg.read(DOCS.parent/'settings.ini', encoding='utf8')

@@ -2,21 +2,21 @@
 import html, re
 from pathlib import Path
 
-from colorize_nb.comparison import measured
-from colorize_nb.export import export_onnx
-from colorize_nb.infer import Colorizer
-from colorize_nb.models.keras_like import keras_params
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.infer.onnx import export_onnx
+from colorize_nb.io.photo import bundled_photos, open_photo
+from colorize_nb.io.wipe import CSS, JS, wipe
+from colorize_nb.models.layers import keras_params
 from colorize_nb.models.registry import create_model
 from colorize_nb.models.store import shipped_models
-from colorize_nb.photo import bundled_photos, open_photo
-from colorize_nb.recipes import get_recipe, list_recipes
-from colorize_nb.wipe import CSS, JS, wipe
+from colorize_nb.train.recipes import get_recipe, list_recipes
+from colorize_nb.train.results import measured
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT/'nbs/models/results'
-# Recipe's source -> (page of its networks, page of its paper)
-PAGES = {'000': ('07_fordham','fordham'), '001': ('06_cats','cats'), '002': ('08_stanford','stanford'), '003': ('09_koalarization','koalarization'), '004': ('05_indiana','indiana'),
-         'Zhang': ('11_zhang', None), 'this': ('01_compact', None)}
+RESULTS = ROOT/'nbs/train/results'
+# Recipe's source -> (page of its networks in nbs/models, page of its paper)
+PAGES = {'000': ('papers/00_fordham','fordham'), '001': ('papers/01_cats','cats'), '002': ('papers/02_stanford','stanford'), '003': ('papers/03_koalarization','koalarization'), '004': ('papers/04_indiana','indiana'),
+         'Zhang': ('papers/05_zhang', None), 'this': ('05_compact', None)}
 SCENES = {'people': ('astronaut','grace_hopper'), 'animals': ('chelsea',), 'things': ('coffee','motorcycle'), 'plants': ('flower',), 'buildings and sky': ('china','rocket'),
           'pictures of science, which it never saw': ('retina','hubble','ihc')}
 
@@ -94,7 +94,7 @@ def recipe(name, r, done):
         text += [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} photos it never saw: CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colourfulness {d['colourfulness']}; "
                  f"gray: {done['gray']['CIEDE2000']}, {done['gray']['PSNR']} dB. {verdict(d, done['gray'], done['mean colour'])}", '', f"![Bundled photos coloured by {name}](_static/gallery/{name}.jpg)", '']
         text += [f"At a rate of {o['rate']:g} in place of {d['rate']:g}: CIEDE2000 {o['CIEDE2000']}, colourfulness {o['colourfulness']}." for k,o in done.items() if k.startswith(f'{name} at ')]+['']
-    else: text += ['Not trained yet by `scripts/compare_recipes.py`.', '']
+    else: text += ['Not trained yet by `experiments/compare_recipes.py`.', '']
     table = ''.join(f'<tr><td>{html.escape(k)}</td><td>{t}</td><td>{p:,}</td></tr>' for k,t,p in blocks(model))
     return row, text + ['```{raw} html', f'<details><summary>Layers</summary><table class="params"><tr><th>part</th><th>kind</th><th>parameters</th></tr>{table}</table></details>', '```', '']
 

@@ -1,14 +1,12 @@
-"The reference: one page a module, every public name with its docments as a table; also the Sphinx extension that makes these tables."
+"The reference: one chapter a folder, one page a module, every public name with its docments as a table; also the Sphinx extension that makes these tables."
 import importlib, inspect, re
 
 from fastcore.docments import docments
 
-# What people come for -> the modules that have it, in the order of reading
-TASKS = {'Colour': ['color'], 'Photos and data': ['photo','data','stream','shapes'], 'Codecs': ['codecs','bins'], 'Losses': ['losses','features'], 'Measures': ['metrics','quality'],
-         'Models': ['models.registry','models.compact','models.unet','models.keras_like','models.indiana','models.cats','models.fordham','models.stanford','models.koalarization',
-                    'models.patchgan','models.zhang','models.store'],
-         'Training': ['learner','resume','recipes','gan'], 'Colouring photos': ['infer','export','cli','wipe','demo'],
-         'Panels': ['explorers','compare','tune','turing','hint','app','widget','upload']}
+import house
+
+# Chapter -> its modules, in the order of reading
+CHAPTERS = {house.TITLES[f]: house.modules(f) for f in house.FOLDERS}
 
 def module(name): return importlib.import_module(f'colorize_nb.{name}')
 def public(m):
@@ -18,7 +16,7 @@ def public(m):
 def all_names():
     "Public name -> full name; of names that two modules have, none."
     full = {}
-    for m in (m for ms in TASKS.values() for m in ms):
+    for m in (m for ms in CHAPTERS.values() for m in ms):
         for n in public(module(m)): full.setdefault(n, []).append(f'colorize_nb.{m}.{n}')
     return {n: f[0] for n,f in full.items() if len(f)==1 and (len(n)>3 or n.isupper())}
 
@@ -38,9 +36,9 @@ def directive(m, n):
 def write(folder):
     "Pages into `folder`, beside the notebooks' in `../nbs`."
     folder.mkdir(parents=True, exist_ok=True)
-    index = ['# Reference', '', '> Every public name, by task. `from colorize_nb.all import *` brings them all.', '']
-    for task,modules in TASKS.items():
-        index += [f'## {task}', '']
+    index = ['# Reference', '', '> Every public name, by folder. `from colorize_nb.all import *` brings them all.', '']
+    for chapter,modules in CHAPTERS.items():
+        index += [f'## {chapter}', '']
         for name in modules:
             m = module(name)
             about = (inspect.getdoc(m) or '').replace('\n', ' ')
@@ -51,7 +49,7 @@ def write(folder):
             for n in names: page += [directive(m, n), '']
             for c,k in patched(m): page += [f'.. py:currentmodule:: {c.__module__}', '', f'.. automethod:: {c.__module__}.{c.__name__}.{k}', '']
             (folder/f'{slug}.md').write_text('\n'.join(page + ['```', '']), 'utf8')
-        index += ['', '```{toctree}', ':hidden:', f':caption: {task}', *(n.replace('.', '_') for n in modules), '```', '']
+        index += ['', '```{toctree}', ':hidden:', f':caption: {chapter}', *(n.replace('.', '_') for n in modules), '```', '']
     (folder/'index.md').write_text('\n'.join(index), 'utf8')
 
 def rst(s):

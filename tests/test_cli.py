@@ -4,9 +4,9 @@ import os, signal, subprocess, sys, time
 import numpy as np, pytest
 from PIL import Image
 
-from colorize_nb.photo import bundled_photos, open_photo
+from colorize_nb.io.photo import bundled_photos, open_photo
 
-RUN = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.cli import main; sys.exit(main())']
+RUN = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())']
 
 
 def run(*args, cwd, **kw):
@@ -64,7 +64,7 @@ def test_one_line_for_what_is_wrong(album, args, says):
 
 
 def test_help_is_quick_and_imports_nothing_heavy(tmp_path):
-    heavy = 'import sys; from colorize_nb.cli import main\ntry: main(["--help"])\nfinally: print([m for m in ("torch","fastai","numpy","PIL","matplotlib") if m in sys.modules])'
+    heavy = 'import sys; from colorize_nb.app.cli import main\ntry: main(["--help"])\nfinally: print([m for m in ("torch","fastai","numpy","PIL","matplotlib") if m in sys.modules])'
     got = subprocess.run([sys.executable, '-c', heavy], capture_output=True, text=True)
     assert 'colorize-nb train' in got.stdout and got.stdout.strip().endswith('[]')
 

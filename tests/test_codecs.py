@@ -3,10 +3,10 @@ import json
 
 import numpy as np, pytest, torch
 
-from colorize_nb.bins import ChannelBins, JointBins, class_weights, collapse, color_prior, density_bins, grid_centres
-from colorize_nb.codecs import LabAB, RGB, YCbCr, codec_from_config
-from colorize_nb.color import ciede2000, rgb2lab
-from colorize_nb.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.color.bins import ChannelBins, JointBins, class_weights, collapse, color_prior, density_bins, grid_centres
+from colorize_nb.color.codecs import LabAB, RGB, YCbCr, codec_from_config
+from colorize_nb.color.space import ciede2000, rgb2lab
+from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
 
 
 @pytest.fixture(scope='module')

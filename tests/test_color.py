@@ -4,7 +4,7 @@ import numpy as np, pytest, torch
 from PIL import Image
 from skimage import color as sk
 
-from colorize_nb.color import *
+from colorize_nb.color.space import *
 
 def hwc(t): return t.movedim(-3, -1).numpy()
 def px(*c, **kw): return torch.tensor(c, **kw).view(3, 1, 1)

@@ -3,14 +3,15 @@ import io
 import numpy as np, pytest, torch
 from PIL import Image
 
-from colorize_nb.bins import JointBins
-from colorize_nb.compare import Compare, colorizers, compare
-from colorize_nb.infer import Colorizer
-from colorize_nb.learner import colorize_learner
-from colorize_nb.metrics import ciede
+from colorize_nb.color.bins import JointBins
+from colorize_nb.color.metrics import ciede
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.io.show import sheet
 from colorize_nb.models.registry import create_model
-from colorize_nb.photo import bundled_photos, open_photo, to_tensor
-from colorize_nb.widget import Choice, divided, sheet
+from colorize_nb.train.learner import colorize_learner
+from colorize_nb.widgets.base import Choice, divided
+from colorize_nb.widgets.compare import Compare, colorizers, compare
 
 KW = dict(widths=[8,16,24], depths=[0,0,0])
 
@@ -75,7 +76,7 @@ def test_network_runs_once_for_quick_sliders(photo):
     assert len(calls)==n+1
 
 def test_models_by_name_file_folder_and_learner(photo, tmp_path):
-    from colorize_nb.data import ColorizeDataLoaders, crop_photos
+    from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
     dls = ColorizeDataLoaders.from_folder(crop_photos(tmp_path/'p', n=6, size=48), size=32, bs=2, device='cpu')
     learn = colorize_learner(dls, 'unet_compact', model_kwargs=KW, metrics=[])
     learn.save_colorizer(tmp_path/'mine.safetensors')

@@ -4,9 +4,9 @@ from collections import Counter
 import numpy as np, pytest, torch
 from PIL import Image
 
-import colorize_nb.data as cd
-from colorize_nb.codecs import LabAB
-from colorize_nb.data import ColorizeDataLoaders, PhotoSet, TensorColor, TensorGray, crop_photos, split_files
+import colorize_nb.data.folder as cd
+from colorize_nb.color.codecs import LabAB
+from colorize_nb.data.folder import ColorizeDataLoaders, PhotoSet, TensorColor, TensorGray, crop_photos, split_files
 from fastai.vision.augment import Flip
 
 plain = lambda t: t.as_subclass(torch.Tensor)
@@ -179,7 +179,7 @@ def test_crops_are_repeatable_and_in_colour(tmp_path):
 
 measure = '''
 import sys, resource, gc
-from colorize_nb.data import ColorizeDataLoaders
+from colorize_nb.data.folder import ColorizeDataLoaders
 def rss(): return int(next(l for l in open('/proc/self/status') if l.startswith('VmRSS')).split()[1])/1024
 from pathlib import Path
 folder, n = Path(sys.argv[1]), int(sys.argv[2])

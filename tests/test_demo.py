@@ -2,9 +2,9 @@
 import re
 import pytest
 
-from colorize_nb.demo import HELD_OUT, main
-from colorize_nb.infer import Colorizer
-from colorize_nb.photo import bundled_photos, open_photo
+from colorize_nb.app.demo import HELD_OUT, main
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.io.photo import bundled_photos, open_photo
 
 
 @pytest.fixture(scope='module')

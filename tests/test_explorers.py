@@ -3,14 +3,14 @@ import io
 import numpy as np, pytest, torch
 from PIL import Image
 
-from colorize_nb.bins import ChannelBins, JointBins
-from colorize_nb.color import rgb2lab
-from colorize_nb.explorers import BinsExplorer, DistributionExplorer, LabExplorer, SepiaExplorer, answers, gamut_plane
-from colorize_nb.infer import Colorizer
-from colorize_nb.metrics import ciede
+from colorize_nb.color.bins import ChannelBins, JointBins
+from colorize_nb.color.metrics import ciede
+from colorize_nb.color.space import rgb2lab
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.models.registry import create_model
-from colorize_nb.photo import bundled_photos, open_photo, to_tensor
-from colorize_nb.widget import twin
+from colorize_nb.widgets.base import twin
+from colorize_nb.widgets.explorers import BinsExplorer, DistributionExplorer, LabExplorer, SepiaExplorer, answers, gamut_plane
 
 
 @pytest.fixture

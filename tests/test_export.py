@@ -4,14 +4,14 @@ import numpy as np, pytest, torch
 
 pytest.importorskip('onnx')
 ort = pytest.importorskip('onnxruntime')
-from colorize_nb.bins import ChannelBins, JointBins
-from colorize_nb.cli import main
-from colorize_nb.codecs import RGB, LabAB
-from colorize_nb.export import export_onnx
-from colorize_nb.infer import Colorizer
+from colorize_nb.app.cli import main
+from colorize_nb.color.bins import ChannelBins, JointBins
+from colorize_nb.color.codecs import RGB, LabAB
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.infer.onnx import export_onnx
+from colorize_nb.io.photo import bundled_photos, open_photo
 from colorize_nb.models.registry import create_model
 from colorize_nb.models.store import StoreError
-from colorize_nb.photo import bundled_photos, open_photo
 
 class Elsewhere(torch.nn.Module):
     "The shipped network, run by onnxruntime."

@@ -2,10 +2,10 @@
 import pytest, torch, torchvision
 from safetensors.torch import save_file
 
-from colorize_nb.codecs import LabAB
-from colorize_nb.features import encoder
-from colorize_nb.losses import get_loss
-from colorize_nb.metrics import colorfulness_abs
+from colorize_nb.color.codecs import LabAB
+from colorize_nb.color.metrics import colorfulness_abs
+from colorize_nb.train.losses import get_loss
+from colorize_nb.train.perceptual import encoder
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_no_network_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(ConnectionError, match='weights=PATH'): encoder('squeezenet1_1')
 
 def test_trains_inside_fastai(tmp_path):
-    from colorize_nb.data import ColorizeDataLoaders, crop_photos
-    from colorize_nb.learner import colorize_learner
+    from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
+    from colorize_nb.train.learner import colorize_learner
     dls = ColorizeDataLoaders.from_folder(crop_photos(tmp_path/'p', n=24, size=48), size=48, bs=8)
     learn = colorize_learner(dls, loss='l1 + 0.1*colorfulness', metrics=[], model_kwargs=dict(widths=[8,16,32], depths=[0,0,0]))
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(8, 3e-3)

@@ -7,9 +7,9 @@ from PIL import Image
 from scipy.stats import entropy
 
 av = pytest.importorskip('av')
-from colorize_nb.film import FilmError, Steady, cdc, color_film, color_frames, flicker
-from colorize_nb.infer import Colorizer, lightness
-from colorize_nb.photo import bundled_photos, open_photo
+from colorize_nb.infer.colorizer import Colorizer, lightness
+from colorize_nb.infer.film import FilmError, Steady, cdc, color_film, color_frames, flicker
+from colorize_nb.io.photo import bundled_photos, open_photo
 
 
 @pytest.fixture(scope='module')
@@ -154,7 +154,7 @@ def test_stopped_half_way_leaves_nothing(tmp_path, colorizer, monkeypatch):
         n.append(1)
         if len(n)>5: raise KeyboardInterrupt
         return paint(*a, **k)
-    from colorize_nb import film
+    from colorize_nb.infer.colorizer import film
     paint = film.paint
     monkeypatch.setattr(film, 'paint', stop)
     with pytest.raises(KeyboardInterrupt): color_film(src, colorizer=colorizer)
@@ -168,7 +168,7 @@ def test_the_command_line_takes_films_and_photos(tmp_path):
     write(tmp_path/'old.mp4', pan(6))
     (tmp_path/'bad.mov').write_bytes(b'Dear film')
     pan(1)[0].save(tmp_path/'one.jpg')
-    run = lambda *a: subprocess.run([sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.cli import main; sys.exit(main())', *a], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    run = lambda *a: subprocess.run([sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())', *a], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
     got = run('old.mp4', 'bad.mov', 'one.jpg', '-o', 'out')
     assert got.returncode==1 and '2 coloured, 1 not' in got.stdout and 'bad.mov' in got.stderr and 'Traceback' not in got.stderr
     assert sorted(p.name for p in (tmp_path/'out').iterdir())==['old-color.mp4','one-color.jpg'] and len(facts(tmp_path/'out/old-color.mp4')[0])==6
@@ -176,7 +176,7 @@ def test_the_command_line_takes_films_and_photos(tmp_path):
     assert again.returncode==1 and '--force' in again.stderr
 
 def test_films_do_not_take_each_others_place(tmp_path):
-    from colorize_nb.cli import plan
+    from colorize_nb.app.cli import plan
     for n in ('a.mp4','a.avi','b.webm','c.mov','c.jpg'): (tmp_path/n).write_bytes(b'')
     jobs, bad = plan([tmp_path/n for n in ('a.mp4','a.avi','b.webm','c.mov','c.jpg')], force=True)
     assert [to.name for _,to in jobs]==['a-color.mp4','b-color.mp4','c-color.mov','c-color.jpg']

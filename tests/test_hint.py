@@ -3,9 +3,9 @@ import time
 import numpy as np, pytest, torch
 from PIL import Image
 
-from colorize_nb.hint import SHIFTS, affinities, hint, propagate
-from colorize_nb.infer import lightness
-from colorize_nb.photo import bundled_photos
+from colorize_nb.infer.colorizer import lightness
+from colorize_nb.io.photo import bundled_photos
+from colorize_nb.widgets.hint import SHIFTS, affinities, hint, propagate
 
 @pytest.fixture
 def photo(): return bundled_photos()['coffee']

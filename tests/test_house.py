@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT/'tools'))
+import house, readme
 LIB = ROOT/'colorize_nb'
 BOOKS = sorted(p for p in (ROOT/'nbs').rglob('*.ipynb') if not any(s[0] in '._' for s in p.relative_to(ROOT).parts))
 PAGES = [p for p in BOOKS if p.name!='index.ipynb' and 'tutorials' not in p.parts] # those export nothing
@@ -45,8 +47,6 @@ def test_nbdev_leaves_no_difference(copy, cmd):
     assert sorted(k for k in before.keys()|after.keys() if before.get(k)!=after.get(k))==[], f'run make export; nbdev_{cmd} changes these'
 
 def test_readme_is_in_step():
-    sys.path.insert(0, str(ROOT/'scripts'))
-    import readme
     assert sorted(readme.stale(ROOT))==[], 'run make readme'
 
 def test_readme_says_what_it_must():
@@ -91,36 +91,50 @@ def test_nothing_of_one_machine(words):
              for w in words if w in p.read_text('utf8', errors='ignore')]
     assert found==[]
 
-ORDER = [{'files'}, {'color','photo'}, {'codecs'}, {'bins'}, {'shapes'}, {'losses','metrics'}, {'features','quality'}, {'data'}, {'stream'}, {'models'}, {'learner','resume'}, {'gan'}, {'recipes'},
-         {'infer','wipe'}, {'export','film'}, {'upload','widget'}, {'explorers','compare','comparison'}, {'app','hint','tune','turing'}, {'demo','cli'}, {'all'}]
-
 def imports_of(path):
-    "`(first-level modules of this package, other packages)` imported at the top of `path`, not inside functions."
-    own, other, at = set(), set(), path.relative_to(LIB).parent.parts
+    "The modules of this package imported at the top of `path`, not inside functions."
+    own, at = set(), path.relative_to(LIB).parent.parts
     for o in ast.parse(path.read_text('utf8')).body:
-        if isinstance(o, ast.ImportFrom) and o.level:
-            base = list(at[:len(at)-o.level+1]) + (o.module or '').split('.')
-            own |= {[b for b in base+[o.names[0].name] if b][0]}
-        elif isinstance(o, ast.ImportFrom) and o.module.split('.')[0]=='colorize_nb': own |= {(o.module.split('.')+[o.names[0].name])[1]}
-        elif isinstance(o, ast.ImportFrom): other |= {o.module.split('.')[0]}
-        elif isinstance(o, ast.Import): other |= {n.name.split('.')[0] for n in o.names}
-    return own, other
+        if isinstance(o, ast.ImportFrom) and o.level: base = '.'.join([*at[:len(at)-o.level+1], *filter(None, [o.module])])
+        elif isinstance(o, ast.ImportFrom) and o.module.split('.')[0]=='colorize_nb': base = o.module.partition('.')[2]
+        else: continue
+        own |= {base} if base in house.modules() else {f'{base}.{n.name}'.strip('.') for n in o.names}
+    return own
 
 def modules(): return [p for p in sorted(LIB.rglob('*.py')) if not p.name.startswith('_')]
 
-@pytest.mark.parametrize('path', modules(), ids=[p.relative_to(LIB).as_posix() for p in modules()])
-def test_imports_run_one_way(path):
-    me = path.relative_to(LIB).with_suffix('').parts[0]
-    rank = {m:i for i,ms in enumerate(ORDER) for m in ms}
-    own, other = imports_of(path)
-    if me=='all': return
-    assert me in rank, f'{me} has no place in the order of imports; add it to ORDER here'
-    late = [m for m in own-{me} if rank.get(m, 99)>=rank[me]]
-    assert not late, f'{me} imports {late}, which come after it'
+# Imports of a higher number in the same folder that are still to go, with what they take
+TO_MOVE = {('models.unet','models.store'), # read_weights
+           ('models.papers.fordham','models.papers.cats'), ('models.papers.fordham','models.papers.koalarization')} # borrowed encoders
+
+@pytest.mark.parametrize('name', house.modules())
+def test_imports_run_one_way(name):
+    folder, order = name.split('.')[0], house.modules()
+    for m in sorted(imports_of(LIB/f"{name.replace('.', '/')}.py")):
+        other = m.split('.')[0]
+        if other!=folder: assert other in house.may_import(folder), f'{folder} imports {m}; the rule is {house.RULE}'
+        elif (name, m) not in TO_MOVE: assert order.index(m) < order.index(name), f'{name} imports {m}, whose number is higher'
+
+def test_the_folders():
+    assert list(house.TITLES)==house.FOLDERS
+    assert house.may_import('infer')==['io','color','data','models'] and 'train' in house.may_import('widgets')
+    for where in (ROOT/'nbs', LIB):
+        found = {p.name for p in where.iterdir() if p.is_dir() and p.name[0] not in '._'} - {'tutorials','weights'}
+        assert found==set(house.FOLDERS), f'{where.name} has other folders than tools/house.py'
+    assert house.RULE in (ROOT/'CONTRIBUTING.md').read_text('utf8')
+
+@pytest.mark.parametrize('page', house.pages(), ids=house.modules())
+def test_notebook_and_module_have_one_name(page):
+    said = re.search(r'default_exp ([\w.]+)', src(cells(page,'code')[0]))[1]
+    assert said==house.module(page) and re.match(r'\d\d_', page.name)
+
+def test_all_brings_every_module():
+    lines = [l for c in cells(ROOT/'nbs/all.ipynb','code') for l in src(c).splitlines() if re.match(r'from colorize_nb\.\S+ import \*$', l)]
+    assert lines==[f'from colorize_nb.{m} import *' for m in house.in_all()]
 
 def test_inference_and_command_line_import_no_fastai():
     code = ('import sys, colorize_nb.{0}; bad = [m for m in {1} if m in sys.modules]; assert not bad, bad')
-    for mod,bad in [('infer',['fastai','spacy']), ('cli',['torch','fastai','PIL','numpy'])]:
+    for mod,bad in [('infer.colorizer',['fastai','spacy']), ('app.cli',['torch','fastai','PIL','numpy'])]:
         r = subprocess.run([sys.executable, '-c', code.format(mod, bad)], cwd=ROOT, capture_output=True, text=True)
         assert r.returncode==0, f'{mod}: {r.stderr[-300:]}'
 

@@ -3,12 +3,12 @@ import numpy as np, pytest, torch
 from PIL import Image
 from torch import nn
 
-from colorize_nb.codecs import LabAB, RGB, YCbCr
-from colorize_nb.color import in_gamut, rgb2lab
-from colorize_nb.infer import Colorizer, ColorizeMemoryError, enlarge_chroma, input_shape, lightness, paint
+from colorize_nb.color.codecs import LabAB, RGB, YCbCr
+from colorize_nb.color.space import in_gamut, rgb2lab
+from colorize_nb.infer.colorizer import Colorizer, ColorizeMemoryError, enlarge_chroma, input_shape, lightness, paint
+from colorize_nb.io.photo import PhotoError, bundled_photos, open_photo, to_tensor
 from colorize_nb.models.registry import create_model
 from colorize_nb.models.store import StoreError, save_model
-from colorize_nb.photo import PhotoError, bundled_photos, open_photo, to_tensor
 
 
 class Flat(nn.Module):
@@ -132,5 +132,5 @@ def test_files(tmp_path):
 
 def test_inference_needs_no_fastai():
     import subprocess, sys
-    code = 'import sys; from colorize_nb.infer import Colorizer; Colorizer.load("shipped"); sys.exit("fastai" in sys.modules)'
+    code = 'import sys; from colorize_nb.infer.colorizer import Colorizer; Colorizer.load("shipped"); sys.exit("fastai" in sys.modules)'
     assert subprocess.run([sys.executable, '-W', 'ignore', '-c', code]).returncode==0

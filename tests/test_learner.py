@@ -4,11 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np, pytest, torch
 from torch import nn
 
-from colorize_nb.codecs import LabAB
-from colorize_nb.data import ColorizeDataLoaders, ColorPhoto, crop_photos
-from colorize_nb.learner import Amp, DataTimer, colorize_learner, split_params
+from colorize_nb.color.codecs import LabAB
+from colorize_nb.data.folder import ColorizeDataLoaders, ColorPhoto, crop_photos
 from colorize_nb.models.registry import create_model
 from colorize_nb.models.store import load_model_file, read_header
+from colorize_nb.train.learner import Amp, DataTimer, colorize_learner, split_params
 from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau, SaveModelCallback
 from fastai.learner import Learner
@@ -139,7 +139,7 @@ def test_fine_tune_freezes_the_body_then_trains_it(folder):
     assert [s[:2] for s in seen]==[(False,True), (True,False)] and seen[1][2][0]<seen[1][2][-1]
 
 def test_pretrained_starts_frozen(folder, monkeypatch):
-    import colorize_nb.learner as cl
+    import colorize_nb.train.learner as cl
     asked = {}
     def fake(arch, n_in, n_out, size, **kw): asked.update(kw); return create_model('unet_resnet18', n_in, n_out, size)
     monkeypatch.setattr(cl, 'create_model', fake)

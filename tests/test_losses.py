@@ -2,9 +2,9 @@
 import pickle
 import pytest, torch, torch.nn as nn, torch.nn.functional as F
 
-from colorize_nb.codecs import Codec, LabAB
-from colorize_nb.losses import ColorLoss, get_loss, list_losses, register_loss
-import colorize_nb.losses as losses
+from colorize_nb.color.codecs import Codec, LabAB
+from colorize_nb.train.losses import ColorLoss, get_loss, list_losses, register_loss
+import colorize_nb.train.losses as losses
 
 class Cells(Codec): n_out, kind = 4, 'classification'
 
@@ -125,7 +125,7 @@ def test_l2_answers_with_the_mean_and_l1_with_the_median(codec):
 
 # --- classes
 
-from colorize_nb.bins import ChannelBins, JointBins, class_weights, collapse
+from colorize_nb.color.bins import ChannelBins, JointBins, class_weights, collapse
 
 @pytest.fixture
 def joint(): return JointBins(grid=20)
@@ -181,7 +181,7 @@ def test_half_sum_is_003s_formula(codec):
 
 @pytest.mark.parametrize('name,which,fits', [('l2', JointBins(), 'soft_ce'), ('soft_ce', ChannelBins(), 'ce'), ('ce', LabAB(), 'smooth_l1'), ('perceptual', JointBins(), 'rebalanced_ce')])
 def test_wrong_pair_names_what_fits(name, which, fits):
-    import colorize_nb.features
+    import colorize_nb.train.perceptual
     with pytest.raises(ValueError, match=fits) as e: get_loss(name, which)
     assert '\n' not in str(e.value)
 

@@ -5,9 +5,9 @@ import numpy as np, pytest, torch
 from skimage import color as sk
 from skimage.metrics import peak_signal_noise_ratio
 
-from colorize_nb.codecs import LabAB
-from colorize_nb.color import lab2rgb, rgb2lab, to_gamut
-from colorize_nb.metrics import *
+from colorize_nb.color.codecs import LabAB
+from colorize_nb.color.metrics import *
+from colorize_nb.color.space import lab2rgb, rgb2lab, to_gamut
 
 def u8(t): return (t.movedim(-3, -1).numpy()*255).round().astype('u1')
 
@@ -144,7 +144,7 @@ def test_inside_a_learner(photos):
     from fastai.learner import Learner
     from fastai.torch_core import TensorBase
     import fastai.callback.progress
-    from colorize_nb.losses import get_loss
+    from colorize_nb.train.losses import get_loss
     class X(TensorBase): pass
     class Y(TensorBase): pass
     codec = LabAB()

@@ -5,8 +5,8 @@ import pytest, torch
 from safetensors.torch import save
 from torch import nn
 
-from colorize_nb.codecs import LabAB
-from colorize_nb.infer import Colorizer
+from colorize_nb.color.codecs import LabAB
+from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.models.registry import create_model, list_models, n_params, register_model
 from colorize_nb.models.store import FORMAT, StoreError, load_model_file, read_header, save_model, shipped_models
 

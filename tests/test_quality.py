@@ -1,10 +1,10 @@
 "Further measures, each on a case whose answer is known."
 import numpy as np, pytest, torch
 
-from colorize_nb.bins import ChannelBins, JointBins, color_prior
-from colorize_nb.codecs import LabAB
-from colorize_nb.color import lab2rgb, rgb2lab
-from colorize_nb.quality import *
+from colorize_nb.color.bins import ChannelBins, JointBins, color_prior
+from colorize_nb.color.codecs import LabAB
+from colorize_nb.color.quality import *
+from colorize_nb.color.space import lab2rgb, rgb2lab
 
 
 def flat(L=50., a=0., b=0., size=16): return lab2rgb(torch.tensor([L,a,b])[None,:,None,None].expand(1,3,size,size))
@@ -62,7 +62,7 @@ def test_chroma_noise_reads_the_noise(sigma):
     assert chroma_noise(lab2rgb(lab)).item()==pytest.approx(sigma, rel=.06) and chroma_noise(flat()).item()<1e-2
 
 def test_delta_colorfulness_conventions():
-    from colorize_nb.metrics import colorfulness
+    from colorize_nb.color.metrics import colorfulness
     a, b = flat(a=40.), flat()
     cf = colorfulness(a).item()-colorfulness(b).item()
     assert delta_colorfulness([a, b], [b, a])==pytest.approx(0, abs=1e-4)

@@ -5,15 +5,15 @@ import numpy as np, pytest, torch
 from fastai.optimizer import Adam
 from fastai.torch_core import set_seed
 
-from colorize_nb.cli import main as cli
-from colorize_nb.data import ColorizeDataLoaders, crop_photos
-from colorize_nb.infer import Colorizer
-from colorize_nb.learner import colorize_learner
-from colorize_nb.losses import get_loss
-from colorize_nb.models.keras_like import L2Penalty, SameConv, SameDeconv, keras_params, layer_rows
+from colorize_nb.app.cli import main as cli
+from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.io.photo import bundled_photos, open_photo
+from colorize_nb.models.layers import L2Penalty, SameConv, SameDeconv, keras_params, layer_rows
 from colorize_nb.models.registry import create_model
-from colorize_nb.photo import bundled_photos, open_photo
-from colorize_nb.recipes import _recipes, get_recipe, list_recipes, overfit_one_batch, random_search, recipe_dls, recipe_learner
+from colorize_nb.train.learner import colorize_learner
+from colorize_nb.train.losses import get_loss
+from colorize_nb.train.recipes import _recipes, get_recipe, list_recipes, overfit_one_batch, random_search, recipe_dls, recipe_learner
 
 FIXED = ('stanford_conv3', 'stanford_conv9') # a fully connected head: other sizes are squeezed
 
@@ -82,7 +82,7 @@ def test_001_decoder():
     assert tuple(net.encoder(torch.zeros(1,3,224,224)).shape)==(1,512,7,7)
 
 def test_003_fusion_depth():
-    from colorize_nb.models.koalarization import Koalarization, fuse
+    from colorize_nb.models.papers.koalarization import Koalarization, fuse
     class Scores(torch.nn.Module):
         n = 1001
         def forward(self, x): return torch.zeros(len(x), 1001)
@@ -92,7 +92,7 @@ def test_003_fusion_depth():
     assert keras_params(net)['total']>1000*6500*.9, 'far more than the printed 6500'
 
 def test_002_critic():
-    from colorize_nb.models.patchgan import PatchCritic
+    from colorize_nb.models.papers.patchgan import PatchCritic
     assert PatchCritic()(torch.zeros(1,3,256,256)).shape==(1,1,30,30)
 
 def test_000_figure_4():
@@ -157,7 +157,7 @@ def test_random_search_sorts(folder):
 
 def test_encoder_from_a_file_and_without_a_network(tmp_path, monkeypatch):
     import torchvision
-    from colorize_nb.models.cats import vgg16_features
+    from colorize_nb.models.papers.cats import vgg16_features
     torch.manual_seed(1)
     state = {f'features.{k}': v.half() for k,v in torchvision.models.vgg16(weights=None).features.state_dict().items()}
     torch.save(state, tmp_path/'w.pth')
@@ -173,7 +173,7 @@ def test_vgg16_from_torchvisions_cache(tmp_path, monkeypatch):
     "`pretrained=True` reads the file where torchvision keeps its downloads, under torchvision's name for it."
     import torchvision
     from torchvision.models import VGG16_Weights
-    from colorize_nb.models.cats import vgg16_features
+    from colorize_nb.models.papers.cats import vgg16_features
     torch.manual_seed(2)
     with torch.device('meta'): shapes = torchvision.models.vgg16(weights=None).state_dict()
     state = {k: torch.randn(v.shape)/100 if k.startswith('features') else torch.zeros(1).expand(v.shape) for k,v in shapes.items()} # the rest takes no space
@@ -190,7 +190,7 @@ def test_inception_from_timms_cache(tmp_path):
     code = """if 1:
         import sys, pathlib, timm, torch
         from safetensors.torch import save_file
-        from colorize_nb.models.koalarization import InceptionScores
+        from colorize_nb.models.papers.koalarization import InceptionScores
         torch.manual_seed(3)
         name = 'timm/' + timm.create_model('inception_resnet_v2').default_cfg['architecture'] + '.tf_in1k'
         home = pathlib.Path(sys.argv[1])/f"models--{name.replace('/', '--')}"
@@ -206,7 +206,7 @@ def test_inception_from_timms_cache(tmp_path):
 
 def test_discriminative_rates(folder):
     "A slice of rates: the encoder moves, and less than the rest."
-    from colorize_nb.learner import colorize_learner
+    from colorize_nb.train.learner import colorize_learner
     dls = recipe_dls('cats_vgg16', folder, size=64, bs=4, device='cpu')
     learn = colorize_learner(dls, 'cats_vgg16', loss='l2', metrics=[], model_kwargs=dict(freeze=False))
     before = {k: v.clone() for k,v in learn.model.named_parameters()}

@@ -2,9 +2,9 @@
 import json, os, signal, subprocess, sys, time
 import pytest, torch
 
-from colorize_nb.data import ColorizeDataLoaders, crop_photos
-from colorize_nb.learner import colorize_learner
-from colorize_nb.resume import Checkpoint
+from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
+from colorize_nb.train.learner import colorize_learner
+from colorize_nb.train.resume import Checkpoint
 from fastai.callback.core import Callback
 from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback
 from fastai.torch_core import set_seed
@@ -43,9 +43,9 @@ from pathlib import Path
 torch.set_num_threads(1)
 from fastai.callback.core import Callback
 from fastai.torch_core import set_seed
-from colorize_nb.data import ColorizeDataLoaders
-from colorize_nb.learner import colorize_learner
-from colorize_nb.resume import Checkpoint
+from colorize_nb.data.folder import ColorizeDataLoaders
+from colorize_nb.train.learner import colorize_learner
+from colorize_nb.train.resume import Checkpoint
 folder, file, slow = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 class Slow(Callback):
     def before_batch(self):

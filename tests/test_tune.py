@@ -3,11 +3,11 @@ import io, time
 import numpy as np, pytest
 from PIL import Image
 
-from colorize_nb.compare import compare
-from colorize_nb.data import ColorizeDataLoaders, crop_photos
-from colorize_nb.infer import Colorizer
-from colorize_nb.photo import bundled_photos
-from colorize_nb.tune import LOSSES, impossible, tune
+from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.io.photo import bundled_photos
+from colorize_nb.widgets.compare import compare
+from colorize_nb.widgets.tune import LOSSES, impossible, tune
 
 SMALL = {'unet_compact': dict(widths=[8,16,24], depths=[0,0,0]), 'stanford_conv3': {}}
 
@@ -108,7 +108,7 @@ def test_table_sorts_and_hides_what_never_changed(panel):
     assert v==sorted(v) and 'codec' not in panel.table().rows[0] and 'codec LabAB' in panel.table().note
 
 def test_error_in_a_run_is_shown_and_the_next_goes_on(panel, monkeypatch):
-    import colorize_nb.tune as T
+    import colorize_nb.widgets.tune as T
     real = T.colorize_learner
     def broken(*a, **k): raise ValueError('the disk is on fire')
     monkeypatch.setattr(T, 'colorize_learner', broken)

@@ -3,8 +3,8 @@ import csv, time
 import numpy as np, pytest
 from PIL import Image
 
-from colorize_nb.photo import bundled_photos, open_photo
-from colorize_nb.turing import FIELDS, fooled, plan, turing_test
+from colorize_nb.io.photo import bundled_photos, open_photo
+from colorize_nb.widgets.turing import FIELDS, fooled, plan, turing_test
 
 def make(tmp_path, **kw): return turing_test('shipped', {k: bundled_photos()[k] for k in ('coffee','chelsea','china')}, out=tmp_path/'a.csv', **{'n': 10, 'practice': 2, 'side': 64, **kw})
 def rows(tmp_path):

@@ -4,9 +4,9 @@ import pytest
 from PIL import Image
 
 pytest.importorskip('anywidget')
-from colorize_nb.app import color_app
-from colorize_nb.photo import PhotoError, bundled_photos
-from colorize_nb.upload import Download, Uploader, photo_from_bytes
+from colorize_nb.io.photo import PhotoError, bundled_photos
+from colorize_nb.widgets.app import color_app
+from colorize_nb.widgets.upload import Download, Uploader, photo_from_bytes
 
 
 def png(size=(60,40), mode='RGB', color=(200,40,40)):

@@ -6,7 +6,7 @@
 __all__ = ['register_model', 'create_model', 'n_params', 'list_models']
 
 # %% ../../nbs/models/00_registry.ipynb #b877a882
-import difflib
+import difflib, pkgutil
 from importlib import import_module
 
 import torch
@@ -14,7 +14,6 @@ from torch import nn
 
 # %% ../../nbs/models/00_registry.ipynb #49fa2a5d
 _models = {} # name -> (factory, facts for the list)
-_families = ('compact', 'unet', 'fordham', 'cats', 'stanford', 'koalarization', 'indiana', 'patchgan', 'zhang') # modules of this package that register models when they are imported
 
 def register_model(name:str, # What people type: `unet_compact`
                    **facts   # Shown by `list_models`: `source`, `about`
@@ -26,7 +25,8 @@ def register_model(name:str, # What people type: `unet_compact`
     return _register
 
 def _load_families():
-    for m in _families: import_module(f'colorize_nb.models.{m}')
+    import colorize_nb.models as package
+    for m in pkgutil.walk_packages(package.__path__, f'{package.__name__}.'): import_module(m.name)
 
 # %% ../../nbs/models/00_registry.ipynb #6572f471
 def _find(name):

@@ -1,11 +1,11 @@
-// Colours a photo in the page. The network is shipped.onnx, run by onnxruntime-web; the way to it and back is that of colorize_nb/infer.py:
+// Colours a photo in the page. The network is shipped.onnx, run by onnxruntime-web; the way to it and back is that of colorize_nb/infer/colorizer.py:
 // a small copy (resized as Pillow does), L of CIELAB in, a and b out, chroma enlarged along the edges of L, the photo's own L at full size.
 'use strict';
 const Colorize = (() => {
   const STRIDE = 32, LONGEST = 12, SIGMA = 10;
   const between = (v, lo, hi) => Math.max(lo, Math.min(hi, v));
 
-  // ---- colour: sRGB and CIELAB (D65, 2 degrees), as in colorize_nb/color.py
+  // ---- colour: sRGB and CIELAB (D65, 2 degrees), as in colorize_nb/color/space.py
   const WHITE = [.95047, 1, 1.08883];
   const TO_XYZ = [[.412453,.357580,.180423],[.212671,.715160,.072169],[.019334,.119193,.950227]].map((row, i) => row.map(v => v/WHITE[i]));
   const inverse = ([[a,b,c],[d,e,f],[g,h,i]]) => {

@@ -5,15 +5,15 @@ import pytest
 
 pytest.importorskip('playwright'); nbformat = pytest.importorskip('nbformat'); pytest.importorskip('jupyterlab')
 
-COFFEE = "from colorize_nb.photo import bundled_photos\ncoffee = bundled_photos()['coffee']\n"
+COFFEE = "from colorize_nb.io.photo import bundled_photos\ncoffee = bundled_photos()['coffee']\n"
 BOOKS = {
-    'explorers': ["from colorize_nb.explorers import *\n"+COFFEE, "LabExplorer(coffee, side=160)", "SepiaExplorer()", "BinsExplorer(coffee, side=160)"],
-    'compare': [COFFEE+"from colorize_nb.compare import compare\ncompare(['photo.png', coffee], 'shipped', side=320)"],
-    'tune': ["from colorize_nb.data import ColorizeDataLoaders, crop_photos\nfrom colorize_nb.tune import tune\n"
+    'explorers': ["from colorize_nb.widgets.explorers import *\n"+COFFEE, "LabExplorer(coffee, side=160)", "SepiaExplorer()", "BinsExplorer(coffee, side=160)"],
+    'compare': [COFFEE+"from colorize_nb.widgets.compare import compare\ncompare(['photo.png', coffee], 'shipped', side=320)"],
+    'tune': ["from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos\nfrom colorize_nb.widgets.tune import tune\n"
              "t = tune(ColorizeDataLoaders.from_folder(crop_photos('crops', n=60, size=48), size=32, bs=8, device='cpu'), {'unet_compact': dict(widths=[8,16], depths=[0,0])}).set(epochs=50)\nt"],
-    'turing': ["from colorize_nb.turing import turing_test\nturing_test('shipped', out='answers.csv', n=10, practice=2, side=160)"],
-    'app': [COFFEE+"from colorize_nb.app import color_app\ncolor_app(coffee, side=360)"],
-    'hint': [COFFEE+"from colorize_nb.hint import hint\nhint(coffee, 'shipped', side=240)"]}
+    'turing': ["from colorize_nb.widgets.turing import turing_test\nturing_test('shipped', out='answers.csv', n=10, practice=2, side=160)"],
+    'app': [COFFEE+"from colorize_nb.widgets.app import color_app\ncolor_app(coffee, side=360)"],
+    'hint': [COFFEE+"from colorize_nb.widgets.hint import hint\nhint(coffee, 'shipped', side=240)"]}
 
 
 @pytest.fixture(scope='module')

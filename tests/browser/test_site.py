@@ -13,14 +13,14 @@ pytest.importorskip('playwright')
 ROOT = Path(__file__).resolve().parent.parent.parent
 HTML = ROOT/'docs/_build/html'
 sys.path.insert(0, str(ROOT/'docs'))
-from build import digest
+from build import digest, moved
 STAMP = HTML/'made-from.txt'
 if not STAMP.exists() or STAMP.read_text()!=digest():
     why = f"{'a site of another version' if STAMP.exists() else 'no site'} in docs/_build/html; make docs SERVE= builds it"
     if os.environ.get('REQUIRE_SITE'): raise FileNotFoundError(why)
     pytest.skip(why, allow_module_level=True)
 
-PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob('*.html') if '_static' not in p.parts)
+PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob('*.html') if '_static' not in p.parts and p.relative_to(HTML).as_posix() not in moved())
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *a): pass
@@ -101,7 +101,7 @@ def test_wipe_of_the_home_page_moves(watched, site):
     assert watched.get_by_role('slider').first.get_attribute('aria-valuenow')=='90'
     assert watched.locator('.wipe').screenshot()!=before and watched.wrong==[]
 
-@pytest.mark.parametrize('where', ['index.html','nbs/00_color.html','color.html','reference/infer.html','gallery.html','nbs/tutorials/03_why_brown.html'])
+@pytest.mark.parametrize('where', ['index.html','nbs/color/00_space.html','color.html','reference/infer_colorizer.html','gallery.html','nbs/tutorials/03_why_brown.html'])
 def test_fits_a_phone(watched, site, where):
     watched.set_viewport_size(dict(width=390, height=844))
     watched.goto(site+where)
@@ -109,7 +109,7 @@ def test_fits_a_phone(watched, site, where):
     assert watched.evaluate('document.documentElement.scrollWidth') <= 391, 'the page scrolls sideways'
 
 def test_equations_are_drawn_offline(watched, site):
-    watched.goto(site+'nbs/03_metrics.html')
+    watched.goto(site+'nbs/color/03_metrics.html')
     watched.wait_for_selector('mjx-container svg', timeout=20_000)
     assert watched.wrong==[]
 
@@ -127,8 +127,8 @@ def colored_in_page(page):
 
 @pytest.mark.parametrize('name,size', [('coffee',None), ('chelsea',(331,517)), ('rocket',(1700,1000)), ('china',(90,60))])
 def test_colors_a_photo_as_the_library_does(watched, site, tmp_path, name, size, note):
-    from colorize_nb.infer import Colorizer
-    from colorize_nb.photo import bundled_photos, open_photo
+    from colorize_nb.infer.colorizer import Colorizer
+    from colorize_nb.io.photo import bundled_photos, open_photo
     photo = open_photo(bundled_photos()[name])
     if size: photo = photo.resize(size)
     photo.info.pop('icc_profile', None) # a browser turns a profile's colours into sRGB; the library keeps the profile
@@ -160,6 +160,18 @@ def test_a_wrong_file_gets_a_message(watched, site, tmp_path):
     watched.set_input_files('#colorizer input[type=file]', f)
     watched.wait_for_function("document.querySelector('#colorizer').dataset.state === 'failed'", timeout=30_000)
     assert 'notes.jpg is not a picture' in watched.locator('#colorizer .said').inner_text()
+
+@pytest.mark.parametrize('old,new', moved().items(), ids=moved())
+def test_an_old_place_leads_to_the_new(old, new):
+    text = (HTML/old).read_text('utf8')
+    links = set(re.findall(r'(?:href=|url=|replace\()"?([^"]+)"', text))
+    assert new not in moved() and (HTML/new).is_file()
+    assert [os.path.normpath((HTML/old).parent/l) for l in links]==[os.path.normpath(HTML/new)]
+
+def test_an_old_place_is_left_for_the_new_with_its_part(watched, site):
+    watched.goto(site+'nbs/03_metrics.html#psnr')
+    watched.wait_for_url('**/nbs/color/03_metrics.html#psnr')
+    assert watched.wrong==[]
 
 def test_for_other_programs():
     text = (HTML/'llms.txt').read_text('utf8')

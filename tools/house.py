@@ -1,0 +1,31 @@
+"The folders of the notebooks and of the package, their order, and what may import what; tests, the site and the list of `colorize_nb.all` follow it."
+import re
+from pathlib import Path
+
+NBS = Path(__file__).resolve().parent.parent/'nbs'
+# A folder may import those to the left of it; those with | between them never import each other
+RULE = 'io, color <- data, models <- train | infer <- widgets <- app'
+FOLDERS = re.findall(r'\w+', RULE)
+TITLES = dict(io='Photos in and out', color='Colour', data='Data', models='Models', train='Training', infer='Colouring photos', widgets='Panels', app='Command line and demo')
+# What `from colorize_nb.all import *` leaves to those who ask for it by name: modules, or folders
+NOT_IN_ALL = ('io.wipe', 'models.layers', 'models.papers', 'train.results', 'app')
+
+def pages(*folders):
+    "The notebooks of `folders` (all if none is given) in the order of reading: by number, then those of folders inside."
+    def read(d): return sorted(d.glob('[0-9]*.ipynb')) + [p for s in sorted(d.iterdir()) if s.is_dir() and s.name[0] not in '._' for p in read(s)]
+    return [p for f in folders or FOLDERS for p in read(NBS/f)]
+
+def module(page):
+    "The module a notebook exports to, without the package's name: models/papers/01_cats.ipynb is `models.papers.cats`."
+    return '.'.join(re.sub(r'^\d+_', '', s) for s in page.relative_to(NBS).with_suffix('').parts)
+
+def modules(*folders): return [module(p) for p in pages(*folders)]
+
+def may_import(folder):
+    "The folders that `folder` may import, itself left out."
+    beside = next((tier for tier in RULE.split('<-') if '|' in tier and folder in re.findall(r'\w+', tier)), '')
+    return [f for f in FOLDERS[:FOLDERS.index(folder)] if f not in re.findall(r'\w+', beside)]
+
+def in_all():
+    "The modules that `colorize_nb.all` brings."
+    return [m for m in modules() if not any(m==n or m.startswith(f'{n}.') for n in NOT_IN_ALL)]

@@ -1,0 +1,60 @@
+"Writes README.md and its pictures from nbs/index.ipynb, without Quarto. `--check` only says whether they are in step."
+import base64, json, re, sys
+from pathlib import Path
+
+root = Path(__file__).resolve().parent.parent
+head = '<!-- Written by tools/readme.py from nbs/index.ipynb: edit the notebook. -->\n'
+kinds = {'image/jpeg':'jpg', 'image/png':'png'}
+
+def text(o): return o if isinstance(o, str) else ''.join(o)
+
+def directives(source):
+    "`(dict of the cell's #| directives, the source without them)`"
+    lines = source.split('\n')
+    n = next((i for i,l in enumerate(lines) if not l.startswith('#|')), len(lines))
+    pairs = [l[2:].strip().partition(':') for l in lines[:n]]
+    return {k.split()[0]: v.strip().strip('"\'') for k,_,v in pairs if k}, '\n'.join(lines[n:]).strip()
+
+def relink(md):
+    "Links of the notebook's folder, as seen from the root."
+    return re.sub(r'\]\((?![a-z]+:|#|/)(?:\.\./)?([^)]+)\)',
+                  lambda m: f"]({m[1] if '](../' in m[0] else 'nbs/'+m[1]})", md)
+
+def output(o, name, alt, pics):
+    "Markdown of one output; pictures go to `pics`."
+    data = o.get('data', {})
+    for mime,ext in kinds.items():
+        if mime in data:
+            path = f'docs/images/{name}.{ext}'
+            pics[path] = base64.b64decode(text(data[mime]))
+            return f'![{alt}]({path})'
+    if 'text/markdown' in data: return relink(text(data['text/markdown'])).strip()
+    plain = text(o.get('text') or data.get('text/plain', '')).rstrip()
+    return plain and f'```text\n{plain}\n```'
+
+def readme(nb):
+    "`(README.md, {path: bytes of a picture})` of a notebook given as a dict."
+    parts, pics = [], {}
+    for i,c in enumerate(nb['cells']):
+        opts, source = directives(text(c['source']))
+        if 'hide' in opts or opts.get('include')=='false': continue
+        if c['cell_type']=='markdown': parts.append(relink(source)); continue
+        if source and opts.get('echo')!='false': parts.append(f"```python\n{source}\n```")
+        if opts.get('output')=='false': continue
+        for j,o in enumerate(c['outputs']):
+            parts.append(output(o, opts.get('label', f'index-{i}') + (f'-{j}' if j else ''), opts.get('fig-alt', ''), pics))
+    return head + '\n\n'.join(p for p in parts if p) + '\n', pics
+
+def stale(root=root):
+    "Paths that differ from what the notebook says, and those paths' right content."
+    md,pics = readme(json.loads((root/'nbs/index.ipynb').read_text('utf8')))
+    want = {'README.md': md.encode(), **pics}
+    return {p:b for p,b in want.items() if not (root/p).is_file() or (root/p).read_bytes()!=b}
+
+if __name__=='__main__':
+    todo = stale()
+    if '--check' in sys.argv: sys.exit(f"out of step with nbs/index.ipynb: {', '.join(todo)}. Run make readme." if todo else 0)
+    for p,b in todo.items():
+        (root/p).parent.mkdir(parents=True, exist_ok=True)
+        (root/p).write_bytes(b)
+        print('wrote', p)
