@@ -4,7 +4,7 @@
 
 PHOTOS holds folders of training photos (`--packs`). Minutes are of CPU time, on a GPU of the clock. A recipe that was finished is not trained again; one that was cut off starts over. On a
 GPU: `--device cuda --full` for the papers' sizes and batches. `--recipes` takes a part of the list; several parts may run side by side; `--rate` trains them again at another rate, as rows of their own. Encoders start from random weights unless
-`--pretrained` lets their libraries download. What is measured goes to `--results`, a JSON and a strip of bundled photos a recipe, for nbs/train/07_results.ipynb; weights go to `--out`, and a contact sheet of 12 of
+`--pretrained` lets their libraries download. What is measured goes to `--results`, a JSON and a strip of bundled photos a recipe, for nbs/train/08_results.ipynb; weights go to `--out`, and a contact sheet of 12 of
 the photos measured on, which is to look at and stays there: those photos are not ours to pass on.
 """
 import argparse, json, time
