@@ -1,4 +1,4 @@
-"""Trains the same network with each codec and loss, and writes what came of it to nbs/tutorials/results.
+"""Trains the same network with each codec and loss, and writes what came of it to colorize_nb/results/tutorials.
 
     python experiments/prove.py shapes                    drawn shapes whose best answer is known: distance to it, three seeds
     python experiments/prove.py photos FOLDER             photos: every codec and loss for the same number of steps, in one table
@@ -23,7 +23,7 @@ from colorize_nb.io.files import whole_file
 from colorize_nb.io.photo import find_photos, open_photo, to_tensor
 from colorize_nb.train.learner import colorize_learner
 
-OUT = Path(__file__).resolve().parent.parent/'nbs/tutorials/results'
+OUT = Path(__file__).resolve().parent.parent/'colorize_nb/results/tutorials'
 NET = dict(widths=[24,32,48,64], depths=[0,0,1,1])
 SIZE, BS, LR = 32, 32, 4e-3
 
@@ -125,7 +125,7 @@ def photos(folder, steps, again, n_test, limit, size=64):
     def measure(rgb):
         rgb = through_8bit(rgb)
         return {'PSNR': psnr(rgb, test)[psnr(rgb, test).isfinite()].mean().item() if not torch.equal(rgb, test) else None, 'CIEDE2000': ciede(rgb, test).mean().item(),
-                'colourfulness': colorfulness(rgb).mean().item(), 'AuC': 100*auc_ab(rgb, test).mean().item(), 'AuC balanced': 100*auc_ab(rgb, test, balance).mean().item()}
+                'colorfulness': colorfulness(rgb).mean().item(), 'AuC': 100*auc_ab(rgb, test).mean().item(), 'AuC balanced': 100*auc_ab(rgb, test, balance).mean().item()}
     def put(codec, loss, decode, rgb, seconds=None): add({'codec': codec, 'loss': loss, 'decoding': decode, **{k: v and round(v, 3) for k,v in measure(rgb).items()}, 'seconds': seconds}, **facts)
     done = {(r['codec'], r['loss']) for r in data['rows']}
     if ('-', 'gray') not in done:

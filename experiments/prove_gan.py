@@ -16,7 +16,7 @@ from colorize_nb.train.gan import gan_learner
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.resume import TimeBudget
 
-OUT = Path(__file__).resolve().parent.parent/'nbs/tutorials/results/gan.json'
+OUT = Path(__file__).resolve().parent.parent/'colorize_nb/results/tutorials/gan.json'
 
 
 def square(path, size=64):
@@ -28,7 +28,7 @@ def square(path, size=64):
 
 def scores(rgb, true):
     rgb = through_8bit(rgb)
-    return {'PSNR': round(psnr(rgb, true).mean().item(), 3), 'CIEDE2000': round(ciede(rgb, true).mean().item(), 3), 'colourfulness': round(colorfulness(rgb).mean().item(), 2)}
+    return {'PSNR': round(psnr(rgb, true).mean().item(), 3), 'CIEDE2000': round(ciede(rgb, true).mean().item(), 3), 'colorfulness': round(colorfulness(rgb).mean().item(), 2)}
 
 
 def main(folder, n, n_test, seeds, pretrain, gan, pixel, lr):

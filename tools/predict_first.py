@@ -1,5 +1,5 @@
 "Writes a copy of every tutorial without outputs and without answers: read, predict, then run. `predict_first.py [OUT]`"
-import json, re, shutil, sys
+import json, re, sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent/'nbs/tutorials'
@@ -23,7 +23,6 @@ def main(out='out/predict_first'):
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     for f in sorted(FOLDER.glob('*.ipynb')): (out/f.name).write_text(json.dumps(predict_first(json.loads(f.read_text('utf8'))), indent=1), 'utf8')
-    shutil.copytree(FOLDER/'results', out/'results', dirs_exist_ok=True)
     print(f'{len([*out.glob("*.ipynb")])} notebooks in {out}')
 
 
