@@ -9,7 +9,8 @@ from colorize_nb.app.cli import main as cli
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.io.photo import bundled_photos, open_photo
-from colorize_nb.models.layers import L2Penalty, SameConv, SameDeconv, keras_params, layer_rows
+from colorize_nb.models.inspect import layer_rows
+from colorize_nb.models.layers import L2Penalty, SameConv, SameDeconv, keras_params
 from colorize_nb.models.registry import create_model
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
