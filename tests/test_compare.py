@@ -11,7 +11,8 @@ from colorize_nb.io.show import sheet
 from colorize_nb.models.registry import create_model
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.widgets.base import Choice, divided
-from colorize_nb.widgets.compare import Compare, colorizers, compare
+from colorize_nb.infer.colorizer import colorizers
+from colorize_nb.widgets.compare import Compare, compare
 
 KW = dict(widths=[8,16,24], depths=[0,0,0])
 

@@ -8,7 +8,7 @@ from scipy.stats import entropy
 
 av = pytest.importorskip('av')
 from colorize_nb.infer.colorizer import Colorizer, lightness
-from colorize_nb.infer.film import FilmError, Steady, cdc, color_film, color_frames, flicker
+from colorize_nb.infer.film import FilmError, TemporalSmoothing, cdc, color_film, color_frames, flicker
 from colorize_nb.io.photo import bundled_photos, open_photo
 
 
@@ -110,7 +110,7 @@ def test_still_scenes_are_steady_and_cuts_are_cuts(colorizer):
     assert np.abs(first(list(color_frames(grainy+other, colorizer)))-first(list(color_frames(grainy+other, colorizer, steady=0)))).max()==0
 
 def test_what_moves_takes_its_new_colour():
-    s = Steady(.9)
+    s = TemporalSmoothing(.9)
     L = torch.full((1,1,8,8), 50.)
     s(torch.zeros(1,2,8,8), L)
     moved = L.clone(); moved[...,:2] = 90
@@ -154,7 +154,7 @@ def test_stopped_half_way_leaves_nothing(tmp_path, colorizer, monkeypatch):
         n.append(1)
         if len(n)>5: raise KeyboardInterrupt
         return paint(*a, **k)
-    from colorize_nb.infer.colorizer import film
+    from colorize_nb.infer import film
     paint = film.paint
     monkeypatch.setattr(film, 'paint', stop)
     with pytest.raises(KeyboardInterrupt): color_film(src, colorizer=colorizer)

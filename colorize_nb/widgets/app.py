@@ -16,7 +16,7 @@ from ..infer.colorizer import paint
 from ..io.photo import bundled_photos, open_photo
 from ..io.show import sheet
 from .base import Choice, Explorer, divided, slider
-from .compare import colorizers
+from ..infer.colorizer import colorizers
 from .upload import Download, Uploader
 
 # %% ../../nbs/widgets/07_app.ipynb #2ca9df2f

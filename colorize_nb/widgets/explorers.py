@@ -179,10 +179,9 @@ class DistributionExplorer(Explorer):
         if not isinstance(self.colorizer.codec, JointBins): raise ValueError(f'{self.colorizer.codec} predicts no distribution; a model trained with JointBins does')
         self.rgb = _photo(photo, side)
         img = to_image(self.rgb)
-        x, shape = self.colorizer._input(img, self.colorizer.size)
-        pred = self.colorizer._raw(x, self.colorizer.size)
-        self.probs = self.colorizer.codec.probs(pred)
-        self.seen = shape[::-1], x.shape[-2:]
+        p = self.colorizer.predict(img)
+        self.probs = self.colorizer.codec.probs(p.pred)
+        self.seen = p.shape[::-1], p.x.shape[-2:]
         super().__init__(x=_slider(.5, 0, 1, 'x', .01, False), y=_slider(.5, 0, 1, 'y', .01, False), T=_slider(.38, 0, 1, 'T', .02, False))
 
     def at(self)->torch.Tensor: # `(Q,)`

@@ -21,7 +21,7 @@ from ..infer.colorizer import lightness, paint
 from ..io.photo import open_photo
 from ..io.show import sheet
 from .base import Choice, Clickable, Explorer, slider
-from .compare import colorizers
+from ..infer.colorizer import colorizers
 
 # %% ../../nbs/widgets/05_hint.ipynb #ea69430d
 SHIFTS = [(i,j) for i in (-1,0,1) for j in (-1,0,1) if (i,j)!=(0,0)]

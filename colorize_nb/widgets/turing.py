@@ -21,7 +21,7 @@ from ..infer.colorizer import paint
 from ..io.photo import bundled_photos, open_photo, to_tensor
 from ..io.show import sheet
 from .base import Explorer
-from .compare import colorizers
+from ..infer.colorizer import colorizers
 
 # %% ../../nbs/widgets/06_turing.ipynb #4d63267a
 def square(img, side:int=256)->Image.Image:
