@@ -5,7 +5,7 @@ from readme import directives, text # the same cells, read the same way
 
 NAME = re.compile(r'(?<![`\w\[])`([A-Za-z_][\w.]*)(\(\))?`(?!`)')
 PANELS = {'color_app': 'On this site, [a page](%scolor.md) does the same, in your own browser.', # a panel's name in its cell -> where a reader without Python goes
-          '': 'Some of its states are drawn beside this note, or on the page of [the panels](%snbs/widgets/02_explorers.ipynb).'}
+          '': 'Some of its states are drawn beside this note, or on the page of [the panels](%snbs/widgets/03_explorers.ipynb).'}
 
 def panel_note(source, up):
     "What stands where a notebook shows a panel that needs a running Python."

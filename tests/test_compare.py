@@ -7,10 +7,10 @@ from colorize_nb.color.bins import JointBins
 from colorize_nb.color.metrics import ciede
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
-from colorize_nb.io.show import sheet
+from colorize_nb.io.show import image_grid
 from colorize_nb.models.registry import create_model
 from colorize_nb.train.learner import colorize_learner
-from colorize_nb.widgets.base import Choice, divided
+from colorize_nb.widgets.controls import Choice, divided
 from colorize_nb.infer.colorizer import colorizers
 from colorize_nb.widgets.compare import Compare, compare
 
@@ -116,8 +116,8 @@ def test_choice_grays_out_and_says_why():
 
 def test_sheet_keeps_pixels():
     a, b = (Image.new('RGB', (20,10), c) for c in ('red','blue'))
-    s = sheet([a, b], gap=4)
+    s = image_grid([a, b], gap=4)
     assert s.size==(44,10) and s.getpixel((19,5))==(255,0,0) and s.getpixel((24,5))==(0,0,255) and s.getpixel((21,5))==(255,255,255)
-    assert sheet([a, b, a], ['one','two','three'], 2).size==(46, 2*(10+22+6)-6)
+    assert image_grid([a, b, a], ['one','two','three'], 2).size==(46, 2*(10+22+6)-6)
     d = divided(a, b, .5)
     assert d.getpixel((3,5))==(255,0,0) and d.getpixel((17,5))==(0,0,255)

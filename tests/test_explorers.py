@@ -9,7 +9,7 @@ from colorize_nb.color.space import rgb2lab
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.models.registry import create_model
-from colorize_nb.widgets.base import twin
+from colorize_nb.widgets.base import static_view
 from colorize_nb.widgets.explorers import BinsExplorer, DistributionExplorer, LabExplorer, SepiaExplorer, answers, gamut_plane
 
 
@@ -103,6 +103,6 @@ def test_wrong_inputs_are_one_line(photo, tmp_path):
 
 def test_twin_holds_each_picture_and_puts_the_knob_back(photo):
     w = BinsExplorer(photo)
-    html = twin(w, 'n', [4, 8, 16]).data
+    html = static_view(w, 'n', [4, 8, 16]).data
     assert html.count('data:image/jpeg')==3 and html.count('hidden')==3 and w.state()['n']==10 # two hidden pictures, and the word in the script
     assert 'ChannelBins(n=8)' in html and 'http' not in html

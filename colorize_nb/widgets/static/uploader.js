@@ -1,0 +1,28 @@
+// A button, and a place to drop files on, that sends photos in pieces: a server drops messages above 10 MB.
+const PIECE = 1 << 20;
+
+const send = async (model, files) => {
+  for (const file of files) {
+    const told = { name: file.name, size: file.size };
+    if (file.size > 1e6 * model.get("largest")) { model.send({ ...told, refused: true }); continue }
+    const bytes = await file.arrayBuffer();
+    for (let at = 0; at == 0 || at < file.size; at += PIECE)
+      model.send({ ...told, at }, undefined, [new DataView(bytes.slice(at, at + PIECE))]);
+  }
+};
+
+export default {
+  render({ model, el }) {
+    const button = document.createElement("button"), input = document.createElement("input");
+    button.className = "jupyter-button uploader";
+    button.style.width = "auto";
+    button.textContent = "\u2191 " + model.get("label");
+    button.title = "or drop photos here";
+    Object.assign(input, { type: "file", accept: "image/*", multiple: true, hidden: true });
+    button.onclick = () => input.click();
+    input.onchange = () => { send(model, [...input.files]); input.value = "" };
+    el.ondragover = event => event.preventDefault();
+    el.ondrop = event => { event.preventDefault(); send(model, [...event.dataTransfer.files]) };
+    el.append(button, input);
+  }
+}
