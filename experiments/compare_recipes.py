@@ -18,7 +18,7 @@ from colorize_nb.color.metrics import ciede, colorfulness, dataset_mean_ab, gray
 from colorize_nb.data.folder import ColorizeDataLoaders
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.io.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
-from colorize_nb.io.show import sheet
+from colorize_nb.io.show import image_grid
 from colorize_nb.models.layers import keras_params
 from colorize_nb.train.recipes import _recipes, get_recipe, overfit_one_batch, recipe_learner
 from colorize_nb.train.resume import TimeBudget
@@ -87,7 +87,7 @@ def contact(files, baselines, out, device):
     for n in found:
         c = Colorizer.load(out/f'{n}.safetensors', device) # one at a time: some are large
         strips.append(strip(lambda im: c(im).image, files))
-    sheet(strips, [*baselines, *found], 1).save(out/'contact.jpg', quality=85)
+    image_grid(strips, [*baselines, *found], 1).save(out/'contact.jpg', quality=85)
     return out/'contact.jpg'
 
 

@@ -8,6 +8,8 @@ from skimage.metrics import peak_signal_noise_ratio
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import *
 from colorize_nb.color.space import lab2rgb, rgb2lab, to_gamut
+from colorize_nb.io.table import Results
+from colorize_nb.train.metrics import ColorMetric, color_metrics
 
 def u8(t): return (t.movedim(-3, -1).numpy()*255).round().astype('u1')
 
@@ -93,7 +95,7 @@ def test_table(photos, pred):
     assert [o['n'] for o in r.rows] == [6, 6] and list(r.rows[0]) == ['', 'psnr', 'ciede', 'colorfulness', 'n']
     assert r.rows[0]['ciede'] == pytest.approx(ciede(quantize8(gray_baseline(photos)), photos).mean().item(), abs=1e-4)
     md = r.to_markdown().splitlines()
-    assert md[0] == '|  | psnr | ciede | colorfulness | n |' and md[1].startswith('| --- | ---: |') and md[2].startswith('| gray |') and md[-1] == '6 <photos>'
+    assert md[0] == '|  | psnr | ciede | colorfulness | n |' and md[1].startswith('| --- | ---: |') and md[2].startswith('| gray |') and md[-1] == '6 &lt;photos&gt;'
     assert '<td>gray</td>' in r._repr_html_() and '6 &lt;photos&gt;' in r._repr_html_() and 'inf' in r._repr_html_()
     assert table_row('x', [(pred, photos)], [mae_ab])['mae_ab'] == pytest.approx(mae_ab(pred, photos).mean().item())
     with pytest.raises(ValueError, match='gray: no photos'): evaluate([], {'gray': gray_baseline})

@@ -4,7 +4,8 @@ import io, os
 import numpy as np, pytest, torch
 from PIL import Image, ImageCms
 
-from colorize_nb.io.photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo, photo_meta, save_photo, show_photos, to_image, to_tensor
+from colorize_nb.io.photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo, photo_meta, save_photo, to_image, to_tensor
+from colorize_nb.io.show import show_photos
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ import torch
 from ..color.metrics import ciede, colorfulness, gray_baseline, mean_color_baseline, psnr, quantize8
 from ..color.space import rgb2lab
 from ..infer.colorizer import Colorizer
-from ..io.photo import bundled_photos, open_photo, show_photos, to_image, to_tensor
+from ..io.photo import bundled_photos, open_photo, to_image, to_tensor
+from ..io.show import show_photos
 from ..io.wipe import wipe, wipe_page
 
 # %% ../../nbs/app/01_demo.ipynb #08707727

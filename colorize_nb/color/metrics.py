@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['quantize8', 'mse_ab', 'mae_ab', 'psnr', 'ciede', 'colorfulness', 'colorfulness_abs', 'gray_baseline',
-           'mean_color_baseline', 'dataset_mean_ab', 'through_8bit', 'Results', 'table_row', 'evaluate', 'ColorMetric',
-           'color_metrics']
+           'mean_color_baseline', 'dataset_mean_ab', 'through_8bit', 'needs_truth', 'table_row', 'evaluate']
 
 # %% ../../nbs/color/03_metrics.ipynb #f237a1aa
-import inspect, math, torch
-from .space import *
-from fastai.learner import Metric
+import inspect
+
+import torch
+
+from .space import ciede2000, rgb2lab, to_gamut
+from ..io.table import Results
 
 # %% ../../nbs/color/03_metrics.ipynb #148c055e
 def _pair(pred, true):
@@ -110,38 +112,14 @@ def through_8bit(
     "The truth (or an answer) as a picture file would hold it: what a network that made no error would score"
     return quantize8(rgb if codec is None else codec.decode(*codec.encode(rgb)))
 
-# %% ../../nbs/color/03_metrics.ipynb #4e664b22
-class Results:
-    "Rows of numbers that show themselves as a table; `note` says data, n, seed, time, device"
-    def __init__(self,
-        rows=(),  # dicts with the same keys
-        note='',  # printed under the table
-    ): self.rows, self.note = [dict(r) for r in rows], note
-
-    def _cells(self):
-        cols = list(dict.fromkeys(k for r in self.rows for k in r))
-        text = lambda v: f'{v:.4g}' if isinstance(v, float) else '' if v is None else str(v)
-        return cols, [[text(r.get(c)) for c in cols] for r in self.rows]
-
-    def to_markdown(self):
-        "The table in Markdown"
-        cols, rows = self._cells()
-        line = lambda cells: '| ' + ' | '.join(cells) + ' |'
-        lines = [line(cols), line(['---'] + ['---:']*(len(cols) - 1)), *map(line, rows)]
-        return '\n'.join(lines + ['', self.note] if self.note else lines)
-
-    def _repr_html_(self):
-        import html
-        cols, rows = self._cells()
-        tr = lambda cells, t: '<tr>' + ''.join(f'<{t}>{html.escape(c)}</{t}>' for c in cells) + '</tr>'
-        return f'<table>{tr(cols, "th")}{"".join(tr(r, "td") for r in rows)}</table>' + (f'<p>{html.escape(self.note)}</p>' if self.note else '')
-
-    __repr__ = to_markdown
-
 # %% ../../nbs/color/03_metrics.ipynb #1dc1f529
-def _n_pictures(fn): return sum(p.default is p.empty for p in inspect.signature(fn).parameters.values())
+def needs_truth(
+    fn, # A measure of `(pred, true)` or of `(rgb)`
+)->bool:
+    "Does `fn` compare with the truth? It does if two of its parameters have no default."
+    return sum(p.default is p.empty for p in inspect.signature(fn).parameters.values())>1
 
-def _score(fn, pred, true): return fn(pred, true) if _n_pictures(fn) > 1 else fn(pred)
+def _score(fn, pred, true): return fn(pred, true) if needs_truth(fn) else fn(pred)
 
 def table_row(
     name,     # first cell of the row
@@ -163,53 +141,3 @@ def evaluate(
 ):            # `Results`
     "A table of methods by metrics. Answers are rounded to 8 bits first"
     return Results([table_row(n, ((quantize8(m(rgb)), rgb) for rgb in photos), fns) for n,m in methods.items()], note)
-
-# %% ../../nbs/color/03_metrics.ipynb #1fa17a53
-class _Decoded:
-    "Predictions and truths of the newest batch as RGB, made once for all metrics that share this"
-    def __init__(self, codec): self.codec, self.seen = codec, None
-
-    def __call__(self, learn):
-        if self.seen is None or self.seen[0] is not learn.pred:
-            f = lambda t: t.detach().as_subclass(torch.Tensor)
-            half = lambda t: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
-            x, raw, y = (half(f(t)) for t in (learn.x, learn.pred, learn.y))
-            with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-                self.seen = learn.pred, self.codec.decode(x, self.codec.activate(raw)), self.codec.decode(x, y)
-        return self.seen[1:]
-
-    def reset(self): self.seen = None
-
-# %% ../../nbs/color/03_metrics.ipynb #3bb145c6
-class ColorMetric(Metric):
-    "A fastai metric: `fn` on decoded photos, averaged over all photos of the validation set"
-    def __init__(self,
-        fn,          # metric of `(pred, true)` or of `(rgb)`, giving `(B,)`
-        codec,       # turns network output and target into RGB
-        name=None,   # column of the training table; the function's name unless given
-        shared=None, # internal: decoded batches shared between metrics
-    ):
-        self.fn, self._name = fn, name or fn.__name__
-        self.decoded = shared or _Decoded(codec)
-
-    def reset(self):
-        self.total, self.count = 0., 0
-        self.decoded.reset()
-
-    def accumulate(self, learn):
-        pred, true = self.decoded(learn)
-        self.total += _score(self.fn, pred, true).double().sum().item()
-        self.count += len(pred)
-
-    @property
-    def value(self): return self.total/self.count if self.count else None
-    @property
-    def name(self): return self._name
-
-def color_metrics(
-    codec,    # of the data loaders
-    fns=None, # psnr, ciede and colorfulness unless given
-):            # list of `ColorMetric`
-    "The metrics that `colorize_learner` shows"
-    shared = _Decoded(codec)
-    return [ColorMetric(f, codec, shared=shared) for f in fns or [psnr, ciede, colorfulness]]

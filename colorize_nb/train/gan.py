@@ -21,7 +21,7 @@ from fastcore.foundation import L
 from torch import nn
 
 from ..io.files import whole_file
-from ..io.photo import show_photos
+from ..io.show import show_photos
 from ..models.papers.patchgan import PatchCritic
 
 # %% ../../nbs/train/07_gan.ipynb #01fb8e70

@@ -28,7 +28,7 @@ from fastai.vision.models.unet import DynamicUnet
 from ..data.folder import ColorPhoto, GrayPhoto, show_strips
 from .losses import get_loss
 from . import perceptual # registers the losses that look at the whole photo
-from ..color.metrics import color_metrics
+from .metrics import color_metrics
 from ..models.registry import create_model
 from ..models.store import load_model_file, save_model, shipped_models
 

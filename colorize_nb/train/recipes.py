@@ -19,7 +19,7 @@ from fastcore.basics import patch
 
 from ..color.bins import ChannelBins, JointBins
 from ..color.codecs import LabAB, RGB
-from ..color.metrics import Results
+from ..io.table import Results
 from ..data.folder import ColorizeDataLoaders
 from ..models.layers import L2Penalty, keras_params
 from ..models.registry import create_model

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..color.metrics import Results
-from ..io.show import sheet
+from ..io.table import Results
+from ..io.show import image_grid
 from ..io.wipe import data_uri
 from .recipes import list_recipes
 
@@ -29,7 +29,7 @@ def strips(*names, # As `measured`
     "The bundled photos as they are, gray, in one colour, and by each recipe: a picture, for display."
     from IPython.display import HTML
     shown = ['photo', *measured(*names, folder=folder)]
-    im = sheet([Image.open(Path(folder)/f'{n}.jpg') for n in shown], shown, ncols)
+    im = image_grid([Image.open(Path(folder)/f'{n}.jpg') for n in shown], shown, ncols)
     return HTML(f'<img alt="Bundled photos: {", ".join(shown)}" src="{data_uri(im, max(im.size), 75)}">')
 
 COLUMNS = ('recipe','parameters','size','batch','rate','steps','seconds a step','steps for one batch','PSNR','CIEDE2000','colourfulness')
