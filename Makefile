@@ -83,6 +83,7 @@ readme: $(READY) ## Write README.md from nbs/index.ipynb
 	@$(BIN)/python tools/readme.py
 
 export: $(READY) ## After editing notebooks: clean them, write the modules and README.md
+	@$(BIN)/python tools/published.py
 	@$(BIN)/nbdev_clean
 	@$(BIN)/nbdev_export
 	@$(BIN)/python tools/readme.py

@@ -11,7 +11,8 @@ extras['dev'] = cfg['dev_requirements'].split()
 
 setup(
     name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'],
-    author=cfg['author'], author_email=cfg['author_email'], url=cfg['git_url'], license='Apache-2.0',
+    author=cfg['author'], author_email=cfg['author_email'],
+    url=cfg['git_url'] if cfg.getboolean('published') else None, license='Apache-2.0',
     long_description=open('README.md', encoding='utf8').read(), long_description_content_type='text/markdown',
     packages=find_packages(include=['colorize_nb', 'colorize_nb.*']),
     package_data={'colorize_nb': ['weights/*', 'widgets/static/*', 'results/*', 'results/*/*']}, python_requires=f">={cfg['min_python']}",
