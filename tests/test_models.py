@@ -1,5 +1,5 @@
 "Models and their files from outside: shapes, counts, learning, and what a broken file answers."
-import json
+import json, warnings
 
 import pytest, torch
 from safetensors.torch import save
@@ -7,7 +7,7 @@ from torch import nn
 
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.models.registry import create_model, list_models, n_params, register_model
+from colorize_nb.models.registry import create_model, describe_models, list_models, n_params, register_model
 from colorize_nb.models.store import FORMAT, StoreError, load_model_file, read_header, save_model, shipped_models
 
 SMALL = dict(widths=(8,16,32), depths=(0,1,1))
@@ -44,9 +44,25 @@ def test_names():
     assert {'unet_compact','unet_*'} <= {*list_models()}
     with pytest.raises(ValueError, match="did you mean 'unet_compact'"): create_model('compact')
     with pytest.raises(ValueError, match="called 'resnet1'"): create_model('unet_resnet1')
-    @register_model('test_only')
+    @register_model(about='a test')
     def test_only(n_in, n_out, size): return nn.Conv2d(n_in, n_out, 1)
     assert create_model('test_only')(torch.zeros(1,1,4,4)).shape==(1,2,4,4)
+    assert list_models('test_*')==['test_only'] and describe_models('test_*').rows==[dict(model='test_only', about='a test', source='')]
+
+
+def test_a_name_that_is_taken():
+    "A second model under one name replaces the first and says so; the same function again does not."
+    def factory(width):
+        def test_taken(n_in, n_out, size): return nn.Conv2d(n_in, n_out, 1) if width==1 else nn.Identity()
+        return test_taken
+    register_model(factory(1))
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        register_model(factory(1))
+    with pytest.warns(UserWarning, match="'unet_compact' of colorize_nb.models.compact"): register_model('unet_compact')(factory(2))
+    assert isinstance(create_model('unet_compact'), nn.Identity)
+    from colorize_nb.models.compact import unet_compact
+    with pytest.warns(UserWarning): register_model(unet_compact)
 
 
 def test_encoder_weights_come_from_a_file_or_say_why(tmp_path, monkeypatch):
