@@ -3,7 +3,7 @@ import json
 
 import numpy as np, pytest, torch
 
-from colorize_nb.color.bins import ChannelBins, JointBins, class_weights, collapse, color_prior, density_bins, grid_centres
+from colorize_nb.color.bins import ChannelBins, JointBins, class_weights, collapse, color_prior, density_bins, grid_centers
 from colorize_nb.color.codecs import LabAB, RGB, YCbCr, codec_from_config
 from colorize_nb.color.space import ciede2000, rgb2lab
 from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
@@ -14,7 +14,7 @@ def rgb(): return torch.cat([to_tensor(open_photo(bundled_photos()[k]).resize((9
 
 
 REGRESSION = [LabAB(), LabAB(110, 'unit', True), RGB(), RGB(tanh=True), YCbCr(), YCbCr(tanh=True)]
-CLASSES = [ChannelBins(10), ChannelBins(30), ChannelBins(50), JointBins(5), JointBins(10), JointBins(20, k=1), JointBins(10, 'centre')]
+CLASSES = [ChannelBins(10), ChannelBins(30), ChannelBins(50), JointBins(5), JointBins(10), JointBins(20, k=1), JointBins(10, 'center')]
 
 
 @pytest.mark.parametrize('codec', REGRESSION, ids=repr)
@@ -58,7 +58,7 @@ def test_the_papers_scalings():
 def test_uniform_bins_are_those_of_the_paper():
     "002, section 4.2.2: 10 bins, each a range of 20 from -100 to 100."
     c = ChannelBins(10)
-    assert c.edges[0].tolist()==[*range(-100,101,20)] and c.centres[1].tolist()==[*range(-90,91,20)] and c.n_out==20
+    assert c.edges[0].tolist()==[*range(-100,101,20)] and c.centers[1].tolist()==[*range(-90,91,20)] and c.n_out==20
 
 
 def test_density_bins_hold_equal_mass(rgb):
@@ -71,12 +71,12 @@ def test_density_bins_hold_equal_mass(rgb):
 
 
 def test_how_many_cells_srgb_reaches():
-    assert len(grid_centres(10))==261 and len(grid_centres(10, 'centre'))==229
+    assert len(grid_centers(10))==261 and len(grid_centers(10, 'center'))==229
 
 
 def test_other_centres(rgb):
     centres = np.array([(a,b) for a in (-20,0,20) for b in (-20,0,20)])
-    c = JointBins.from_centres(centres, k=3)
+    c = JointBins.from_centers(centres, k=3)
     assert c.n==9 and codec_from_config(json.loads(json.dumps(c.config())))==c
     assert c.encode(rgb)[1].shape[1]==6
 
@@ -85,7 +85,7 @@ def test_soft_targets_are_zhangs(rgb):
     c = JointBins(10)
     y = c.encode(rgb)[1]
     ab = rgb2lab(rgb)[:,1:].permute(0,2,3,1).reshape(-1,2).double()
-    d = torch.cdist(ab, c.centres.double())
+    d = torch.cdist(ab, c.centers.double())
     want = torch.zeros_like(d).scatter(1, d.topk(5, largest=False).indices, 1)*(-d**2/50).exp()
     want = want/want.sum(1, keepdim=True)
     got = c.probs(y).permute(0,2,3,1).reshape(-1, c.n)
@@ -95,7 +95,7 @@ def test_soft_targets_are_zhangs(rgb):
 
 
 def test_prior_and_weights_by_hand():
-    c = JointBins.from_centres([[0.,0.],[60.,40.]], k=1)
+    c = JointBins.from_centers([[0.,0.],[60.,40.]], k=1)
     gray, red = torch.full((1,3,4,4), .5), torch.tensor([.8,.2,.1])[None,:,None,None].expand(1,3,4,4)
     p = color_prior(c, [gray, gray, gray, red], sigma=0)
     assert torch.allclose(p, torch.tensor([.75,.25]))

@@ -145,7 +145,7 @@ def test_ce_and_soft_ce_of_joint_bins_are_torchs(joint):
     assert torch.allclose(get_loss('ce', joint)(raw, y), F.cross_entropy(raw, dense.argmax(1)), atol=1e-5)
 
 def test_rebalanced_ce_by_hand():
-    two = JointBins.from_centres([[0.,0.], [50.,50.]], k=1).with_prior([.8, .2])
+    two = JointBins.from_centers([[0.,0.], [50.,50.]], k=1).with_prior([.8, .2])
     v = 1/(.5*torch.tensor([.8,.2])+.25)
     v = v/(torch.tensor([.8,.2])*v).sum()
     y = torch.tensor([[0.,1.], [1.,1.]])[:,:,None,None] # a pixel of each class, weight 1
@@ -155,7 +155,7 @@ def test_rebalanced_ce_by_hand():
 
 @pytest.mark.parametrize('name', ['ce','soft_ce','rebalanced_ce'])
 def test_gradients_in_float64(joint, name):
-    joint = joint.with_prior(torch.softmax(-joint.centres.norm(dim=1)/30, 0))
+    joint = joint.with_prior(torch.softmax(-joint.centers.norm(dim=1)/30, 0))
     y = joint.encode(photos(1, 3))[1].double()
     loss = get_loss(name, joint)
     assert torch.autograd.gradcheck(lambda raw: loss(raw, y), torch.randn(1, joint.n, 3, 3, dtype=torch.float64, requires_grad=True))
@@ -190,4 +190,4 @@ def test_prior_is_asked_for(joint):
 
 def test_temperature_zero_is_the_mode(joint):
     p = torch.softmax(3*torch.randn(1, joint.n, 4, 4), 1)
-    assert torch.equal(collapse(p, joint.centres, 'annealed', 0), collapse(p, joint.centres, 'mode'))
+    assert torch.equal(collapse(p, joint.centers, 'annealed', 0), collapse(p, joint.centers, 'mode'))
