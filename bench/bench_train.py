@@ -1,4 +1,4 @@
-"Training speed, as `make bench` prints it: images a second and the share of time spent waiting for data, from JPEG files, in about a minute."
+"Training speed, as `make bench` prints it: images per second and the share of time spent waiting for data, from JPEG files, in about a minute."
 import tempfile
 from pathlib import Path
 
@@ -6,7 +6,8 @@ def bench_train(archs=('unet_compact','unet_resnet18'), sizes=(64,128), bs=16, s
     "Rows of the bench table: each architecture at each size, fp32, all augmentations, on crops of the bundled photos."
     import torch
     from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
-    from colorize_nb.train.learner import DataTimer, colorize_learner
+    from colorize_nb.train.callbacks import DataTimer
+    from colorize_nb.train.learner import colorize_learner
     rows = []
     with tempfile.TemporaryDirectory() as tmp:
         folder = crop_photos(Path(tmp)/'photos', n=256, size=160)

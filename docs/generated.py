@@ -14,9 +14,10 @@ from colorize_nb.train.results import measured
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT/'nbs/train/results'
-# Recipe's source -> (page of its networks in nbs/models, page of its paper)
-PAGES = {'000': ('papers/00_fordham','fordham'), '001': ('papers/01_cats','cats'), '002': ('papers/02_stanford','stanford'), '003': ('papers/03_koalarization','koalarization'), '004': ('papers/04_indiana','indiana'),
-         'Zhang': ('papers/05_zhang', None), 'this': ('05_compact', None)}
+# How a recipe's source begins -> (page of its networks in nbs/models, page of its paper)
+PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','cats'),
+         'Stanford': ('papers/02_stanford','stanford'), 'Koalarization': ('papers/03_koalarization','koalarization'),
+         'Indiana': ('papers/04_indiana','indiana'), 'Zhang': ('papers/05_zhang', None), 'this': ('05_compact', None)}
 SCENES = {'people': ('astronaut','grace_hopper'), 'animals': ('chelsea',), 'things': ('coffee','motorcycle'), 'plants': ('flower',), 'buildings and sky': ('china','rocket'),
           'pictures of science, which it never saw': ('retina','hubble','ihc')}
 
@@ -36,11 +37,13 @@ def script_and_style(static):
 def hero(folder, colorizer):
     "The home page's picture: gray against the model's answer."
     photo = open_photo(bundled_photos()['chelsea'])
-    (folder/'hero.html').write_text('<div class="hero">' + wipe('Chelsea', {'given': photo.convert('L'), 'answered': colorizer(photo).image}, 'drag the line: left what the model was given, right what it answered', side=900) + '</div>', 'utf8')
+    shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image}
+    picture = wipe('Chelsea', shown, 'drag the line: the input on the left, the prediction on the right', side=900)
+    (folder/'hero.html').write_text(f'<div class="hero">{picture}</div>', 'utf8')
 
 def gallery(folder, colorizer):
-    "Thumbnails by scene: given, answered, the photo; then by model, for recipes that were trained."
-    found, page = bundled_photos(), ['# Gallery', '', '> Photos that come with scikit-image, scikit-learn and matplotlib, coloured by the shipped model, failures included; then one strip a trained recipe.', '']
+    "Thumbnails by scene: input, prediction, target; then by model, for recipes that were trained."
+    found, page = bundled_photos(), ['# Gallery', '', '> Photos that come with scikit-image, scikit-learn and matplotlib, coloured by the shipped model, failures included; then one strip per trained recipe.', '']
     named = {n for ns in SCENES.values() for n in ns}
     scenes = {**SCENES, 'more': tuple(n for n in found if n not in named)}
     scenes = {scene: here for scene,names in scenes.items() if (here := [n for n in names if n in found])}
@@ -48,13 +51,13 @@ def gallery(folder, colorizer):
         page += [f'## {scene.capitalize()}', '']
         for n in names:
             photo = open_photo(found[n])
-            shown = {'given': photo.convert('L'), 'answered': colorizer(photo).image, 'photo': photo}
+            shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image, 'target': photo}
             for k,im in shown.items(): thumbnail(im, folder/'_static/gallery'/f'{n}-{k}.jpg')
             cells = ''.join(f'<figure><img loading="lazy" src="_static/gallery/{n}-{k}.jpg" alt="{html.escape(n)}: {k}"><figcaption>{k}</figcaption></figure>' for k in shown)
             page += [f'```{{raw}} html\n<div class="triple"><b>{html.escape(n.replace("_", " "))}</b>{cells}</div>\n```', '']
     strips = sorted(RESULTS.glob('*.jpg'))
     if strips:
-        page += ['## By model', '', 'The same bundled photos by each recipe that was trained, for ten minutes of CPU time each; `photo` is the truth.', '']
+        page += ['## By model', '', 'The same bundled photos by each recipe that was trained, for ten minutes of CPU time each; `photo` is the target.', '']
         for s in strips:
             (folder/'_static/gallery'/s.name).write_bytes(s.read_bytes())
             page += [f'```{{raw}} html\n<figure class="strip"><figcaption>{html.escape(s.stem)}</figcaption><img loading="lazy" src="_static/gallery/{s.name}" alt="Bundled photos coloured by {html.escape(s.stem)}"></figure>\n```', '']
@@ -72,10 +75,10 @@ def blocks(model, most=40):
 def verdict(d, gray, mean):
     "What the numbers of a trained recipe say against it; nothing if nothing."
     said = []
-    if d['CIEDE2000']>gray['CIEDE2000']: said.append(f"farther from the truth than leaving the photos gray ({100*(d['CIEDE2000']/gray['CIEDE2000']-1):+.1f}% CIEDE2000)")
+    if d['CIEDE2000']>gray['CIEDE2000']: said.append(f"farther from the target than leaving the photos gray ({100*(d['CIEDE2000']/gray['CIEDE2000']-1):+.1f}% CIEDE2000)")
     if d['PSNR']<gray['PSNR']: said.append('a lower PSNR than gray')
     if d['colourfulness']<1.2*mean['colourfulness']: said.append('hardly more colourful than one colour for all photos')
-    return f"What fails: {', '.join(said)}." if said else 'Nearer to the truth than gray; what it still gets wrong is in the strip.'
+    return f"What fails: {', '.join(said)}." if said else 'Nearer to the target than gray; the strip shows what it gets wrong.'
 
 def recipe(name, r, done):
     "A recipe's section, and its row of the table."
@@ -115,8 +118,8 @@ def model(static):
     export_onnx('shipped', static/'model'/'shipped.onnx', force=True)
 
 def llms(html_dir, pages, site='colorize_nb'):
-    "llms.txt: what there is, one line a page."
-    lines = [f'# {site}', '', '> Learn automatic image colorization by running it: notebooks, and a library on fastai.', '']
+    "llms.txt: what there is, one line per page."
+    lines = [f'# {site}', '', '> Colorize black-and-white photos and films, and learn how it works from notebooks that you can run.', '']
     for title,files in pages.items():
         lines += [f'## {title}', '', *(f'- [{name}]({url}): {about}' for name,url,about in files), '']
     (html_dir/'llms.txt').write_text('\n'.join(lines), 'utf8')

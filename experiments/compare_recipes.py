@@ -21,7 +21,7 @@ from colorize_nb.io.photo import bundled_photos, find_photos, open_photo, to_ima
 from colorize_nb.io.show import image_grid
 from colorize_nb.models.layers import keras_params
 from colorize_nb.train.recipes import _recipes, get_recipe, overfit_one_batch, recipe_learner
-from colorize_nb.train.resume import TimeBudget
+from colorize_nb.train.callbacks import TimeBudget
 
 PHOTOS = ('coffee','chelsea','china','flower')
 ENCODERS = ('cats_vgg16','cats_vgg16_bn','cats_vgg16_dropout','fordham_vgg16','fordham_inception','koalarization','unet_resnet34') # libraries have their weights
@@ -55,7 +55,7 @@ def train(name, files, minutes, out, device, full, pretrained, rate=None):
     f = learn.save_colorizer(out/f'{row}.safetensors', minutes=minutes, device=device)
     p = keras_params(learn.model)
     return {'recipe': row, 'source': r.source, 'parameters': p['total'], 'trainable': p['trainable'], 'size': learn.dls.size, 'batch': learn.dls.train.bs, 'rate': rate,
-            'steps for one batch': few['steps'] if few['last']<=.2*few['first'] else None, 'steps': budget.steps, 'seconds a step': round(spent/max(1, budget.steps), 3)}, f
+            'steps for one batch': few['steps'] if few['last']<=.2*few['first'] else None, 'steps': budget.steps, 'seconds per step': round(spent/max(1, budget.steps), 3)}, f
 
 
 def measure(photos, paint):

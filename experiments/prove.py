@@ -18,7 +18,7 @@ from colorize_nb.color.metrics import ciede, colorfulness, dataset_mean_ab, gray
 from colorize_nb.color.quality import auc_ab
 from colorize_nb.color.space import ciede2000, lab2rgb, rgb2lab
 from colorize_nb.data.shapes import COLORS, KINDS, ambiguous_shapes, best_answer
-from colorize_nb.data.stream import Drawn, stream_loaders
+from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.io.files import whole_file
 from colorize_nb.io.photo import find_photos, open_photo, to_tensor
 from colorize_nb.train.learner import colorize_learner
@@ -29,9 +29,9 @@ SIZE, BS, LR = 32, 32, 4e-3
 
 
 def train(codec, loss, draw, steps, seed, size):
-    "The same network, optimiser and schedule for every row."
+    "The same network, optimizer and schedule for every row."
     set_seed(seed)
-    dls = stream_loaders(Drawn(draw, steps), Drawn(draw, 1, fresh=False), codec, size, device='cpu')
+    dls = stream_loaders(GeneratedBatches(draw, steps), GeneratedBatches(draw, 1, fresh=False), codec, size, device='cpu')
     learn = colorize_learner(dls, 'unet_compact', loss=loss, metrics=[], model_kwargs=NET, wd=0.) # decay would pull answers toward gray
     start = time.perf_counter()
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(1, LR)
@@ -54,7 +54,7 @@ def binned_answer(codec, kind, how):
     "The closed form behind a codec of joint bins: every colour of `kind` becomes its cells, mixed by its probability, and one colour is made of the mixture."
     p, ab = torch.tensor([c[0] for c in COLORS[kind]]), torch.tensor([[55., *c[1:]] for c in COLORS[kind]])
     cells = codec.probs(codec.encode(lab2rgb(ab[:,:,None,None]))[1])
-    return collapse((p[:,None,None,None]*cells).sum(0, keepdim=True), codec.centres, how)[0,:,0,0]
+    return collapse((p[:,None,None,None]*cells).sum(0, keepdim=True), codec.centers, how)[0,:,0,0]
 
 SHAPES = {'L2': (LabAB(), 'l2', {'mean': {}}), 'L1': (LabAB(), 'l1', {'median': {}}),
           'smooth L1': (LabAB(), dict(name='smooth_l1', beta=.02), {'median': {}}),
@@ -113,7 +113,7 @@ def photos(folder, steps, again, n_test, limit, size=64):
     joint = JointBins()
     joint = joint.with_prior(color_prior(joint, some))
     codecs = [('L2', LabAB(), 'l2', {'': {}}), ('L1', LabAB(), 'l1', {'': {}}), ('smooth L1', LabAB(), 'smooth_l1', {'': {}}), ('Huber', LabAB(), 'huber', {'': {}}),
-              ('1/(2HW)', LabAB(), 'half_sum', {'': {}}), ('L1 + 0.02 colourfulness', LabAB(), 'l1 + 0.02*colorfulness', {'': {}}),
+              ('L1 + 0.02 colorfulness', LabAB(), 'l1 + 0.02*colorfulness', {'': {}}),
               ('L2', LabAB(tanh=True), 'l2', {'': {}}), ('L1', RGB(), 'l1', {'': {}}), ('L1', YCbCr(), 'l1', {'': {}}),
               ('cross-entropy', ChannelBins(10), 'ce', {h: dict(how=h) for h in ('mode','mean')}),
               ('cross-entropy', ChannelBins(50), 'ce', {h: dict(how=h) for h in ('mode','mean')}),

@@ -1,198 +1,324 @@
-"""Train the model that ships with the package, from random weights, for a budget of time.
+"""Train the model that ships with the package: EfficientNet-Lite's features once, a decoder from them, then everything end to end.
 
-    python experiments/train_shipped.py PHOTOS --minutes 90
+    python experiments/train_shipped.py PHOTOS --minutes 80
 
-PHOTOS holds folders of photos (`--packs` names them). The schedule is one cycle over the minutes given, so a faster device sees more photos, not
-another schedule. Killed, it goes on from its checkpoint; with more minutes, a finished run goes on too. `experiments/evaluate.py` measures the result.
+PHOTOS holds folders of photos (`--packs` names them). Each stage writes what it reached; killed at any time, the same command goes on from there.
+The last stage is one cosine over `--minutes` of training, so a faster device sees more photos, not another schedule; with more minutes, or from
+`--start FILE`, it goes on too. `colorize-nb evaluate` measures the result.
 """
-import argparse, json, random, time
+import argparse
+import json
+import math
+import random
+import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np, torch
+import numpy as np
+import torch
+import torch.nn.functional as F
 from fastai.callback.core import Callback, CancelFitException
-from fastai.callback.schedule import Learner
+from fastai.callback.training import GradientClip
 from fastai.data.core import DataLoaders
+from fastai.learner import Learner
 from fastai.optimizer import Adam
+from PIL import Image
 from torch.utils.data import DataLoader, IterableDataset
 
+from colorize_nb.color.bins import JointBins
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.space import ciede2000, lab2rgb, rgb2lab
+from colorize_nb.data.features import FeatureCache, central_square, random_square
 from colorize_nb.io.files import whole_file
 from colorize_nb.io.photo import PhotoError, find_photos, open_photo, to_tensor
 from colorize_nb.models.registry import create_model
 from colorize_nb.models.store import load_model_file, save_model
-from PIL import Image
 
-# Input size in pixels -> (photos a batch, share of the batches early, share late). Small photos teach what things are fastest;
-# a network that saw one size only is worse than gray at twice that size, so the later part of the cycle mixes sizes.
-SIZES = {64: (64, .5, .28), 96: (48, .2, .20), 128: (32, .2, .26), 192: (16, .04, .06), 256: (12, .03, .07), 384: (6, .01, .05), 512: (4, .02, .08)}
-LATE = .6 # of the cycle
-FAVOUR = {'nips2017': 5, 'imagenet-sample-images': 2, 'bsds500': 2, 'denoising': 2} # most like the photos people have
+# Input size in pixels -> (photos per batch, share of the batches). A network that saw one size is worse at others.
+SIZES = {128: (28, .14), 160: (18, .16), 192: (14, .22), 224: (10, .20), 256: (8, .18), 320: (5, .10)}
 LEAVE = ('clothing', 'caltech101') # cut out on white
-SPEC = dict(arch='unet_compact', n_in=1, n_out=2, size=128, kwargs=dict(widths=[32,48,96,192,256], depths=[0,0,1,2,1]))
-CODEC = LabAB()
+KWARGS = dict(version=0, norm=False)
+CODECS = {'classes': JointBins, 'regression': partial(LabAB, ab_scale=50.)}
+ENCODER_RATE = 1/3 # of the decoder's
+KNOBS = dict(classes=dict(how='mean', saturation=1.), regression=dict(saturation=1.))
 
 
-def loss(pred, lab):
-    "What is measured: CIEDE2000, and PSNR as the mean logarithm of each photo's squared RGB error, weighed to count alike. `lab` is `(B,3,H,W)`."
-    pred = CODEC.ab(None, CODEC.activate(pred.as_subclass(torch.Tensor)).float())
-    lab = CODEC.resize_target(lab.as_subclass(torch.Tensor), pred.shape[-2:])
-    ours = torch.cat([lab[:,:1], pred], 1)
+def spec(codec):
+    "What `create_model` takes."
+    return dict(arch='unet_lite', n_in=1, n_out=codec.n_out, size=256, kwargs=KWARGS)
+
+
+# What is minimised
+
+def color_loss(ab, lab):
+    "What is measured: CIEDE2000, and PSNR as the mean logarithm of each photo's squared RGB error, weighed to count alike."
+    ours = torch.cat([lab[:,:1], ab], 1)
     mse = (lab2rgb(ours)-lab2rgb(lab)).square().mean((1,2,3))
     return .1*ciede2000(ours, lab).mean() + .25*(mse+2e-4).log().mean()
 
 
-def big_enough(photo, size):
-    "May `photo` be enlarged to `size`? At most twice; four times for the few batches above 256."
-    return min(photo.size)*(2 if size<=256 else 4) >= .99*size
+def class_loss(codec, raw, lab):
+    "Cross-entropy with the true color spread over its nearest cells, and twice `color_loss` of the distribution's mean."
+    logp = raw.log_softmax(1)
+    near, share = codec.targets(lab[:,1:])
+    entropy = -(logp.gather(1, near)*share).sum(1).mean()
+    mean = torch.einsum('bqhw,qc->bchw', logp.exp(), codec.centers.to(raw.device))
+    return entropy + 2*color_loss(mean, lab)
 
 
-def random_crop(photo, size, rng):
-    "A square of 64 to 100% of the short side's area, somewhere, mirrored half the time: `(size,size,3)` uint8."
-    side = min(photo.size)*rng.uniform(.8, 1)
-    x, y = (rng.uniform(0, d-side) for d in photo.size)
-    crop = np.asarray(photo.resize((size,size), Image.BICUBIC if size>side else Image.BILINEAR, box=(x, y, x+side, y+side)))
-    return crop[:,::-1] if rng.random()<.5 else crop
+def make_loss(codec):
+    "Loss of the raw prediction `(B,n_out,h,w)` and the photo's Lab `(B,3,h,w)` at the same positions."
+    def loss(raw, lab):
+        raw, lab = raw.as_subclass(torch.Tensor).float(), lab.as_subclass(torch.Tensor)
+        if codec.kind=='classification': return class_loss(codec, raw, lab)
+        return color_loss(codec.ab(None, raw), lab)
+    return loss
+
+
+class EveryOther(torch.nn.Module):
+    "A network and its batch in training: every other row and column of the prediction, from a random first one. A quarter of the loss's work."
+    def __init__(self, net):
+        super().__init__()
+        self.net, self.head = net, net.head
+        net.head = torch.nn.Identity()
+        self.start = (0, 0)
+
+    def take(self, t):
+        "The positions that count in this batch."
+        top, left = self.start
+        return t[:,:,top::2,left::2]
+
+    def forward(self, x):
+        if self.training: self.start = np.random.randint(0, 2, 2)
+        return self.head(self.take(self.net(x)))
+
+    def whole(self):
+        "The network, whole again."
+        self.net.head = self.head
+        return self.net
+
+
+class MakeTargets(Callback):
+    "RGB batches become what the network sees, and Lab at the positions that it predicts."
+    order = -20
+    def __init__(self, codec, device): self.codec, self.device = codec, device
+
+    def before_batch(self):
+        [rgb] = self.learn.xb
+        lab = rgb2lab(rgb.to(self.device))
+        x = self.codec.x_from_L(lab[:,:1]).contiguous(memory_format=torch.channels_last)
+        self.learn.xb, self.learn.yb = (x,), (F.avg_pool2d(lab, 4),)
+
+    def after_pred(self): self.learn.yb = (self.model.take(self.yb[0]),)
+
+
+class FromCache(Callback):
+    "Batches of a `FeatureCache`: features, and the small photo's Lab."
+    order = -20
+    def before_batch(self):
+        features, rgb = self.learn.xb
+        self.learn.xb, self.learn.yb = (features,), (rgb2lab(rgb),)
+
+    def after_pred(self): self.learn.yb = (self.model.take(self.yb[0]),)
+
+
+# Photos
+
+def load_photos(files):
+    "All photos in memory; unreadable ones are named and left out."
+    photos = []
+    for f in files:
+        try: photos.append(open_photo(f))
+        except PhotoError as e: print(e)
+    return photos
 
 
 class Crops(IterableDataset):
-    "Whole batches of random crops, `(B,3,S,S)` in [0,1], each batch of one size drawn from `SIZES`; `times[i]` is how often photo `i` comes an epoch."
-    def __init__(self, photos, times, n, scale=1):
-        self.photos, self.n, self.scale, self.seed, self.late = photos, n, scale, 0, False
-        self.fit = {s: [i for i,p in enumerate(photos) if big_enough(p, s) for _ in range(times[i])] for s in SIZES}
+    "Batches of random squares `(B,3,S,S)` in [0,1], each batch of one size drawn from `SIZES`."
+    def __init__(self, photos, n, scale=1):
+        self.photos, self.n, self.scale, self.epoch = photos, n, scale, 0
+        self.fit = {s: [p for p in photos if min(p.size)*2.5>=s] for s in SIZES}
+        self.sizes = [s for s in SIZES if self.fit[s]]
 
     def __len__(self): return self.n
+
+    def batch(self, rng):
+        "One batch."
+        size = rng.choices(self.sizes, [SIZES[s][1] for s in self.sizes])[0]
+        picked = rng.choices(self.fit[size], k=SIZES[size][0]*self.scale)
+        squares = [np.asarray(random_square(p, size, rng, .7)) for p in picked]
+        return torch.from_numpy(np.stack(squares)).permute(0,3,1,2)/255.
+
     def __iter__(self):
-        worker, self.seed = torch.utils.data.get_worker_info(), self.seed+1
-        rng = random.Random(f'{self.seed} {worker.id if worker else 0}')
-        for _ in range(self.n//(worker.num_workers if worker else 1)):
-            size = rng.choices([*SIZES], [s[1+self.late] for s in SIZES.values()])[0]
-            pick = rng.choices(self.fit[size], k=SIZES[size][0]*self.scale)
-            yield (torch.from_numpy(np.stack([random_crop(self.photos[i], size, rng) for i in pick])).permute(0,3,1,2)/255.,) # fastai splits tuples
+        worker = torch.utils.data.get_worker_info()
+        rng = random.Random(f'{self.epoch} {worker.id if worker else 0}')
+        for _ in range(self.n//(worker.num_workers if worker else 1)): yield (self.batch(rng),)
 
 
 class Squares(IterableDataset):
-    "Held-out photos as squares of `size`, 32 a batch."
-    def __init__(self, photos, size=128): self.batches = [(torch.cat([to_tensor(p.resize((size,size), Image.BILINEAR)) for p in photos[i:i+32]]),) for i in range(0,len(photos),32)]
+    "Held-out photos as squares of `size`, 16 per batch."
+    def __init__(self, photos, size=192):
+        rgb = [to_tensor(central_square(p, size)) for p in photos]
+        self.batches = [(torch.cat(rgb[i:i+16]),) for i in range(0, len(rgb), 16)]
     def __len__(self): return len(self.batches)
     def __iter__(self): return iter(self.batches)
 
 
-class Encode(Callback):
-    "Moves a batch of photos to the device and makes `(L, Lab)` of it there; runs the network in bf16."
-    order = -20
-    def __init__(self, device): self.device = device
-    def before_batch(self):
-        rgb = self.learn.xb[0].to(self.device, non_blocking=True)
-        lab = rgb2lab(rgb)
-        self.learn.xb, self.learn.yb = (CODEC.x_from_L(lab[:,:1]),), (lab,)
-        self.bf16 = torch.autocast(self.device.type, torch.bfloat16)
-        self.bf16.__enter__()
-    def after_pred(self): self.bf16.__exit__(None, None, None)
+class CacheRows(IterableDataset):
+    "Shuffled batches `(features, rgb)` of a cache, for `steps` batches; without `steps`, the rows in order."
+    def __init__(self, cache, rows, bs=32, steps=None):
+        self.cache, self.rows, self.bs, self.steps = cache, np.asarray(rows), bs, steps
+    def __len__(self): return self.steps or -(-len(self.rows)//self.bs)
+    def __iter__(self):
+        rng = np.random.default_rng(0)
+        for i in range(len(self)):
+            yield self.cache[rng.choice(self.rows, self.bs, replace=False) if self.steps else self.rows[i*self.bs:(i+1)*self.bs]]
+
+
+# Stages
+
+def adam(params, lr, **kwargs): return Adam(params, lr=lr, mom=.9, sqr_mom=.99, eps=1e-8, wd=.05)
+
+
+def two_rates(model):
+    "Parameter groups: encoder, rest."
+    encoder = [*model.net.encoder.parameters()]
+    ids = {id(p) for p in encoder}
+    return [encoder, [p for p in model.parameters() if id(p) not in ids]]
+
+
+def log(**row): print(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k,v in row.items()}), flush=True)
+
+
+def train_decoder(model, cache, codec, steps, lr, device):
+    "Decoder and head from the cache, one cycle."
+    *_, held = rows = cache.split_rows(.02)
+    dls = DataLoaders(DataLoader(CacheRows(cache, rows[0], steps=steps), batch_size=None),
+                      DataLoader(CacheRows(cache, held), batch_size=None), device=device)
+    net = EveryOther(model)
+    learn = Learner(dls, net, make_loss(codec), opt_func=adam, cbs=[FromCache()])
+    with learn.no_logging(), learn.no_bar(): learn.fit_one_cycle(1, lr, pct_start=.1)
+    log(stage='decoder', steps=steps, photos=steps*32, valid=float(learn.recorder.values[-1][-1]))
+    return net.whole()
 
 
 class Budget(Callback):
-    "One cycle over `seconds` of training, and a checkpoint an epoch."
-    order = 55 # after the Recorder, before the ParamScheduler
-    def __init__(self, seconds, path, crops):
-        self.seconds, self.path, self.crops, self.spent, self.epochs, self.photos = seconds, Path(path), crops, 0., 0, 0
+    "One warm-up and cosine over `seconds` of training, a checkpoint per epoch."
+    order = 60 # after the Recorder and the scheduler
+    def __init__(self, seconds, path, crops, lr):
+        self.seconds, self.path, self.crops, self.lr = seconds, Path(path), crops, lr
+        self.spent, self.epochs, self.photos = 0., 0, 0
 
     def resume(self, learn, device):
+        "Go on from the checkpoint, if there is one."
         if not self.path.exists(): return
-        state = torch.load(self.path, map_location=device, weights_only=False) # our own file: it holds fastai's optimiser state
+        state = torch.load(self.path, map_location=device, weights_only=True)
         learn.create_opt()
         learn.model.load_state_dict(state['model'])
         learn.opt.load_state_dict(state['opt'])
-        self.spent, self.epochs, self.photos = state['spent'], state['epoch'], state.get('photos', 0)
+        self.spent, self.epochs, self.photos = state['spent'], state['epoch'], state['photos']
 
-    def before_epoch(self): self.crops.late, self.crops.seed = self.spent/self.seconds>=LATE, self.epochs
+    def before_epoch(self): self.crops.epoch = self.epochs
     def before_train(self): self.start = time.time()-self.spent
+
     def before_batch(self):
-        if self.training: self.learn.pct_train = min((time.time()-self.start)/self.seconds, 1.)
+        if not self.training: return
+        share = min((time.time()-self.start)/self.seconds, 1.)
+        now = self.lr*max(min(share/.05, 1.)*.5*(1+math.cos(math.pi*max(0., share-.05)/.95)), 1e-3)
+        self.opt.set_hypers(lr=[now*ENCODER_RATE, now])
+
     def after_batch(self):
         if self.training: self.photos += len(self.x)
     def after_train(self): self.spent = time.time()-self.start
 
     def after_epoch(self):
         self.epochs += 1
-        with whole_file(self.path) as part:
-            torch.save(dict(model=self.model.state_dict(), opt=self.opt.state_dict(), epoch=self.epochs, spent=self.spent, photos=self.photos), part)
-        print(json.dumps(dict(epoch=self.epochs, seconds=round(self.spent), photos=self.photos, lr=self.opt.hypers[-1]['lr'],
-                              train=self.recorder.smooth_loss.value.item(), valid=self.recorder.values[-1][-1])), flush=True)
+        state = dict(model=self.model.state_dict(), opt=self.opt.state_dict(), epoch=self.epochs, spent=self.spent, photos=self.photos)
+        with whole_file(self.path) as part: torch.save(state, part)
+        log(stage='whole', seconds=self.spent, photos=self.photos, train=self.recorder.smooth_loss.item(), valid=float(self.recorder.values[-1][-1]))
         if self.spent>=self.seconds: raise CancelFitException
 
 
-def load_photos(files):
-    "All photos in memory, and how often each comes; unreadable ones are named and left out. The source is the part of the name after the first `_`."
-    photos, times = [], []
-    for f in files:
-        source = f.stem.partition('_')[2]
-        if source in LEAVE: continue
-        try: photos.append(open_photo(f))
-        except PhotoError as e: print(e)
-        else: times.append(FAVOUR.get(source, 1))
-    return photos, times
-
-
-@torch.no_grad()
-def settle(model, crops, device, n=100, sizes=(128,192,256)):
-    "BatchNorm's statistics over `n` batches at the sizes that are used most: the running ones are those of the last few batches, whatever their size."
-    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    for m in norms: m.reset_running_stats(); m.momentum = None # a plain mean
-    model.train()
-    batches = (b for b, in crops if b.shape[-1] in sizes)
-    for _ in range(n): model(CODEC.x_from_L(rgb2lab(next(batches).to(device))[:,:1]))
-
-
-@torch.no_grad()
-def save(out, model, vivid, **meta):
-    "Weights whose last layer is `vivid` times as strong: the loss's mean of many answers is paler than each. Resuming uses the checkpoint, never this."
-    head = model.head
-    for p in head.parameters(): p *= vivid
-    path = save_model(out, model, CODEC, SPEC, dict(meta, vivid=vivid))
-    for p in head.parameters(): p /= vivid
-    print('saved', path)
-
-
-def main(photos, minutes, packs, out, checkpoint, start, vivid, steps, lr, workers, scale, every, device):
-    device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-    torch.manual_seed(0)
-    files = [f for pack in packs for f in find_photos([Path(photos)/pack])][::every]
-    held, files = files[::50], [f for i,f in enumerate(files) if i%50]
-    crops = Crops(*load_photos(files), steps, scale)
+def train_whole(model, photos, held, codec, minutes, lr, every, workers, scale, checkpoint, device):
+    "Everything end to end, on crops of many sizes."
+    crops = Crops(photos, every, scale)
     train = DataLoader(crops, batch_size=None, num_workers=workers, pin_memory=device.type=='cuda')
-    dls = DataLoaders(train, DataLoader(Squares(load_photos(held)[0][:256]), batch_size=None), device=device)
-    model = create_model(SPEC['arch'], SPEC['n_in'], SPEC['n_out'], SPEC['size'], **SPEC['kwargs'])
-    before = {}
-    if start:
-        first, *_, before = load_model_file(start)
-        model.load_state_dict(first.state_dict())
-        for p in model.head.parameters(): p.data /= before.get('vivid', 1)
-    learn = Learner(dls, model.to(device, memory_format=torch.channels_last), loss_func=loss,
-                    wd=.02, opt_func=partial(Adam, eps=1e-8)) # fastai's 1e-5 is more than the gradients of the deep layers
-    budget = Budget(minutes*60, checkpoint, crops)
+    dls = DataLoaders(train, DataLoader(Squares(held), batch_size=None), device=device)
+    net = EveryOther(model.to(device, memory_format=torch.channels_last))
+    learn = Learner(dls, net, make_loss(codec), splitter=two_rates, opt_func=adam, cbs=[MakeTargets(codec, device), GradientClip(5.)])
+    budget = Budget(minutes*60, checkpoint, crops, lr)
     budget.resume(learn, device)
-    with learn.no_logging(), learn.no_bar(): learn.fit_one_cycle(10**6, lr, pct_start=.08, cbs=[budget, Encode(device)])
-    crops.late, crops.n = True, 10**6
-    settle(learn.model, crops, device)
-    total = dict(photos_seen=budget.photos, minutes=round(budget.spent/60), steps=budget.epochs*steps)
-    save(out, learn.model, vivid, data=packs, device=device.type, **{k: v+before.get(k, 0) for k,v in total.items()})
+    with learn.no_logging(), learn.no_bar(): learn.fit(10**6, lr, cbs=[budget])
+    settle(net, crops, codec, device)
+    return net.whole(), dict(photos_end_to_end=budget.photos, minutes_end_to_end=round(budget.spent/60))
 
 
-if __name__=='__main__':
+@torch.no_grad()
+def settle(net, crops, codec, device, n=100):
+    "The decoder's BatchNorm statistics over `n` batches of all sizes: the running ones are those of the last few batches."
+    norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for m in norms:
+        m.reset_running_stats()
+        m.momentum = None # a plain mean
+    net.train()
+    rng = random.Random(0)
+    for _ in range(n): net(codec.x_from_L(rgb2lab(crops.batch(rng).to(device))[:,:1]))
+
+
+def photo_files(photos, packs, every):
+    "Files of all packs but cut-out things, one in fifty held out: `(train, held)`."
+    files = [f for pack in packs for f in find_photos([Path(photos)/pack])]
+    files = [f for f in files if f.stem.partition('_')[2] not in LEAVE][::every]
+    return [f for i,f in enumerate(files) if i%50], files[::50]
+
+
+def first_model(codec, files, runs, args, device):
+    "A network with a trained decoder: from `--start`, or from features of the frozen encoder."
+    model = create_model('unet_lite', n_out=codec.n_out, pretrained=not args.start, freeze=not args.start, **KWARGS)
+    if args.start: return model.load_state_dict(load_model_file(args.start)[0].state_dict()) and model
+    done = runs/f'decoder-{args.target}.pt'
+    if done.exists(): model.load_state_dict(torch.load(done, weights_only=True))
+    else:
+        cache = FeatureCache.build(runs/'features', files, model, codec, size=192, versions=args.versions, device=device)
+        model = train_decoder(model, cache, codec, args.steps, args.decoder_lr, device)
+        with whole_file(done) as part: torch.save(model.state_dict(), part)
+    return model.freeze_borrowed(False)
+
+
+def main(args):
+    device = torch.device(args.device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    torch.manual_seed(0)
+    np.random.seed(0)
+    runs = Path(args.runs)
+    runs.mkdir(parents=True, exist_ok=True)
+    codec = CODECS[args.target]()
+    files, held = photo_files(args.photos, args.packs, args.every)
+    model = first_model(codec, files, runs, args, device)
+    model, facts = train_whole(model, load_photos(files), load_photos(held[:160]), codec, args.minutes, args.lr, args.epoch, args.workers,
+                               args.scale, runs/f'whole-{args.target}.pt', device)
+    facts.update(data=args.packs, photos_decoder=args.steps*32, device=device.type, knobs=KNOBS[args.target])
+    print('saved', save_model(args.out, model, codec, spec(codec), facts))
+
+
+def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('photos', help='folder that holds the packs')
-    p.add_argument('--minutes', type=float, default=90)
-    p.add_argument('--packs', nargs='+', default=['train128','train84','train64'])
+    p.add_argument('--minutes', type=float, default=80, help='of training end to end')
+    p.add_argument('--target', choices=CODECS, default='classes')
+    p.add_argument('--packs', nargs='+', default=['train128', 'train84'])
     p.add_argument('--out', default='colorize_nb/weights/shipped.safetensors')
-    p.add_argument('--checkpoint', default='runs/shipped.pt')
-    p.add_argument('--start', help='weights to begin from, as `save_model` wrote them; random if left out')
-    p.add_argument('--vivid', type=float, default=1.35, help='how much stronger than trained the saved colours are')
-    p.add_argument('--steps', type=int, default=500, help='batches between checkpoints')
-    p.add_argument('--lr', type=float, default=2e-3)
+    p.add_argument('--runs', default='runs/shipped', help='folder for features and checkpoints')
+    p.add_argument('--start', help='go on end to end from these weights, as `save_model` wrote them')
+    p.add_argument('--versions', type=int, default=2, help='squares per photo in the cache of features')
+    p.add_argument('--steps', type=int, default=750, help='batches of 32 for the decoder alone')
+    p.add_argument('--decoder-lr', type=float, default=2e-3)
+    p.add_argument('--lr', type=float, default=6e-4, help='end to end; a third of it for the encoder')
+    p.add_argument('--epoch', type=int, default=300, help='batches between checkpoints')
     p.add_argument('--workers', type=int, default=0, help='processes that cut crops; 12 for a GPU')
     p.add_argument('--scale', type=int, default=1, help='multiplies every batch size; 4 for a GPU')
     p.add_argument('--every', type=int, default=1, help='use every k-th photo only: a quick try')
     p.add_argument('--device')
-    main(**vars(p.parse_args()))
+    return p.parse_args()
+
+
+if __name__=='__main__': main(arguments())

@@ -1,4 +1,4 @@
-"The folders of the notebooks and of the package, their order, and what may import what; tests, the site and the list of `colorize_nb.all` follow it."
+"The folders of notebooks and package, their order, and what may import what; tests, the site and `colorize_nb.all` follow it."
 import re
 from pathlib import Path
 
@@ -6,7 +6,17 @@ NBS = Path(__file__).resolve().parent.parent/'nbs'
 # A folder may import those to the left of it; those with | between them never import each other
 RULE = 'io, color <- data, models <- train | infer <- widgets <- app'
 FOLDERS = re.findall(r'\w+', RULE)
-TITLES = dict(io='Photos in and out', color='Colour', data='Data', models='Models', train='Training', infer='Colouring photos', widgets='Panels', app='Command line and demo')
+TITLES = dict(io='Photos in and out', color='Colour', data='Data', models='Models', train='Training',
+              infer='Colouring photos', widgets='Panels', app='Command line and demo')
+# What each folder is for, in a line
+IDEAS = dict(io='read any photo, write files whole, show grids and tables',
+             color='Lab and what a screen can show of it, codecs between RGB and a network, bins, measures',
+             data='folders, streams and drawn shapes become batches',
+             models='a registry, a small U-Net, borrowed encoders, the networks of the papers',
+             train='losses, the learner, recipes, a critic, and what came of them',
+             infer='any photo or film at its full size, and models for other programs',
+             widgets='sliders that explain, panels that compare, train, hint and test',
+             app='the package from a terminal')
 # What `from colorize_nb.all import *` leaves to those who ask for it by name: modules, or folders
 NOT_IN_ALL = ('io.wipe', 'models.layers', 'models.papers', 'train.results', 'app')
 
