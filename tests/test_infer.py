@@ -5,7 +5,9 @@ from torch import nn
 
 from colorize_nb.color.codecs import LabAB, RGB, YCbCr
 from colorize_nb.color.space import in_gamut, rgb2lab
-from colorize_nb.infer.colorizer import Colorizer, ColorizeMemoryError, enlarge_chroma, input_shape, lightness, paint
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.infer.outcome import ColorizeMemoryError
+from colorize_nb.infer.paint import enlarge_chroma, input_shape, lightness, paint
 from colorize_nb.io.photo import PhotoError, bundled_photos, open_photo, to_tensor
 from colorize_nb.models.registry import create_model
 from colorize_nb.models.store import StoreError, save_model
