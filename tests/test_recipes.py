@@ -80,7 +80,7 @@ def test_004_table():
 def test_001_decoder():
     net = create_model('cats_vgg16', 1, 2)
     assert keras_params(net)['trainable']==1_572_114 and not any(p.requires_grad for p in net.encoder.parameters())
-    assert tuple(net.encoder(torch.zeros(1,3,224,224)).shape)==(1,512,7,7)
+    assert tuple(net.encoder(torch.zeros(1,1,224,224))[-1].shape)==(1,512,7,7)
 
 def test_003_fusion_depth():
     from colorize_nb.models.papers.koalarization import Koalarization, fuse
@@ -158,23 +158,23 @@ def test_random_search_sorts(folder):
 
 def test_encoder_from_a_file_and_without_a_network(tmp_path, monkeypatch):
     import torchvision
-    from colorize_nb.models.papers.cats import vgg16_features
+    from colorize_nb.models.encoders import network
     torch.manual_seed(1)
     state = {f'features.{k}': v.half() for k,v in torchvision.models.vgg16(weights=None).features.state_dict().items()}
     torch.save(state, tmp_path/'w.pth')
-    net = vgg16_features(weights=tmp_path/'w.pth')
+    net = network('vgg16', weights=tmp_path/'w.pth').features
     assert torch.equal(net[0].weight, state['features.0.weight'].float())
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path/'hub'))
     import urllib.request
     def refuse(*a, **k): raise OSError('no route')
     monkeypatch.setattr(torch.hub, 'urlopen', refuse); monkeypatch.setattr(urllib.request, 'urlopen', refuse)
-    with pytest.raises(ConnectionError, match='weights=PATH'): vgg16_features(pretrained=True)
+    with pytest.raises(ConnectionError, match='weights=PATH'): network('vgg16', pretrained=True)
 
 def test_vgg16_from_torchvisions_cache(tmp_path, monkeypatch):
     "`pretrained=True` reads the file where torchvision keeps its downloads, under torchvision's name for it."
     import torchvision
     from torchvision.models import VGG16_Weights
-    from colorize_nb.models.papers.cats import vgg16_features
+    from colorize_nb.models.encoders import network
     torch.manual_seed(2)
     with torch.device('meta'): shapes = torchvision.models.vgg16(weights=None).state_dict()
     state = {k: torch.randn(v.shape)/100 if k.startswith('features') else torch.zeros(1).expand(v.shape) for k,v in shapes.items()} # the rest takes no space
@@ -182,7 +182,7 @@ def test_vgg16_from_torchvisions_cache(tmp_path, monkeypatch):
     cache.mkdir()
     torch.save(state, cache/VGG16_Weights.DEFAULT.url.rpartition('/')[2])
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    net = vgg16_features(pretrained=True)
+    net = network('vgg16', pretrained=True).features
     assert all(torch.equal(v, state[f'features.{k}']) for k,v in net.state_dict().items())
 
 def test_inception_from_timms_cache(tmp_path):
@@ -191,7 +191,7 @@ def test_inception_from_timms_cache(tmp_path):
     code = """if 1:
         import sys, pathlib, timm, torch
         from safetensors.torch import save_file
-        from colorize_nb.models.papers.koalarization import InceptionScores
+        from colorize_nb.models.borrowing import ClassScores
         torch.manual_seed(3)
         name = 'timm/' + timm.create_model('inception_resnet_v2').default_cfg['architecture'] + '.tf_in1k'
         home = pathlib.Path(sys.argv[1])/f"models--{name.replace('/', '--')}"
@@ -199,7 +199,7 @@ def test_inception_from_timms_cache(tmp_path):
         (home/'snapshots'/('0'*40)).mkdir(parents=True)
         state = {k: v.half() if v.is_floating_point() else v for k,v in timm.create_model('inception_resnet_v2').state_dict().items()}
         save_file(state, home/'snapshots'/('0'*40)/'model.safetensors')
-        net = InceptionScores(pretrained=True).net
+        net = ClassScores(pretrained=True).net.net
         assert all(torch.equal(v, state[k].to(v.dtype)) for k,v in net.state_dict().items())
         print('same')"""
     r = subprocess.run([sys.executable, '-W', 'ignore', '-c', code, str(tmp_path/'hub')], capture_output=True, text=True, env={**os.environ, 'HF_HUB_CACHE': str(tmp_path/'hub'), 'HF_HUB_OFFLINE': '1'})
