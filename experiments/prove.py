@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from fastai.torch_core import set_seed
 
-from colorize_nb.color.bins import ChannelBins, JointBins, collapse, color_prior, density_bins
+from colorize_nb.color.bins import ChannelBins, density_bins
+from colorize_nb.color.cells import JointBins, collapse, color_prior
 from colorize_nb.color.codecs import LabAB, RGB, YCbCr
 from colorize_nb.color.metrics import ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, through_8bit
 from colorize_nb.color.quality import auc_ab

@@ -10,11 +10,11 @@ from fastai.torch_core import set_seed
 
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline, psnr, through_8bit
-from colorize_nb.data.stream import Drawn, stream_loaders
+from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.io.photo import find_photos, open_photo, to_tensor
 from colorize_nb.train.gan import gan_learner
 from colorize_nb.train.learner import colorize_learner
-from colorize_nb.train.resume import TimeBudget
+from colorize_nb.train.callbacks import TimeBudget
 
 OUT = Path(__file__).resolve().parent.parent/'colorize_nb/results/tutorials/gan.json'
 
@@ -46,7 +46,7 @@ def main(folder, n, n_test, seeds, pretrain, gan, pixel, lr):
         def draw(i):
             rgb = rest[torch.randint(len(rest), (32,), generator=g)]/255
             return rgb.flip(3) if torch.rand(1, generator=g)<.5 else rgb
-        dls = stream_loaders(Drawn(draw, 200), Drawn(lambda i: test[:32], 1, fresh=False), LabAB(), 64)
+        dls = stream_loaders(GeneratedBatches(draw, 200), GeneratedBatches(lambda i: test[:32], 1, fresh=False), LabAB(), 64)
         learn = colorize_learner(dls, loss='l1', metrics=[], model_kwargs=dict(widths=[32,48,64,96], depths=[0,0,1,1]))
         codec, x = dls.codec, dls.codec.encode(test)[0]
         def answer():

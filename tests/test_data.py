@@ -5,8 +5,11 @@ import numpy as np, pytest, torch
 from PIL import Image
 
 import colorize_nb.data.folder as cd
+import colorize_nb.data.photos as dp
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.data.folder import ColorizeDataLoaders, PhotoSet, TensorColor, TensorGray, crop_photos, split_files
+from colorize_nb.data.batches import TensorColor, TensorGray
+from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
+from colorize_nb.data.photos import PhotoSet, split_files
 from fastai.vision.augment import Flip
 
 plain = lambda t: t.as_subclass(torch.Tensor)
@@ -69,11 +72,11 @@ def test_validation_is_not_augmented_and_repeats(photos):
 @pytest.mark.parametrize('workers', [0, 2])
 def test_one_decode_a_photo_an_epoch(photos, monkeypatch, tmp_path, workers):
     log = tmp_path/'opened'
-    real = cd.open_photo
+    real = dp.open_photo
     def counting(p):
         with open(log, 'a') as f: f.write(f'{p}\n')
         return real(p)
-    monkeypatch.setattr(cd, 'open_photo', counting)
+    monkeypatch.setattr(dp, 'open_photo', counting)
     dls = ColorizeDataLoaders.from_files(photos, valid_files=photos[:1], size=32, bs=4, num_workers=workers)
     log.unlink(missing_ok=True)
     for _ in range(2): list(dls.train)

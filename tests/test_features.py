@@ -5,7 +5,7 @@ from safetensors.torch import save_file
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import colorfulness_abs
 from colorize_nb.train.losses import get_loss
-from colorize_nb.train.perceptual import encoder
+from colorize_nb.train.perceptual import feature_layers
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_perceptual_from_a_file(photo, weights, name):
 def test_encoder_is_torchvisions(photo, weights):
     net = torchvision.models.get_model('squeezenet1_1', weights=None)
     net.load_state_dict(torch.load(weights/'w.pth', weights_only=True))
-    assert torch.equal(encoder('squeezenet1_1', weights/'w.pth')(photo), net.eval().features(photo))
+    assert torch.equal(feature_layers('squeezenet1_1', weights/'w.pth')(photo), net.eval().features(photo))
 
 def test_downloaded_weights_load_from_torchvisions_cache(weights, tmp_path, monkeypatch):
     "The real loading path: the file that torchvision would have downloaded lies in its cache."
@@ -55,7 +55,7 @@ def test_downloaded_weights_load_from_torchvisions_cache(weights, tmp_path, monk
     (hub/'checkpoints').mkdir(parents=True)
     torch.save(torch.load(weights/'w.pth', weights_only=True), hub/'checkpoints'/W.DEFAULT.url.split('/')[-1])
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(hub))
-    try: net = encoder('squeezenet1_1')
+    try: net = feature_layers('squeezenet1_1')
     except ConnectionError: pytest.fail('the cached file was not used')
     assert torch.equal(net[0].weight, torch.load(weights/'w.pth', weights_only=True)['features.0.weight'])
 
@@ -64,7 +64,7 @@ def test_no_network_is_one_line(tmp_path, monkeypatch):
     def refuse(*a, **k): raise OSError('no route')
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
     monkeypatch.setattr(urllib.request, 'urlopen', refuse); monkeypatch.setattr(torch.hub, 'urlopen', refuse)
-    with pytest.raises(ConnectionError, match='weights=PATH'): encoder('squeezenet1_1')
+    with pytest.raises(ConnectionError, match='weights=PATH'): feature_layers('squeezenet1_1')
 
 def test_trains_inside_fastai(tmp_path):
     from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos

@@ -5,14 +5,14 @@ from fastai.callback.core import Callback
 from colorize_nb.color.bins import ChannelBins
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.data.shapes import ambiguous_shapes
-from colorize_nb.data.stream import Drawn, stream_loaders
+from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.models.papers.patchgan import PatchCritic, Pix2PixUnet
 from colorize_nb.train.gan import GAN_LOSSES, SampleStrips, gan_learner
 from colorize_nb.train.learner import colorize_learner
 
 
-def loaders(n=6, codec=None): return stream_loaders(Drawn(lambda i: ambiguous_shapes(4, 32, seed=i)[0], n), Drawn(lambda i: ambiguous_shapes(4, 32, seed=99)[0], 1, fresh=False), codec or LabAB(), 32, device='cpu')
+def loaders(n=6, codec=None): return stream_loaders(GeneratedBatches(lambda i: ambiguous_shapes(4, 32, seed=i)[0], n), GeneratedBatches(lambda i: ambiguous_shapes(4, 32, seed=99)[0], 1, fresh=False), codec or LabAB(), 32, device='cpu')
 
 @pytest.fixture
 def gen():

@@ -5,10 +5,12 @@ import numpy as np, pytest, torch
 from torch import nn
 
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.data.folder import ColorizeDataLoaders, ColorPhoto, crop_photos
+from colorize_nb.data.batches import ColorPhoto
+from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.models.registry import create_model
 from colorize_nb.models.store import load_model_file, read_header
-from colorize_nb.train.learner import Amp, DataTimer, colorize_learner, split_params
+from colorize_nb.train.callbacks import Amp, DataTimer
+from colorize_nb.train.learner import colorize_learner, split_params
 from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau, SaveModelCallback
 from fastai.learner import Learner
@@ -76,7 +78,7 @@ def test_show_results_draws_gray_predicted_true(folder, tanh):
         learn.model.head.weight.zero_(); learn.model.head.bias.copy_(torch.tensor([0.,-.5]))
     learn.show_results(max_n=2, shuffle=False)
     a = strips()
-    assert len(a)==2 and 'predicted' in plt.gcf().axes[0].get_title()
+    assert len(a)==2 and 'input | prediction | target' in plt.gcf().axes[0].get_title()
     plt.close('all')
     x,y = dls.valid.one_batch()
     true = dls.codec.decode(plain(x), plain(y))[0].permute(1,2,0).numpy()
@@ -172,7 +174,7 @@ def test_a_saved_colorizer_comes_back(folder, tmp_path, tanh):
     with torch.no_grad(): assert torch.allclose(model(plain(x)), learn.model(plain(x)), atol=1e-2)
     assert codec==dls.codec and spec==learn.spec
     assert {**meta, 'data':'crops', 'epochs':2, 'photos':2*4*len(dls.train), 'loss':'smooth_l1', 'n_valid':len(dls.valid_ds)}==meta
-    assert meta['valid_loss']==pytest.approx(learn.train_facts.facts['valid_loss']) and meta['seconds']>0
+    assert meta['valid_loss']==pytest.approx(learn.training_record.facts['valid_loss']) and meta['seconds']>0
     again = make(dls, arch=str(path), model_kwargs=None)
     again.fit(1, 1e-3)
     assert again.spec==learn.spec and read_header(again.save_colorizer(tmp_path/'b.safetensors'))['spec']==spec
@@ -211,3 +213,54 @@ def test_data_timer_counts_waiting(folder):
     short = DataTimer(seconds=.2)
     make(dls, arch=Slow(1, 2, 3, padding=1)).fit(1000, 1e-3, cbs=short)
     assert 2<=short.steps<40
+
+# --- what must not pass in silence
+
+@pytest.mark.parametrize('lr', [float('nan'), 1e30])
+def test_a_loss_that_is_no_number_stops_the_fit(dls, lr):
+    with pytest.raises(ValueError, match=r'the loss is (nan|inf) at .*batch \d+ of epoch 0: training stopped. Lower the learning rate') as e: make(dls).fit(2, lr)
+    assert '\n' not in str(e.value)
+
+def test_the_search_for_a_rate_may_explode(dls): assert 1e-7<make(dls).lr_find(end_lr=1e12, num_it=40, show_plot=False).valley
+
+@pytest.mark.parametrize('bad', [float('nan'), float('inf'), 1e9])
+def test_weights_that_are_not_finite_are_not_saved(dls, tmp_path, bad):
+    learn = make(dls)
+    learn.model.head.bias.data[0] = bad
+    with pytest.raises(ValueError, match='head.bias.*not saved.*lower learning rate'): learn.save_colorizer(tmp_path/'a.safetensors')
+    assert not list(tmp_path.iterdir())
+
+def test_a_lost_interrupt_still_ends_training(dls):
+    import os, signal
+    from fastai.callback.core import Callback
+    class Lose(Callback):
+        def before_batch(self):
+            if self.iter==1 and self.training:
+                try: os.kill(os.getpid(), signal.SIGINT); signal.sigtimedwait([], .2)
+                except KeyboardInterrupt: pass
+    before, learn = signal.getsignal(signal.SIGINT), make(dls)
+    with pytest.raises(KeyboardInterrupt): learn.fit(3, 1e-3, cbs=Lose())
+    assert (learn.epoch, learn.iter)==(0, 1)
+    learn.fit(1, 1e-3)
+    assert signal.getsignal(signal.SIGINT) is before and len(learn.recorder.values)==1
+
+def test_inputs_that_are_lists(dls, tmp_path):
+    class TwoMaps(nn.Module):
+        def __init__(self): super().__init__(); self.a, self.b = nn.Conv2d(3, 2, 1), nn.Conv2d(5, 2, 1)
+        def forward(self, xs): return self.a(xs[0]) + nn.functional.interpolate(self.b(xs[1]), scale_factor=2)
+    class Loader(list): n_inp, codec, size, dataset = 1, LabAB(), 32, range(12)
+    batches = [([torch.randn(4,3,8,8), torch.randn(4,5,4,4)], torch.zeros(4,2,8,8)) for _ in range(3)]
+    learn = quiet(colorize_learner(ColorizeDataLoaders(Loader(batches), Loader(batches[:1]), device='cpu'), TwoMaps(), metrics=[], channels_last=True))
+    timer = DataTimer()
+    learn.fit_one_cycle(3, 1e-2, cbs=timer)
+    assert learn.training_record.facts['photos']==3*3*4 and timer.images_per_s>0 and learn.get_preds()[0].shape==(4,2,8,8)
+
+def test_features_are_not_drawn_but_said():
+    from colorize_nb.data.stream import GeneratedBatches, stream_loaders
+    dl = stream_loaders(GeneratedBatches(lambda i: torch.rand(4,3,32,32), 1), GeneratedBatches(lambda i: torch.rand(4,3,32,32), 1), device='cpu').valid
+    x, y = dl.one_batch()
+    with pytest.raises(ValueError, match='hold features and no photos'): dl.show_results(([plain(x)], y), y)
+    learn = make(stream_loaders(dl.dataset, dl.dataset, device='cpu', size=32))
+    learn.show_results(max_n=2)
+    assert len(strips())==2 and plt.gcf().axes[0].get_title()=='input | prediction | target'
+    plt.close('all')

@@ -125,7 +125,8 @@ def test_l2_answers_with_the_mean_and_l1_with_the_median(codec):
 
 # --- classes
 
-from colorize_nb.color.bins import ChannelBins, JointBins, class_weights, collapse
+from colorize_nb.color.bins import ChannelBins
+from colorize_nb.color.cells import JointBins, class_weights, collapse
 
 @pytest.fixture
 def joint(): return JointBins(grid=20)
@@ -175,7 +176,7 @@ def test_smaller_prediction(joint):
     y = joint.encode(photos(1, 8))[1]
     assert get_loss('soft_ce', joint)(torch.randn(1, joint.n, 4, 4), y).isfinite()
 
-def test_half_sum_is_003s_formula(codec):
+def test_half_sum_is_koalarizations_formula(codec):
     raw, y = pair()
     assert torch.allclose(get_loss('half_sum', codec)(raw, y), ((raw-y)**2).sum()/(2*8*8)/3)
 
@@ -191,3 +192,25 @@ def test_prior_is_asked_for(joint):
 def test_temperature_zero_is_the_mode(joint):
     p = torch.softmax(3*torch.randn(1, joint.n, 4, 4), 1)
     assert torch.equal(collapse(p, joint.centers, 'annealed', 0), collapse(p, joint.centers, 'mode'))
+
+
+# --- the registry
+
+def test_a_name_is_the_functions_and_wildcards_find_it(registry):
+    @register_loss
+    def nearest(pred, y): return (pred - y).abs()
+    @register_loss(kind='any', source='nowhere')
+    def nearly(pred, y): return (pred - y).abs()
+    assert list_losses('near*') == ['nearest', 'nearly'] and list_losses('near*', Cells()) == ['nearly']
+    row, = [r for r in losses.describe_losses('nearly').rows]
+    assert row['loss'] == 'nearly' and row['codecs'] == 'any' and row['source'] == 'nowhere'
+
+def test_taking_a_name_warns_and_running_a_cell_again_does_not(registry, recwarn):
+    def mine(pred, y): return pred - y
+    register_loss(mine); register_loss(mine)
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="the loss 'l1' of colorize_nb.train.losses is replaced"): register_loss('l1')(mine)
+
+def test_every_loss_says_what_it_is():
+    rows = losses.describe_losses().rows
+    assert len(rows) == len(list_losses()) and all(r['about'] and r['source'] for r in rows if r['loss'] in ('l1','l2','ce','perceptual','colorfulness'))

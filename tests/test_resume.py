@@ -91,7 +91,7 @@ def test_a_complete_run_is_not_trained_again(folder, tmp_path, capsys):
     b = make(folder, seed=2); b.fit_one_cycle(2, 5e-3, cbs=[Checkpoint(tmp_path/'a'), Cut(0)])
     assert 'complete after 2 of 2' in capsys.readouterr().out
     assert torch.equal(weights(a), weights(b)) and b.recorder.values==a.recorder.values
-    assert b.train_facts.facts['photos']==a.train_facts.facts['photos']
+    assert b.training_record.facts['photos']==a.training_record.facts['photos']
 
 @pytest.mark.parametrize('fit,at', [(0,0), (1,0), (1,1)])
 def test_fine_tune_resumes_in_its_own_phase(folder, tmp_path, fit, at):
@@ -111,7 +111,7 @@ def test_trackers_count_through_the_cut(folder, tmp_path, capsys):
     best = b.path/'models'/'tracked.pth'
     was = best.read_bytes()
     c = make(folder, seed=9)
-    c.fit(9, 0., cbs=cbs())
+    c.fit(9, 1e-3, cbs=cbs())
     assert len(c.recorder.values)==5, 'four epochs without gain, counted over both parts'
     assert best.read_bytes()==was or c.recorder.values[3][1]<min(v[1] for v in c.recorder.values[:3]), 'the best model is not overwritten by an untrained one'
     d = make(folder, seed=10); d.fit(9, 1e-3, cbs=cbs())
@@ -121,7 +121,7 @@ def test_refusals_leave_the_file_alone(folder, tmp_path):
     f = tmp_path/'a.pt'
     make(folder).fit(1, 1e-3, cbs=Checkpoint(f))
     was = f.read_bytes()
-    with pytest.raises(ValueError, match='epochs 1; this one has 3'): make(folder).fit(3, 1e-3, cbs=Checkpoint(f))
+    with pytest.raises(ValueError, match='another number of epochs: 1; this one has 3'): make(folder).fit(3, 1e-3, cbs=Checkpoint(f))
     with pytest.raises(ValueError, match='another architecture'): make(folder, model_kwargs=dict(widths=[8,16,32], depths=[0,0,1])).fit(1, cbs=Checkpoint(f))
     with pytest.raises(ValueError, match='not to the learner'): make(folder, cbs=Checkpoint(f))
     assert f.read_bytes()==was
@@ -136,3 +136,34 @@ def test_every_and_reading_runs_no_code(folder, tmp_path):
         def after_epoch(self): seen.append(torch.load(tmp_path/'a.pt', weights_only=True)['epoch'] if (tmp_path/'a.pt').exists() else None)
     make(folder).fit(5, 1e-3, cbs=[Checkpoint(tmp_path/'a', every=2), Watch()])
     assert seen==[None,1,1,3,4]
+
+@pytest.mark.parametrize('what,kw,lr', [('loss', dict(loss='l1'), 1e-3), ('learning rate', {}, 1e-2), ('codec', dict(codec=True), 1e-3), ('batch size', dict(bs=8), 1e-3),
+                                        ('size', dict(size=40), 1e-3), ('training photos', dict(photos=True), 1e-3)])
+def test_another_runs_file_is_refused(folder, tmp_path, what, kw, lr):
+    from colorize_nb.color.codecs import LabAB
+    f = tmp_path/'a.pt'
+    make(folder).fit(1, 1e-3, cbs=Checkpoint(f))
+    was = f.read_bytes()
+    other = crop_photos(tmp_path/'others', n=24, size=48) if kw.get('photos') else folder
+    dls = ColorizeDataLoaders.from_folder(other, size=kw.get('size', 32), bs=kw.get('bs', 4), codec=LabAB(100.) if kw.get('codec') else None, device='cpu', num_workers=0)
+    learn = colorize_learner(dls, loss=kw.get('loss', 'smooth_l1'), model_kwargs=small, metrics=[], path=tmp_path)
+    learn.remove_cb(learn.progress); learn.logger = lambda *a: None
+    with pytest.raises(ValueError, match=f'written with another {what}: .*Give another file') as e: learn.fit(1, lr, cbs=Checkpoint(f))
+    assert '\n' not in str(e.value) and f.read_bytes()==was and not list(tmp_path.glob('.*'))
+
+def test_a_file_in_use_is_refused(folder, tmp_path):
+    code = 'import sys; from pathlib import Path; from colorize_nb.train.resume import _lock; _lock(Path(sys.argv[1])); print("held", flush=True); input()'
+    p = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', code, str(tmp_path/'a.pt')], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert p.stdout.readline()=='held\n'
+    with pytest.raises(ValueError, match='in use by another run'): make(folder).fit(1, 1e-3, cbs=Checkpoint(tmp_path/'a'))
+    p.kill(); p.communicate()
+    make(folder).fit(1, 1e-3, cbs=Checkpoint(tmp_path/'a')) # a lock ends with its process
+    assert (tmp_path/'a.pt').exists()
+
+def test_a_checkpoint_that_fails_does_not_end_training(folder, tmp_path, monkeypatch, capsys):
+    def full(*a, **k): raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(torch, 'save', full)
+    learn = make(folder)
+    learn.fit(2, 1e-3, cbs=Checkpoint(tmp_path/'a'))
+    out = capsys.readouterr().out
+    assert len(learn.recorder.values)==2 and out.count('No space left on device') and 'training goes on' in out and not (tmp_path/'a.pt').exists()
