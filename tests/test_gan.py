@@ -8,7 +8,8 @@ from colorize_nb.data.shapes import ambiguous_shapes
 from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.models.papers.patchgan import PatchCritic, Pix2PixUnet
-from colorize_nb.train.gan import GAN_LOSSES, SampleStrips, gan_learner
+from colorize_nb.train.callbacks import SampleStrips
+from colorize_nb.train.gan import GAN_LOSSES, gan_learner
 from colorize_nb.train.learner import colorize_learner
 
 

@@ -4,11 +4,10 @@
 
 # %% auto #0
 __all__ = ['GAN_LOSSES', 'Paired', 'PairCritic', 'hinge_critic', 'hinge_generator', 'bce_critic', 'bce_generator', 'Pairs',
-           'AlternateTraining', 'GANHistory', 'SampleStrips', 'gan_learner', 'plot_gan']
+           'AlternateTraining', 'GANHistory', 'gan_learner', 'plot_gan']
 
 # %% ../../nbs/train/07_gan.ipynb #1e08dee1
 from functools import partial
-from pathlib import Path
 
 import numpy as np, torch, torch.nn.functional as F
 from fastai.callback.core import Callback, CancelFitException
@@ -21,7 +20,6 @@ from fastcore.foundation import L
 from torch import nn
 
 from ..io.files import whole_file
-from ..io.show import show_photos
 from ..models.papers.patchgan import PatchCritic
 
 # %% ../../nbs/train/07_gan.ipynb #01fb8e70
@@ -130,38 +128,6 @@ def _say_collapsed(self:GANHistory):
     print(f"the critic's loss has been under {self.floor} for {self.patience} steps: it tells every prediction "
           'from a photo, and the generator learns nothing more. A lower critic rate, or a smaller critic, may help')
     if self.stop: raise CancelFitException
-
-# %% ../../nbs/train/07_gan.ipynb #8d48f605
-class SampleStrips(Callback):
-    "Saves predictions for the same photos every `every` steps: `folder/step_00100.jpg`."
-    order = 91
-    def __init__(self,
-        x, # Input `(B,n_in,H,W)`, as the codec encodes it
-        folder, # Where to; made if it is not there
-        every:int=100, # Steps between strips
-    ):
-        self.x,self.folder,self.every,self.step = x,Path(folder),every,0
-
-    def after_batch(self):
-        if not self.training: return
-        self.step += 1
-        if self.step%self.every==0: self._save(self._predict(self.model.generator, self.learn.codec))
-
-# %% ../../nbs/train/07_gan.ipynb #282f6295
-@patch
-def _predict(self:SampleStrips, g, codec):
-    was = g.training
-    with torch.no_grad(): rgb = codec.decode(self.x, codec.activate(g.net.eval()(self.x)).float())
-    g.train(was)
-    return rgb
-
-@patch
-def _save(self:SampleStrips, rgb):
-    import matplotlib.pyplot as plt
-    self.folder.mkdir(parents=True, exist_ok=True)
-    fig = show_photos([*rgb], size=1.2)
-    fig.savefig(self.folder/f'step_{self.step:05d}.jpg')
-    plt.close(fig)
 
 # %% ../../nbs/train/07_gan.ipynb #b0bc645b
 def _fitting_critic(codec, size):

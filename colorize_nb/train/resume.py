@@ -9,9 +9,6 @@ __all__ = ['describe_run', 'Checkpoint']
 import hashlib, os, random, weakref
 from pathlib import Path
 
-try: import fcntl
-except ImportError: fcntl = None # Windows: no locks
-
 import numpy as np, torch
 from fastcore.basics import patch
 from fastcore.foundation import L
@@ -208,7 +205,10 @@ def _restore(self:Checkpoint):
     if hasattr(learn, 'training_record'): learn.training_record.facts = dict(s['facts'])
     _set_rng(s['rng'], self.dls.train)
 
-# %% ../../nbs/train/05_resume.ipynb #52c6dc8d
+# %% ../../nbs/train/05_resume.ipynb #04f41cfd
+try: import fcntl
+except ImportError: fcntl = None # Windows: no locks
+
 _locks = {} # file -> [open lock file, how many of this process use it]
 
 def _lock(path):
