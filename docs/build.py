@@ -22,12 +22,15 @@ def first_lines(p):
 def books():
     "The notebooks of the site: {section: [paths]}."
     nbs = ROOT/'nbs'
-    return {'Tutorials': sorted((nbs/'tutorials').glob('[0-9]*.ipynb')), 'Answers to the exercises': sorted((nbs/'tutorials/solutions').glob('[0-9]*.ipynb')),
-            **{house.TITLES[f]: house.pages(f) for f in house.FOLDERS}}
+    def numbered(folder): return sorted((nbs/folder).glob('[0-9]*.ipynb'))
+    return {'Do the claims hold?': numbered('claims'), 'Tutorials': numbered('tutorials'),
+            'Answers to the exercises': numbered('tutorials/solutions'),
+            **{house.TITLES[f]: house.opening(f)+house.pages(f) for f in house.FOLDERS}}
 
 def digest():
     "Of all that the site is made from: a site with another one is of another version."
-    files = [p for d,kind in (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs/static','*')) for p in (ROOT/d).rglob(kind)
+    kinds = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('colorize_nb/results','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs/static','*'))
+    files = [p for d,kind in kinds for p in (ROOT/d).rglob(kind)
              if p.is_file() and not p.name.startswith('_modidx') and not {'.ipynb_checkpoints','runs','__pycache__'} & {*p.parts}]
     return hashlib.sha256(b''.join(hashlib.sha256(p.read_bytes()).digest() for p in sorted(files))).hexdigest()
 
@@ -58,9 +61,11 @@ def sources():
     for p in (p for ps in found.values() for p in ps):
         q = SRC/p.relative_to(ROOT)
         bridge.write(p, q, names, '../'*(len(q.relative_to(SRC).parts)-1))
+    claims = {k: found[k] for k in ('Do the claims hold?',)}
     tutorials = {k: found[k] for k in ('Tutorials','Answers to the exercises')}
-    (SRC/'tutorials.md').write_text(contents('Tutorials', 'Ten lessons that run on a laptop, from a first photo to the ethics of old ones.', tutorials), 'utf8')
-    (SRC/'book.md').write_text(contents('The book', 'Every module of the library is a notebook that explains it.', {k: v for k,v in found.items() if k not in tutorials}), 'utf8')
+    (SRC/'claims.md').write_text(contents('Do the claims hold?', 'What five papers say about colorization, put to the test.', claims), 'utf8')
+    (SRC/'tutorials.md').write_text(contents('Tutorials', 'Ten lessons that run on a laptop, from a first photo to old photographs.', tutorials), 'utf8')
+    (SRC/'book.md').write_text(contents('The book', 'Every module of the library is a notebook that explains it.', {k: v for k,v in found.items() if k not in {**claims, **tutorials}}), 'utf8')
     for f in ('CHANGELOG.md','CONTRIBUTING.md'): shutil.copy2(ROOT/f, SRC/f.lower())
     reference.write(SRC/'reference')
     colorizer = Colorizer.load('shipped')

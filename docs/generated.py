@@ -1,19 +1,19 @@
 "Pages and pictures that are made anew each time: the home page's wipe, the recipes, the gallery, the model's file for the browser, llms.txt."
-import html, re
+import html, json, re
 from pathlib import Path
 
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.infer.onnx import export_onnx
+from colorize_nb.infer.onnx import export_onnx, onnx_facts
 from colorize_nb.io.photo import bundled_photos, open_photo
 from colorize_nb.io.wipe import CSS, JS, wipe
 from colorize_nb.models.layers import keras_params
 from colorize_nb.models.registry import create_model
 from colorize_nb.models.store import shipped_models
-from colorize_nb.train.recipes import get_recipe, list_recipes
+from colorize_nb.train.recipes import describe_recipes, get_recipe
 from colorize_nb.train.results import measured
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT/'nbs/train/results'
+RESULTS = ROOT/'colorize_nb/results/recipes'
 # How a recipe's source begins -> (page of its networks in nbs/models, page of its paper)
 PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','cats'),
          'Stanford': ('papers/02_stanford','stanford'), 'Koalarization': ('papers/03_koalarization','koalarization'),
@@ -35,7 +35,7 @@ def script_and_style(static):
     (static/'wipe.js').write_text('document.addEventListener("DOMContentLoaded", () => {' + JS + '});', 'utf8')
 
 def hero(folder, colorizer):
-    "The home page's picture: gray against the model's answer."
+    "The home page's picture: the input against the prediction."
     photo = open_photo(bundled_photos()['chelsea'])
     shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image}
     picture = wipe('Chelsea', shown, 'drag the line: the input on the left, the prediction on the right', side=900)
@@ -77,7 +77,7 @@ def verdict(d, gray, mean):
     said = []
     if d['CIEDE2000']>gray['CIEDE2000']: said.append(f"farther from the target than leaving the photos gray ({100*(d['CIEDE2000']/gray['CIEDE2000']-1):+.1f}% CIEDE2000)")
     if d['PSNR']<gray['PSNR']: said.append('a lower PSNR than gray')
-    if d['colourfulness']<1.2*mean['colourfulness']: said.append('hardly more colourful than one colour for all photos')
+    if d['colorfulness']<1.2*mean['colorfulness']: said.append('hardly more colourful than one colour for all photos')
     return f"What fails: {', '.join(said)}." if said else 'Nearer to the target than gray; the strip shows what it gets wrong.'
 
 def recipe(name, r, done):
@@ -94,9 +94,9 @@ def recipe(name, r, done):
             f"Shapes, what the paper leaves open and what was chosen: [its page](nbs/models/{book}.ipynb)." + (f' The paper: [{paper}](papers/{paper}.md).' if paper else ''), '',
             '```python', f"learn = recipe_learner('{name}', dls)", '```', '']
     if d := done.get(name):
-        text += [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} photos it never saw: CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colourfulness {d['colourfulness']}; "
-                 f"gray: {done['gray']['CIEDE2000']}, {done['gray']['PSNR']} dB. {verdict(d, done['gray'], done['mean colour'])}", '', f"![Bundled photos coloured by {name}](_static/gallery/{name}.jpg)", '']
-        text += [f"At a rate of {o['rate']:g} in place of {d['rate']:g}: CIEDE2000 {o['CIEDE2000']}, colourfulness {o['colourfulness']}." for k,o in done.items() if k.startswith(f'{name} at ')]+['']
+        text += [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} photos it never saw: CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colorfulness {d['colorfulness']}; "
+                 f"gray: {done['gray']['CIEDE2000']}, {done['gray']['PSNR']} dB. {verdict(d, done['gray'], done['mean_color'])}", '', f"![Bundled photos coloured by {name}](_static/gallery/{name}.jpg)", '']
+        text += [f"At a rate of {o['rate']:g} in place of {d['rate']:g}: CIEDE2000 {o['CIEDE2000']}, colorfulness {o['colorfulness']}." for k,o in done.items() if k.startswith(f'{name}_lr_')]+['']
     else: text += ['Not trained yet by `experiments/compare_recipes.py`.', '']
     table = ''.join(f'<tr><td>{html.escape(k)}</td><td>{t}</td><td>{p:,}</td></tr>' for k,t,p in blocks(model))
     return row, text + ['```{raw} html', f'<details><summary>Layers</summary><table class="params"><tr><th>part</th><th>kind</th><th>parameters</th></tr>{table}</table></details>', '```', '']
@@ -104,8 +104,8 @@ def recipe(name, r, done):
 def recipes(folder):
     "One page from the registry: paper, network, parameters, layers, what training gave and what fails."
     done = measured(folder=RESULTS)
-    rows, texts = zip(*(recipe(r['recipe'], r, done) for r in list_recipes().rows))
-    page = ['# Recipes', '', '> Codec, model, loss, size and batch of every published system, from the registry; `recipe_learner(name, dls)` trains one as its paper did.', '',
+    rows, texts = zip(*(recipe(r['recipe'], r, done) for r in describe_recipes().rows))
+    page = ['# Recipes', '', '> Codec, model, loss, size and batch of every published system, from the registry; `recipe_learner(name, dls)` trains one; each value says whether the paper prints it.', '',
             '| recipe | source | parameters | size | codec | loss |', '|---|---|---:|---:|---|---|', *rows, '']
     (folder/'recipes.md').write_text('\n'.join(page + [l for t in texts for l in t]), 'utf8')
 
@@ -114,8 +114,10 @@ def card(folder):
     (folder/'model_card.md').write_text(shipped_models()['shipped'].with_suffix('.md').read_text('utf8'), 'utf8')
 
 def model(static):
-    "The shipped model, for the page that colours a photo."
-    export_onnx('shipped', static/'model'/'shipped.onnx', force=True)
+    "The shipped model and what the page that colours a photo must know of it."
+    path = export_onnx('shipped', static/'model'/'shipped.onnx', force=True)
+    facts = {**onnx_facts(Colorizer.load('shipped')), 'megabytes': round(path.stat().st_size/1e6)}
+    path.with_suffix('.json').write_text(json.dumps({k: facts[k] for k in ('stride','size','saturation','megabytes')}), 'utf8')
 
 def llms(html_dir, pages, site='colorize_nb'):
     "llms.txt: what there is, one line per page."

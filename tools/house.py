@@ -18,12 +18,16 @@ IDEAS = dict(io='read any photo, write files whole, show grids and tables',
              widgets='sliders that explain, panels that compare, train, hint and test',
              app='the package from a terminal')
 # What `from colorize_nb.all import *` leaves to those who ask for it by name: modules, or folders
-NOT_IN_ALL = ('io.wipe', 'models.layers', 'models.papers', 'train.results', 'app')
+NOT_IN_ALL = ('io.wipe', 'models.layers', 'models.papers', 'train.results', 'train.published', 'app')
 
 def pages(*folders):
     "The notebooks of `folders` (all if none is given) in the order of reading: by number, then those of folders inside."
     def read(d): return sorted(d.glob('[0-9]*.ipynb')) + [p for s in sorted(d.iterdir()) if s.is_dir() and s.name[0] not in '._' for p in read(s)]
     return [p for f in folders or FOLDERS for p in read(NBS/f)]
+
+def opening(folder):
+    "The page that says what a folder is for: a list of one, or of none."
+    return [p for p in [NBS/folder/'index.ipynb'] if p.is_file()]
 
 def module(page):
     "The module a notebook exports to, without the package's name: models/papers/01_cats.ipynb is `models.papers.cats`."
