@@ -20,7 +20,8 @@ from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.io.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
 from colorize_nb.io.show import image_grid
 from colorize_nb.models.layers import keras_params
-from colorize_nb.train.recipes import _recipes, get_recipe, overfit_one_batch, recipe_learner
+from colorize_nb.train.recipes import get_recipe, list_recipes, recipe_learner
+from colorize_nb.train.search import overfit_one_batch
 from colorize_nb.train.callbacks import TimeBudget
 
 PHOTOS = ('coffee','chelsea','china','flower')
@@ -30,6 +31,7 @@ RATES = {n: 1e-4 for n in ('stanford_conv9','stanford_conv9_dropout','stanford_c
 
 
 def row_name(name, rate): return name if rate is None else f'{name} at {rate:g}'
+def file_name(row): return row.replace(' at ', '_lr_').replace(' colour', '_color')
 
 def loaders(name, files, device, full, **kwargs):
     r = get_recipe(name)
@@ -55,7 +57,7 @@ def train(name, files, minutes, out, device, full, pretrained, rate=None):
     f = learn.save_colorizer(out/f'{row}.safetensors', minutes=minutes, device=device)
     p = keras_params(learn.model)
     return {'recipe': row, 'source': r.source, 'parameters': p['total'], 'trainable': p['trainable'], 'size': learn.dls.size, 'batch': learn.dls.train.bs, 'rate': rate,
-            'steps for one batch': few['steps'] if few['last']<=.2*few['first'] else None, 'steps': budget.steps, 'seconds per step': round(spent/max(1, budget.steps), 3)}, f
+            'steps for one batch': few['steps'] if few['last']<=.2*few['gray'] else None, 'steps': budget.steps, 'seconds per step': round(spent/max(1, budget.steps), 3)}, f
 
 
 def measure(photos, paint):
@@ -65,7 +67,7 @@ def measure(photos, paint):
         true = to_tensor(open_photo(p))
         rgb = quantize8(paint(p, true))
         rows.append(torch.stack([psnr(rgb, true)[0], ciede(rgb, true)[0], colorfulness(rgb)[0]]))
-    return dict(zip(('PSNR','CIEDE2000','colourfulness'), [round(v, 3) for v in torch.stack(rows).mean(0).tolist()]))
+    return dict(zip(('PSNR','CIEDE2000','colorfulness'), [round(v, 3) for v in torch.stack(rows).mean(0).tolist()]))
 
 
 def strip(paint, files=None, side=110):
@@ -82,7 +84,7 @@ def strip(paint, files=None, side=110):
 
 def contact(files, baselines, out, device):
     "Every model in `out` on the same photos, a row each, under what `baselines` make of them: the file written."
-    found = [f.stem for r in _recipes for f in (*out.glob(f'{r}.safetensors'), *sorted(out.glob(f'{r} at *.safetensors')))]
+    found = [f.stem for r in list_recipes() for f in (*out.glob(f'{r}.safetensors'), *sorted(out.glob(f'{r} at *.safetensors')))]
     strips = [strip(f, files) for f in baselines.values()]
     for n in found:
         c = Colorizer.load(out/f'{n}.safetensors', device) # one at a time: some are large
@@ -94,21 +96,21 @@ def contact(files, baselines, out, device):
 def main(photos, packs, eval, n_eval, minutes, recipes, out, results, device, full, pretrained, rate):
     out, results = Path(out), Path(results)
     for d in (out, results): d.mkdir(parents=True, exist_ok=True)
-    unknown = set(recipes or ())-set(_recipes)
-    if unknown: raise SystemExit(f'no recipe is called {", ".join(sorted(unknown))}; known: {", ".join(_recipes)}')
+    unknown = set(recipes or ())-set(list_recipes())
+    if unknown: raise SystemExit(f'no recipe is called {", ".join(sorted(unknown))}; known: {", ".join(list_recipes())}')
     files = [f for pack in packs for f in find_photos([Path(photos)/pack])]
     test = find_photos([eval])
     test = test[::max(1, len(test)//n_eval)][:n_eval]
     def put(row, paint):
-        strip(paint).save(results/f"{row['recipe']}.jpg", quality=80)
-        (results/f"{row['recipe']}.json").write_text(json.dumps(row, indent=1))
+        strip(paint).save(results/f"{file_name(row['recipe'])}.jpg", quality=80)
+        (results/f"{file_name(row['recipe'])}.json").write_text(json.dumps(row, indent=1))
         print(json.dumps(row), flush=True)
     mean = dataset_mean_ab(to_tensor(open_photo(f)) for f in files[::max(1, len(files)//200)])
     baselines = {'photo': lambda im: im, 'gray': lambda im: to_image(gray_baseline(to_tensor(im))), 'mean colour': lambda im: to_image(mean_color_baseline(to_tensor(im), mean))}
     for name,f in baselines.items():
-        if not (results/f'{name}.json').exists(): put({'recipe': name, **(measure(test, lambda p,t: to_tensor(f(to_image(t)))) if name!='photo' else {})}, f)
-    for name in recipes or _recipes:
-        if (results/f'{row_name(name, rate)}.json').exists(): continue
+        if not (results/f'{file_name(name)}.json').exists(): put({'recipe': name, **(measure(test, lambda p,t: to_tensor(f(to_image(t)))) if name!='photo' else {})}, f)
+    for name in recipes or list_recipes():
+        if (results/f'{file_name(row_name(name, rate))}.json').exists(): continue
         try: facts, f = train(name, files, minutes, out, device, full, pretrained, rate)
         except (ImportError, ConnectionError) as e: print(f'{name}: left out: {e}', flush=True); continue
         c = Colorizer.load(f, device)
@@ -126,7 +128,7 @@ if __name__=='__main__':
     p.add_argument('--recipes', nargs='+')
     p.add_argument('--rate', type=float, help='a learning rate for all of them, instead of each one\'s own')
     p.add_argument('--out', default='runs/recipes')
-    p.add_argument('--results', default='nbs/train/results')
+    p.add_argument('--results', default='colorize_nb/results/recipes')
     p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     p.add_argument('--full', action='store_true', help="the papers' sizes and batches")
     p.add_argument('--pretrained', action='store_true', help='encoders with ImageNet weights, downloaded')

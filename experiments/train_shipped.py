@@ -1,6 +1,6 @@
 """Train the model that ships with the package: EfficientNet-Lite's features once, a decoder from them, then everything end to end.
 
-    python experiments/train_shipped.py PHOTOS --minutes 80
+    python experiments/train_shipped.py PHOTOS --minutes 74
 
 PHOTOS holds folders of photos (`--packs` names them). Each stage writes what it reached; killed at any time, the same command goes on from there.
 The last stage is one cosine over `--minutes` of training, so a faster device sees more photos, not another schedule; with more minutes, or from
@@ -20,17 +20,19 @@ import torch.nn.functional as F
 from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.training import GradientClip
 from fastai.data.core import DataLoaders
-from fastai.learner import Learner
+from fastai.callback.schedule import Learner
 from fastai.optimizer import Adam
-from PIL import Image
+from fastcore.foundation import L
+from torch.nn.utils import parametrize
 from torch.utils.data import DataLoader, IterableDataset
 
-from colorize_nb.color.bins import JointBins
+from colorize_nb.color.cells import JointBins
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.space import ciede2000, lab2rgb, rgb2lab
 from colorize_nb.data.features import FeatureCache, central_square, random_square
 from colorize_nb.io.files import whole_file
 from colorize_nb.io.photo import PhotoError, find_photos, open_photo, to_tensor
+from colorize_nb.models.encoders import encoder
 from colorize_nb.models.registry import create_model
 from colorize_nb.models.store import load_model_file, save_model
 
@@ -60,8 +62,8 @@ def color_loss(ab, lab):
 def class_loss(codec, raw, lab):
     "Cross-entropy with the true color spread over its nearest cells, and twice `color_loss` of the distribution's mean."
     logp = raw.log_softmax(1)
-    near, share = codec.targets(lab[:,1:])
-    entropy = -(logp.gather(1, near)*share).sum(1).mean()
+    near, share = codec.encode(lab2rgb(lab))[1].chunk(2, 1)
+    entropy = -(logp.gather(1, near.long())*share).sum(1).mean()
     mean = torch.einsum('bqhw,qc->bchw', logp.exp(), codec.centers.to(raw.device))
     return entropy + 2*color_loss(mean, lab)
 
@@ -116,8 +118,8 @@ class FromCache(Callback):
     "Batches of a `FeatureCache`: features, and the small photo's Lab."
     order = -20
     def before_batch(self):
-        features, rgb = self.learn.xb
-        self.learn.xb, self.learn.yb = (features,), (rgb2lab(rgb),)
+        [rgb] = self.learn.yb
+        self.learn.yb = (rgb2lab(rgb),)
 
     def after_pred(self): self.learn.yb = (self.model.take(self.yb[0]),)
 
@@ -175,6 +177,37 @@ class CacheRows(IterableDataset):
             yield self.cache[rng.choice(self.rows, self.bs, replace=False) if self.steps else self.rows[i*self.bs:(i+1)*self.bs]]
 
 
+# Tuning an encoder whose BatchNorm is folded in
+
+class Scaled(torch.nn.Module):
+    "A kernel as a trained kernel times a fixed factor per output channel."
+    def __init__(self, factor):
+        super().__init__()
+        self.register_buffer('factor', factor[:,None,None,None])
+    def forward(self, kernel): return kernel*self.factor
+    def right_inverse(self, kernel): return kernel/self.factor
+
+
+def kernels(net):
+    "Names of the pairs of convolution and BatchNorm in an encoder with BatchNorm, with the factor that folding gives each output channel."
+    for name,m in net.named_modules():
+        if not isinstance(m, torch.nn.Sequential) or len(m)<2 or not isinstance(m[1], torch.nn.BatchNorm2d): continue
+        norm = m[1]
+        yield name, (norm.weight.abs()/(norm.running_var+norm.eps).sqrt()).detach().clamp(min=1e-3)
+
+
+def scale_kernels(model):
+    "Folded kernels differ in size by a factor of thousands, and Adam moves all by the same: let it move them as they were before folding."
+    for name,factor in kernels(encoder('efficientnet_lite0')):
+        parametrize.register_parametrization(model.encoder.get_submodule(name)[0], 'weight', Scaled(factor))
+
+
+def plain_kernels(model):
+    "Take the factors out; the network's answers stay."
+    for m in [*model.encoder.modules()]:
+        if parametrize.is_parametrized(m): parametrize.remove_parametrizations(m, 'weight')
+
+
 # Stages
 
 def adam(params, lr, **kwargs): return Adam(params, lr=lr, mom=.9, sqr_mom=.99, eps=1e-8, wd=.05)
@@ -192,8 +225,8 @@ def log(**row): print(json.dumps({k: round(v, 4) if isinstance(v, float) else v 
 
 def train_decoder(model, cache, codec, steps, lr, device):
     "Decoder and head from the cache, one cycle."
-    *_, held = rows = cache.split_rows(.02)
-    dls = DataLoaders(DataLoader(CacheRows(cache, rows[0], steps=steps), batch_size=None),
+    rows, held = cache.split_rows(.02)
+    dls = DataLoaders(DataLoader(CacheRows(cache, rows, steps=steps), batch_size=None),
                       DataLoader(CacheRows(cache, held), batch_size=None), device=device)
     net = EveryOther(model)
     learn = Learner(dls, net, make_loss(codec), opt_func=adam, cbs=[FromCache()])
@@ -212,7 +245,8 @@ class Budget(Callback):
     def resume(self, learn, device):
         "Go on from the checkpoint, if there is one."
         if not self.path.exists(): return
-        state = torch.load(self.path, map_location=device, weights_only=True)
+        with torch.serialization.safe_globals([L]): # fastai keeps its hyperparameters in one
+            state = torch.load(self.path, map_location=device, weights_only=True)
         learn.create_opt()
         learn.model.load_state_dict(state['model'])
         learn.opt.load_state_dict(state['opt'])
@@ -235,7 +269,7 @@ class Budget(Callback):
         self.epochs += 1
         state = dict(model=self.model.state_dict(), opt=self.opt.state_dict(), epoch=self.epochs, spent=self.spent, photos=self.photos)
         with whole_file(self.path) as part: torch.save(state, part)
-        log(stage='whole', seconds=self.spent, photos=self.photos, train=self.recorder.smooth_loss.item(), valid=float(self.recorder.values[-1][-1]))
+        log(stage='whole', seconds=self.spent, photos=self.photos, train=float(self.recorder.smooth_loss.value), valid=float(self.recorder.values[-1][-1]))
         if self.spent>=self.seconds: raise CancelFitException
 
 
@@ -244,12 +278,16 @@ def train_whole(model, photos, held, codec, minutes, lr, every, workers, scale, 
     crops = Crops(photos, every, scale)
     train = DataLoader(crops, batch_size=None, num_workers=workers, pin_memory=device.type=='cuda')
     dls = DataLoaders(train, DataLoader(Squares(held), batch_size=None), device=device)
+    scale_kernels(model)
+    for m in model.modules():
+        if isinstance(m, torch.nn.BatchNorm2d): m.momentum = .02 # batches differ in size
     net = EveryOther(model.to(device, memory_format=torch.channels_last))
     learn = Learner(dls, net, make_loss(codec), splitter=two_rates, opt_func=adam, cbs=[MakeTargets(codec, device), GradientClip(5.)])
     budget = Budget(minutes*60, checkpoint, crops, lr)
     budget.resume(learn, device)
     with learn.no_logging(), learn.no_bar(): learn.fit(10**6, lr, cbs=[budget])
     settle(net, crops, codec, device)
+    plain_kernels(model)
     return net.whole(), dict(photos_end_to_end=budget.photos, minutes_end_to_end=round(budget.spent/60))
 
 
@@ -275,7 +313,9 @@ def photo_files(photos, packs, every):
 def first_model(codec, files, runs, args, device):
     "A network with a trained decoder: from `--start`, or from features of the frozen encoder."
     model = create_model('unet_lite', n_out=codec.n_out, pretrained=not args.start, freeze=not args.start, **KWARGS)
-    if args.start: return model.load_state_dict(load_model_file(args.start)[0].state_dict()) and model
+    if args.start:
+        model.load_state_dict(load_model_file(args.start)[0].state_dict())
+        return model
     done = runs/f'decoder-{args.target}.pt'
     if done.exists(): model.load_state_dict(torch.load(done, weights_only=True))
     else:
@@ -303,7 +343,7 @@ def main(args):
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('photos', help='folder that holds the packs')
-    p.add_argument('--minutes', type=float, default=80, help='of training end to end')
+    p.add_argument('--minutes', type=float, default=74, help='of training end to end')
     p.add_argument('--target', choices=CODECS, default='classes')
     p.add_argument('--packs', nargs='+', default=['train128', 'train84'])
     p.add_argument('--out', default='colorize_nb/weights/shipped.safetensors')
@@ -312,7 +352,7 @@ def arguments():
     p.add_argument('--versions', type=int, default=2, help='squares per photo in the cache of features')
     p.add_argument('--steps', type=int, default=750, help='batches of 32 for the decoder alone')
     p.add_argument('--decoder-lr', type=float, default=2e-3)
-    p.add_argument('--lr', type=float, default=6e-4, help='end to end; a third of it for the encoder')
+    p.add_argument('--lr', type=float, default=5e-4, help='end to end; a third of it for the encoder')
     p.add_argument('--epoch', type=int, default=300, help='batches between checkpoints')
     p.add_argument('--workers', type=int, default=0, help='processes that cut crops; 12 for a GPU')
     p.add_argument('--scale', type=int, default=1, help='multiplies every batch size; 4 for a GPU')

@@ -5,7 +5,8 @@ import numpy as np, pytest, torch
 pytest.importorskip('onnx')
 ort = pytest.importorskip('onnxruntime')
 from colorize_nb.app.cli import main
-from colorize_nb.color.bins import ChannelBins, JointBins
+from colorize_nb.color.bins import ChannelBins
+from colorize_nb.color.cells import JointBins
 from colorize_nb.color.codecs import RGB, LabAB
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.onnx import export_onnx
@@ -57,6 +58,21 @@ def test_other_codecs_travel_along(codec, tmp_path):
     x = codec.x_from_L(L)
     with torch.no_grad(): want = codec.ab(x, codec.activate(model(x)))
     assert np.abs(ort.InferenceSession(str(f)).run(None, {'L': L.numpy()})[0]-want.numpy()).max() < 1e-2
+
+@pytest.mark.parametrize('how', ['mean','annealed','mode'])
+def test_default_knobs_travel_along(how, tmp_path):
+    "A file's `how` is inside the graph; its saturation and input size are told, for the program around it."
+    torch.manual_seed(0)
+    codec = JointBins()
+    model = create_model('unet_compact', codec.n_in, codec.n_out, 256, widths=[8,12,16,24], depths=[0,0,0,0]).eval()
+    c = Colorizer(model, codec, 256, meta={'knobs': {'how': how, 'saturation': 1.25}})
+    session = ort.InferenceSession(str(export_onnx(c, tmp_path/'m.onnx', half=False)))
+    L = torch.rand(1,1,64,96)*100
+    x = codec.x_from_L(L)
+    with torch.no_grad(): want = codec.ab(x, model(x), how=how)
+    assert (np.abs(session.run(None, {'L': L.numpy()})[0]-want.numpy())<1e-2).mean()>.999 # two classes may be equally likely
+    m = session.get_modelmeta().custom_metadata_map
+    assert m['size']=='256' and m['saturation']=='1.25' and json.loads(m['knobs'])['how']==how
 
 def test_refusals(tmp_path):
     model = create_model('unet_compact', 1, 3, 64, widths=[8,12,16,24], depths=[0,0,0,0])

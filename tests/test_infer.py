@@ -136,3 +136,54 @@ def test_inference_needs_no_fastai():
     import subprocess, sys
     code = 'import sys; from colorize_nb.infer.colorizer import Colorizer; Colorizer.load("shipped"); sys.exit("fastai" in sys.modules)'
     assert subprocess.run([sys.executable, '-W', 'ignore', '-c', code]).returncode==0
+
+
+def test_default_knobs_come_with_the_file(tmp_path, coffee):
+    from colorize_nb.color.cells import JointBins
+    codec, spec = JointBins(), dict(arch='unet_compact', n_in=1, n_out=None, size=256, kwargs=dict(widths=(8,16,32), depths=(0,1,1)))
+    spec['n_out'] = codec.n_out
+    model = create_model('unet_compact', 1, codec.n_out, **spec['kwargs'])
+    f = save_model(tmp_path/'m.safetensors', model, codec, spec, {'knobs': {'how': 'mean', 'saturation': 1.25}})
+    c = Colorizer.load(f)
+    assert c.knobs=={'how': 'mean', 'saturation': 1.25} and c.size==256 and "how='mean'" in repr(c) and 'saturation=1.25' in repr(c)
+    p = c.predict(coffee, 64)
+    assert torch.allclose(c.chroma(p), 1.25*c.chroma(p, saturation=1.)) and not torch.allclose(c.chroma(p), c.chroma(p, how='mode'))
+    assert torch.equal(c.chroma(p), c.chroma(coffee, 64))
+    for bad in ({'how2': 1}, {'saturation': -1}, {'gamut': 'x'}, 'text', [1]):
+        save_model(f, model, codec, spec, {'knobs': bad})
+        with pytest.raises(StoreError, match='default knobs'): Colorizer.load(f)
+
+
+@pytest.mark.parametrize('bad', [float('nan'), float('inf'), -1., '2', True])
+def test_saturation_is_a_number(shipped, coffee, bad):
+    with pytest.raises(ValueError, match='saturation is'): shipped(coffee, saturation=bad)
+
+
+def test_a_knob_that_the_codec_has_not_is_refused(shipped, coffee):
+    with pytest.raises(ValueError, match='T is no knob of LabAB'): shipped(coffee, T=.4)
+
+
+def test_chroma_that_is_not_finite_is_refused(coffee):
+    with pytest.raises(ValueError, match='not finite'): paint(coffee, torch.full((1,2,8,8), float('nan')))
+    broken = Colorizer(Flat(float('nan'), 0.), LabAB())
+    with pytest.raises(PhotoError, match='not finite'): broken(coffee)
+    assert [type(o) for o in broken.many([coffee, coffee])]==[PhotoError]*2
+
+
+def test_one_photo_one_outcome(coffee, tmp_path):
+    "What concerns one photo does not end the others: a pipe, a folder, one too large for the memory, one that vanishes meanwhile."
+    import os
+    os.mkfifo(tmp_path/'pipe.jpg')
+    (tmp_path/'folder.jpg').mkdir()
+    coffee.resize((90,60)).save(tmp_path/'a.jpg')
+    coffee.resize((90,60)).save(tmp_path/'gone.jpg')
+    coffee.resize((400,60)).save(tmp_path/'wide.jpg')
+    class Greedy(nn.Module):
+        def forward(self, x):
+            (tmp_path/'gone.jpg').unlink(missing_ok=True)
+            if len(x)>1 or x.shape[-1]>200: raise RuntimeError('not enough memory')
+            return torch.zeros(len(x), 2, *x.shape[-2:])
+    names = ['pipe.jpg','a.jpg','folder.jpg','gone.jpg','wide.jpg','no.jpg','a.jpg']
+    got = list(Colorizer(Greedy(), LabAB(), 64).many([tmp_path/n for n in names]))
+    assert [type(o).__name__ for o in got]==['PhotoError','Colored','PhotoError','Colored','ColorizeMemoryError','PhotoError','Colored']
+    assert all(n in str(o) for n,o in zip(names, got))

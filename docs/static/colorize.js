@@ -1,8 +1,9 @@
-// Colours a photo in the page. The network is shipped.onnx, run by onnxruntime-web; the way to it and back is that of colorize_nb/infer/colorizer.py:
+// Colours a photo in the page. The network is shipped.onnx, run by onnxruntime-web; its input size and default saturation stand in shipped.json.
+// The way to it and back is that of colorize_nb/infer/colorizer.py and paint.py:
 // a small copy (resized as Pillow does), L of CIELAB in, a and b out, chroma enlarged along the edges of L, the photo's own L at full size.
 'use strict';
 const Colorize = (() => {
-  const STRIDE = 32, LONGEST = 12, SIGMA = 10;
+  const LONGEST = 12, SIGMA = 10;
   const between = (v, lo, hi) => Math.max(lo, Math.min(hi, v));
 
   // ---- colour: sRGB and CIELAB (D65, 2 degrees), as in colorize_nb/color/space.py
@@ -92,12 +93,20 @@ const Colorize = (() => {
   }
 
   // ---- the network
-  let session;
-  async function load(base) {
-    if (session) return session;
+  let net;
+  const facts = async base => { // {stride, size, saturation, megabytes}
+    const answer = await fetch(new URL('model/shipped.json', base).href);
+    if (!answer.ok) throw new Error(`shipped.json: ${answer.status}`);
+    return answer.json();
+  };
+  async function load(base, starts = () => {}) { // {session, stride, size, saturation, megabytes}
+    if (net) return net;
+    const known = await facts(base);
+    starts(known);
     ort.env.wasm.wasmPaths = new URL('ort/', base).href;
     ort.env.wasm.numThreads = 1; // more need headers that plain servers do not send
-    return session = await ort.InferenceSession.create(new URL('model/shipped.onnx', base).href, {executionProviders: ['wasm']});
+    const session = await ort.InferenceSession.create(new URL('model/shipped.onnx', base).href, {executionProviders: ['wasm']});
+    return net = {...known, session};
   }
 
   function inputShape(w, h, size) {
@@ -106,12 +115,12 @@ const Colorize = (() => {
     return [Math.max(1, round(w*k)), Math.max(1, round(h*k))];
   }
 
-  async function chroma(img, size, net) { // {a, b, w, h}: the network's answer for the photo's small copy
+  async function chroma(img, {session, size, stride}) { // {a, b, w, h}: the network's answer for the photo's small copy
     const [w, h] = inputShape(img.width, img.height, size);
     const copy = resize(img, w, h, w > img.width ? 'bicubic' : w*4 < img.width ? 'box' : 'bilinear', 3);
-    const L = lightness(copy.data, w*h), W = Math.ceil(w/STRIDE)*STRIDE, H = Math.ceil(h/STRIDE)*STRIDE, x = new Float32Array(W*H);
+    const L = lightness(copy.data, w*h), W = Math.ceil(w/stride)*stride, H = Math.ceil(h/stride)*stride, x = new Float32Array(W*H);
     for (let j = 0; j < H; j++) for (let i = 0; i < W; i++) x[j*W+i] = L[Math.min(j, h-1)*w + Math.min(i, w-1)];
-    const {ab} = await net.run({L: new ort.Tensor('float32', x, [1, 1, H, W])});
+    const {ab} = await session.run({L: new ort.Tensor('float32', x, [1, 1, H, W])});
     const [, , ph, pw] = ab.dims, ch = Math.max(1, Math.ceil(h*ph/H)), cw = Math.max(1, Math.ceil(w*pw/W));
     const cut = k => { const t = new Float32Array(cw*ch); for (let j = 0; j < ch; j++) t.set(ab.data.subarray((k*ph+j)*pw, (k*ph+j)*pw+cw), j*cw); return t };
     return {a: cut(0), b: cut(1), w: cw, h: ch, L: lightness(resize(img, cw, ch, 'box').data, cw*ch)};
@@ -155,9 +164,11 @@ const Colorize = (() => {
 document.addEventListener('DOMContentLoaded', () => {
   const panel = document.querySelector('#colorizer');
   if (!panel) return;
-  const $ = s => panel.querySelector(s), base = new URL('_static/', document.baseURI), MOST = 50e6, SIZE = 128;
+  const $ = s => panel.querySelector(s), base = new URL('_static/', document.baseURI), MOST = 50e6;
   const say = (s, bad = false) => { $('.said').textContent = s; $('.said').classList.toggle('bad', bad) };
-  let photo, ab, name = 'photo', turn = 0;
+  let photo, ab, saturation, name = 'photo', turn = 0;
+
+  function saturate(v) { saturation = v; $('.saturation').value = v; $('output').value = v.toFixed(2) } // the slider is rounded, the model's own number is not
 
   const pixels = canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   function show(canvas, data) { canvas.width = data.width; canvas.height = data.height; canvas.getContext('2d').putImageData(data, 0, 0) }
@@ -172,7 +183,7 @@ document.addEventListener('DOMContentLoaded', () => {
 
   async function draw() {
     const mine = ++turn, t0 = performance.now();
-    const image = await Colorize.paint(photo, ab, +$('.saturation').value, part => { if (mine === turn) say(`Painting ${Math.round(100*part)}%`) });
+    const image = await Colorize.paint(photo, ab, saturation, part => { if (mine === turn) say(`Painting ${Math.round(100*part)}%`) });
     if (mine !== turn) return;
     show($('canvas.after'), image);
     const L = Colorize.lightness(photo.data, photo.width*photo.height), gray = new ImageData(photo.width, photo.height), rgb = [0,0,0];
@@ -192,13 +203,14 @@ document.addEventListener('DOMContentLoaded', () => {
       say('Reading the photo');
       try { photo = await read(blob) }
       catch (e) { throw /pixels/.test(e.message) ? e : new Error(`${called} is not a picture this browser can read: try a JPEG, PNG or WebP`) }
-      say('Fetching the model (9 MB, once)');
+      say('Fetching the model');
       let net;
-      try { net = await Colorize.load(base) }
+      try { net = await Colorize.load(base, known => say(`Fetching the model (${known.megabytes} MB, once)`)) }
       catch (e) { throw new Error(location.protocol === 'file:' ? 'a page opened from the disk may not fetch the model: serve the folder (make docs, or python -m http.server)' : `the model did not load (${e.message})`) }
+      if (saturation === undefined) saturate(net.saturation);
       say('Looking at the photo');
       const t0 = performance.now();
-      ab = await Colorize.chroma(photo, SIZE, net);
+      ab = await Colorize.chroma(photo, net);
       took = performance.now()-t0;
       await draw();
     } catch (e) { say(e.message, true); panel.dataset.state = 'failed' }
@@ -211,7 +223,7 @@ document.addEventListener('DOMContentLoaded', () => {
   drop.addEventListener('drop', e => { e.preventDefault(); if (e.dataTransfer.files[0]) color(e.dataTransfer.files[0], e.dataTransfer.files[0].name) });
   panel.querySelectorAll('button[data-src]').forEach(b => b.addEventListener('click', async () => {
     try { color(await (await fetch(b.dataset.src)).blob(), b.textContent) } catch (e) { say(`the example did not load (${e.message})`, true) } }));
-  $('.saturation').addEventListener('input', () => { $('output').value = (+$('.saturation').value).toFixed(1); if (ab) draw() });
+  $('.saturation').addEventListener('input', () => { saturate(+$('.saturation').value); if (ab) draw() });
   $('.save').addEventListener('click', () => $('canvas.after').toBlob(blob => {
     const a = Object.assign(document.createElement('a'), {href: URL.createObjectURL(blob), download: name.replace(/\.\w+$/, '') + '-color.png'});
     a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1e4) }));

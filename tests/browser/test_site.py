@@ -109,7 +109,7 @@ def test_fits_a_phone(watched, site, where):
     assert watched.evaluate('document.documentElement.scrollWidth') <= 391, 'the page scrolls sideways'
 
 def test_equations_are_drawn_offline(watched, site):
-    watched.goto(site+'nbs/color/03_metrics.html')
+    watched.goto(site+'nbs/color/04_metrics.html')
     watched.wait_for_selector('mjx-container svg', timeout=20_000)
     assert watched.wrong==[]
 
@@ -146,8 +146,8 @@ def test_saturation_and_saving(watched, site):
     watched.get_by_role('button', name='China').click()
     bold = colored_in_page(watched)
     watched.locator('#colorizer .saturation').focus()
-    for _ in range(10): watched.keyboard.press('ArrowLeft')
-    watched.wait_for_function("document.querySelector('#colorizer output').value === '0.0' && document.querySelector('.said').textContent.includes('coloured here')")
+    watched.keyboard.press('Home')
+    watched.wait_for_function("document.querySelector('#colorizer output').value === '0.00' && document.querySelector('.said').textContent.includes('coloured here')")
     gray = colored_in_page(watched)
     assert np.ptp(gray, 2).max() <= 1 < np.ptp(bold, 2).max()
     with watched.expect_download() as d: watched.get_by_role('button', name='Save as PNG').click()
@@ -170,7 +170,7 @@ def test_an_old_place_leads_to_the_new(old, new):
 
 def test_an_old_place_is_left_for_the_new_with_its_part(watched, site):
     watched.goto(site+'nbs/03_metrics.html#psnr')
-    watched.wait_for_url('**/nbs/color/03_metrics.html#psnr')
+    watched.wait_for_url('**/nbs/color/04_metrics.html#psnr')
     assert watched.wrong==[]
 
 def test_for_other_programs():
