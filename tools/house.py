@@ -26,8 +26,9 @@ def pages(*folders):
     return [p for f in folders or FOLDERS for p in read(NBS/f)]
 
 def opening(folder):
-    "The page that says what a folder is for: a list of one, or of none."
-    return [p for p in [NBS/folder/'index.ipynb'] if p.is_file()]
+    "The pages that say what a folder, and each folder inside, is for."
+    found = sorted((NBS/folder).rglob('index.ipynb'))
+    return [p for p in found if not any(s[0] in '._' for s in p.relative_to(NBS).parts)]
 
 def module(page):
     "The module a notebook exports to, without the package's name: models/papers/01_cats.ipynb is `models.papers.cats`."
