@@ -10,7 +10,8 @@ import ipywidgets as W
 import torch
 from fastcore.basics import patch
 
-from ..color.bins import ChannelBins, JointBins, collapse, density_bins
+from ..color.bins import ChannelBins, density_bins
+from ..color.cells import JointBins, collapse
 from ..color.metrics import ciede
 from ..color.space import rgb2lab
 from ..infer.colorizer import Colorizer
@@ -85,6 +86,7 @@ def draw(self:BinsExplorer):
     _draw_bins(axs[2], codec, self.rgb)
     return figure(fig), f'floor: CIEDE2000 {self.floor():.2f}; {n_used} of {n_all} colours used'
 
+# %% ../../nbs/widgets/04_bins_explorer.ipynb #ecbf78ce
 @patch
 def code(self:BinsExplorer):
     s = self.state()

@@ -12,7 +12,7 @@ import torch
 from fastcore.basics import patch
 from PIL import Image
 
-from ..color.bins import collapse
+from ..color.cells import collapse
 from ..color.space import in_gamut, lab2rgb, rgb2lab, to_gamut
 from ..io.photo import open_photo, to_image, to_tensor
 from .base import Explorer
