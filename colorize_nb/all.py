@@ -18,6 +18,7 @@ from .color.quality import *
 from .data.photos import *
 from .data.batches import *
 from .data.folder import *
+from .data.features import *
 from .data.stream import *
 from .data.shapes import *
 from .models.registry import *
@@ -31,6 +32,7 @@ from .models.store import *
 from .train.losses import *
 from .train.perceptual import *
 from .train.metrics import *
+from .train.callbacks import *
 from .train.learner import *
 from .train.resume import *
 from .train.recipes import *

@@ -14,7 +14,8 @@ from colorize_nb.models.layers import L2Penalty, SameConv, SameDeconv, keras_par
 from colorize_nb.models.registry import create_model
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
-from colorize_nb.train.recipes import _recipes, get_recipe, list_recipes, overfit_one_batch, random_search, recipe_dls, recipe_learner
+from colorize_nb.train.recipes import Recipe, describe_recipes, get_recipe, list_recipes, recipe_dls, recipe_learner, register_recipe
+from colorize_nb.train.search import gray_loss, overfit_one_batch, random_search
 
 FIXED = ('stanford_conv3', 'stanford_conv9') # a fully connected head: other sizes are squeezed
 
@@ -30,7 +31,7 @@ def built(name):
     torch.manual_seed(0)
     return r, codec, size, {**r.kwargs, **kw}, create_model(r.arch, codec.n_in, codec.n_out, size, **{**r.kwargs, **kw})
 
-@pytest.mark.parametrize('name', list(_recipes))
+@pytest.mark.parametrize('name', list_recipes())
 def test_walk(name, folder, tmp_path):
     set_seed(0) # the same photos and weights, whatever ran before
     r, codec, size, kw, model = built(name)
@@ -44,7 +45,7 @@ def test_walk(name, folder, tmp_path):
 
     set_seed(0)
     did = overfit_one_batch(name, dls, steps=500, model_kwargs=kw)
-    assert did['last'] <= .2*did['first'], f"{name}: loss {did['first']:.4f} -> {did['last']:.4f} in {did['steps']} steps"
+    assert did['last'] <= .2*did['gray'], f"{name}: gray {did['gray']:.4f}, loss {did['first']:.4f} -> {did['last']:.4f} in {did['steps']} steps"
 
     for m in did['model'].modules():
         if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.momentum = .5 # a few steps leave running statistics near their start
@@ -129,8 +130,28 @@ def test_l2_penalty_is_in_the_loss():
 # --- recipes as an object
 
 def test_table_lists_every_recipe():
-    rows = list_recipes().rows
-    assert [r['recipe'] for r in rows]==list(_recipes) and all(r['source'] for r in rows)
+    rows = describe_recipes().rows
+    assert [r['recipe'] for r in rows]==list_recipes() and all(r['source'] for r in rows)
+
+def test_every_value_says_where_it_comes_from():
+    for name in list_recipes():
+        rows = get_recipe(name).facts().rows
+        assert {'arch','codec','loss','size','bs','epochs','lr','opt','plateau','stop'} <= {r['field'] for r in rows}, name
+        for r in rows:
+            assert r['origin'] in ('printed','inferred','ours'), (name, r)
+            assert r['origin']!='printed' or r['where'], f'{name}: {r["field"]} is printed, and it is not said where'
+        assert ('printed' in {r['origin'] for r in rows})==(not name.startswith('unet_'))
+    assert get_recipe('stanford_conv9').origins['stop']==('inferred', 'none is mentioned') and get_recipe('stanford_conv9').stop is None
+    assert get_recipe('stanford_conv9', bs=8).origins['bs']==('ours', 'changed')
+
+def test_own_recipes_are_listed():
+    @register_recipe
+    def test_mine(): return get_recipe('unet_compact', epochs=1)
+    assert list_recipes('test_*')==['test_mine'] and describe_recipes('test_*').rows[0]['epochs']==1
+    with pytest.warns(UserWarning, match='test_mine'): register_recipe(get_recipe('unet_compact', epochs=2), name='test_mine')
+    with pytest.raises(ValueError, match='name='): register_recipe(get_recipe('unet_compact'))
+    from colorize_nb.train import recipes
+    del recipes._recipes['test_mine']
 
 def test_fit_recipe_lowers_the_rate_and_stops(folder):
     dls = recipe_dls('stanford_conv3', folder, size=32, bs=8, device='cpu')

@@ -20,6 +20,7 @@ def _recorder(rows, name):
                          parameters=keras_params(module)['total']))
     return hook
 
+# %% ../../nbs/models/02_inspect.ipynb #02aa0001
 def layer_rows(
     model:nn.Module, # Any network; its mode (training or evaluation) is given back as it was
     *inputs # What it takes, for example `torch.zeros(1,1,64,64)`
@@ -46,6 +47,7 @@ def _draw_box(ax, x, row, top):
     ax.text(x+width/2, -.56, f'{c}\n{h}', ha='center', va='top', fontsize=6)
     return x+width
 
+# %% ../../nbs/models/02_inspect.ipynb #02aa0002
 def draw_shapes(
     rows, # Of `layer_rows`
     title:str='', # Above the drawing

@@ -16,10 +16,11 @@ def same_pad(
     k:int, # Kernel
     stride:int=1,
 )->tuple: # Pixels of padding (before, after)
-    "Keras's and TensorFlow's `'same'`: the output has `ceil(n/stride)` pixels, and the odd pixel of padding comes after."
+    "Keras's `'same'`: the output has `ceil(n/stride)` pixels, and the odd pixel of padding comes after."
     total = max((-(-n//stride)-1)*stride + k - n, 0)
     return total//2, total - total//2
 
+# %% ../../nbs/models/01_layers.ipynb #01aa0009
 class SameConv(nn.Conv2d):
     "`Conv2D(padding='same')`: `(B,ni,H,W)` -> `(B,nf,ceil(H/stride),ceil(W/stride))`."
     def __init__(
@@ -71,6 +72,7 @@ def _he_normal(m):
 INITS = dict(glorot_uniform=lambda m: nn.init.xavier_uniform_(m.weight), he_normal=_he_normal)
 KERNELS = nn.Conv2d, nn.ConvTranspose2d, nn.Linear # layers with a kernel
 
+# %% ../../nbs/models/01_layers.ipynb #01aa0010
 def keras_init(
     model:nn.Module, # Changed in place
     how:str='glorot_uniform', # Keras's default, or 'he_normal' (Fordham, section 6.2.2)

@@ -20,7 +20,9 @@ _models = {} # name -> (factory, facts for `describe_models`)
 
 def _same(old, new):
     "Is `new` the function `old` again, for example because its cell was run twice?"
-    parts = lambda f: (f.__qualname__, *((c.co_code, c.co_names) if (c := getattr(f, '__code__', None)) else (f.__module__,)))
+    def parts(f):
+        code = getattr(f, '__code__', None)
+        return (f.__qualname__, f.__module__) if code is None else (f.__qualname__, code.co_code, code.co_names)
     return parts(old)==parts(new)
 
 def _load_families():
@@ -30,9 +32,10 @@ def _load_families():
 
 def _add(name, factory, facts):
     "Write into the registry; warn if something else is overwritten."
-    if not factory.__module__.startswith('colorize_nb.'): _load_families() # so that none of theirs is overwritten silently
+    if not factory.__module__.startswith('colorize_nb.'): _load_families() # to know whose name is taken
     if name in _models and not _same(_models[name][0], factory):
-        warnings.warn(f'the model {name!r} of {_models[name][0].__module__} is replaced by {factory.__module__}', stacklevel=3)
+        old = _models[name][0].__module__
+        warnings.warn(f'the model {name!r} of {old} is replaced by {factory.__module__}', stacklevel=3)
     _models[name] = (factory, facts)
     return factory
 
@@ -65,7 +68,7 @@ def create_model(
     size:int=128, # Short side the model should expect, in pixels
     **kwargs # The model's own choices
 )->nn.Module: # `(B,n_in,H,W)` -> `(B,n_out,h,w)` with `h<=H`: chroma needs little resolution
-    "A new network, its weights random unless its family is asked for `pretrained`. Raises `ValueError` on an unknown name."
+    "A new network; its weights are random unless `pretrained` is asked for. Raises `ValueError` on an unknown name."
     factory, found = _find(name)
     return factory(n_in, n_out, size, **{**found, **kwargs})
 
