@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 SETUP  := settings.ini setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-latest lab app docs predict bench readme export hooks clean
+.PHONY: help setup demo test test-slow mutants test-latest lab app docs predict bench readme export hooks clean
 
 help: ## Show this list
 	@echo 'make TARGET, where TARGET is one of:'
@@ -42,6 +42,9 @@ test: $(READY) ## Run every notebook and the tests (under 10 minutes on 2 cores)
 test-slow: $(READY) ## Run the tests that take minutes, and the solutions of the tutorials
 	@OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing --path nbs/tutorials/solutions
 	@$(BIN)/python -m pytest -m slow
+
+mutants: $(READY) ## Break the package on purpose, one thing at a time, and print what the tests do not notice
+	@OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py
 
 # a second environment as a user has it: no nbdev, the newest fastai and fastcore
 $(LATEST)/.ready: $(SETUP)
