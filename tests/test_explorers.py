@@ -3,14 +3,16 @@ import io
 import numpy as np, pytest, torch
 from PIL import Image
 
-from colorize_nb.color.bins import ChannelBins, JointBins
+from colorize_nb.color.bins import ChannelBins
+from colorize_nb.color.cells import JointBins
 from colorize_nb.color.metrics import ciede
 from colorize_nb.color.space import rgb2lab
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.models.registry import create_model
 from colorize_nb.widgets.base import static_view
-from colorize_nb.widgets.explorers import BinsExplorer, DistributionExplorer, LabExplorer, SepiaExplorer, answers, gamut_plane
+from colorize_nb.widgets.bins_explorer import BinsExplorer, DistributionExplorer
+from colorize_nb.widgets.explorers import LabExplorer, SepiaExplorer, answers, gamut_plane
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ def test_wrong_inputs_are_one_line(photo, tmp_path):
     with pytest.raises(ValueError, match='JointBins'): DistributionExplorer(photo, 'shipped')
     with pytest.raises(ValueError, match='one to five'): SepiaExplorer(colors=('#ffffff',)*6, weights=(1.,)*6)
 
-def test_twin_holds_each_picture_and_puts_the_knob_back(photo):
+def test_static_view_holds_each_picture_and_puts_the_knob_back(photo):
     w = BinsExplorer(photo)
     html = static_view(w, 'n', [4, 8, 16]).data
     assert html.count('data:image/jpeg')==3 and html.count('hidden')==3 and w.state()['n']==10 # two hidden pictures, and the word in the script

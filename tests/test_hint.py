@@ -5,7 +5,8 @@ from PIL import Image
 
 from colorize_nb.infer.colorizer import lightness
 from colorize_nb.io.photo import bundled_photos
-from colorize_nb.widgets.hint import SHIFTS, affinities, hint, propagate
+from colorize_nb.widgets.hint import PALETTE, hint
+from colorize_nb.widgets.levin import SHIFTS, Cancelled, affinities, propagate
 
 @pytest.fixture
 def photo(): return bundled_photos()['coffee']
@@ -55,7 +56,7 @@ def test_over_a_model_far_away_stays(photo):
 def test_buttons_and_code(photo):
     w = hint(photo, side=100)
     w.set(x=.25, y=.75, color='#00ff00')
-    w.put.click()
+    w.put.click(); w.wait()
     assert w.hints==[(.25,.75,'#00ff00')] and "w.add(0.25, 0.75, '#00ff00')" in w.code() and '1 hint;' in w.says.value
     w.drop.click()
     assert w.hints==[] and '0 hints;' in w.says.value and w.error.value==''
@@ -86,3 +87,49 @@ def test_how_long_512_takes(note):
     w.add(.3, .2, '#c04030')
     note(f'hint over gray at {w.photo.size[0]}x{w.photo.size[1]}: {time.perf_counter()-start:.2f} s with drawing')
     assert w.photo.size==(512,512) and w.error.value==''
+
+def test_palette_takes_a_colour(photo):
+    w = hint(photo, side=80)
+    w.palette.children[list(PALETTE).index('sky')].click()
+    assert w.state()['color']==PALETTE['sky'] and w.hints==[]
+    w.click(.2, .6)
+    assert w.hints[0][2]==PALETTE['sky']
+
+def test_a_click_shows_a_preview_and_the_whole_follows(photo):
+    w, shown = hint(photo, side=240), []
+    w.picture.observe(lambda change: shown.append(w.refining()), 'value')
+    w.click(.2, .6)
+    assert shown[0], 'a small copy first'
+    w.wait(120)
+    assert not w.refining() and not shown[-1] and w.busy.value==''
+    at_once = hint(photo, side=240).place(w.hints)
+    assert np.array_equal(w.spread(), at_once.spread()) and np.array_equal(w.solved[1], at_once.solved[1])
+
+def test_stale_solves_are_cancelled_and_never_shown(photo, monkeypatch):
+    import threading
+    import colorize_nb.widgets.hint as H
+    w, real, whole, free = hint(photo, side=240), H.propagate, [], threading.Event()
+    def slow(L, known, ab, stale=lambda: False):
+        if L.shape!=w.L.shape: return real(L, known, ab)
+        free.wait(60)
+        if stale(): whole.append('cancelled'); raise Cancelled
+        whole.append(int(known.sum())); return real(L, known, ab, stale)
+    monkeypatch.setattr(H, 'propagate', slow)
+    for x in (.1, .2, .3): w.click(x, .6)
+    free.set(); w.wait(120)
+    assert whole[0]=='cancelled' and len(whole)==2, 'the first is given up, the second was never begun'
+    assert len(w.solved[0][0])==3 and not w.refining()
+
+def test_propagate_gives_up_when_asked():
+    known = np.eye(20, dtype=bool)
+    with pytest.raises(Cancelled): propagate(np.full((20,20), 50.), known, np.zeros((2,20,20)), stale=lambda: True)
+
+def test_an_error_of_the_thread_is_said(photo, monkeypatch):
+    import colorize_nb.widgets.hint as H
+    w, real = hint(photo, side=240), H.propagate
+    def broken(L, *a): 
+        if L.shape==w.L.shape: raise MemoryError('too large')
+        return real(L, *a)
+    monkeypatch.setattr(H, 'propagate', broken)
+    w.click(.2, .6); w.wait(60)
+    assert 'too large' in w.error.value and not w.working

@@ -7,7 +7,8 @@ from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.io.photo import bundled_photos
 from colorize_nb.widgets.compare import compare
-from colorize_nb.widgets.tune import LOSSES, impossible, tune
+from colorize_nb.widgets.tune import tune
+from colorize_nb.widgets.tune_knobs import impossible, loss_menu
 
 SMALL = {'unet_compact': dict(widths=[8,16,24], depths=[0,0,0]), 'stanford_conv3': {}}
 
@@ -83,7 +84,7 @@ def test_impossible_is_gray_and_says_why(panel):
     assert b['l2'].disabled and b['soft_ce'].disabled and not b['ce'].disabled and panel.state()['loss']=='ce'
     assert not panel.controls['bins'].disabled and panel.set(codec='RGB').controls['bins'].disabled
     panel.set(model='stanford_conv3')
-    assert panel.controls['dropout'].disabled and panel.controls['batchnorm'].disabled and set(LOSSES)>=set(impossible(panel.settings())['loss'])
+    assert panel.controls['dropout'].disabled and panel.controls['batchnorm'].disabled and set(loss_menu())>=set(impossible(panel.settings())['loss'])
 
 def test_knobs_reach_the_network(panel):
     import torch
@@ -102,13 +103,14 @@ def test_line_of_code_trains(panel, tmp_path):
 def test_table_sorts_and_hides_what_never_changed(panel):
     for lr in (1e-5, 1e-2): panel.set(lr=lr, epochs=1).train().wait(60)
     panel.set(sort='lr')
-    assert [r['run'] for r in panel.table().rows]==[1,2]
+    runs = lambda: panel.table().rows[:2] # gray and mean color stand below
+    assert [r['run'] for r in runs()]==[1,2]
     panel.set(sort='valid_loss')
-    v = [r['valid_loss'] for r in panel.table().rows]
-    assert v==sorted(v) and 'codec' not in panel.table().rows[0] and 'codec LabAB' in panel.table().note
+    v = [r['valid_loss'] for r in runs()]
+    assert v==sorted(v) and 'codec' not in runs()[0] and 'codec LabAB' in panel.table().note
 
 def test_error_in_a_run_is_shown_and_the_next_goes_on(panel, monkeypatch):
-    import colorize_nb.widgets.tune as T
+    import colorize_nb.widgets.tune_knobs as T
     real = T.colorize_learner
     def broken(*a, **k): raise ValueError('the disk is on fire')
     monkeypatch.setattr(T, 'colorize_learner', broken)
@@ -117,3 +119,46 @@ def test_error_in_a_run_is_shown_and_the_next_goes_on(panel, monkeypatch):
     monkeypatch.setattr(T, 'colorize_learner', real)
     panel.set(epochs=1).train().wait(60)
     assert panel.error.value=='' and len(panel.runs)==1
+
+def test_gray_and_mean_color_stand_below_the_runs(panel):
+    from colorize_nb.color.metrics import ciede, gray_baseline
+    import torch
+    panel.set(epochs=1).train().wait(60)
+    gray, mean = panel.table().rows[-2:]
+    assert (gray['run'], mean['run'])==('gray', 'mean color') and 'mean color' in panel.says.value
+    dls = panel.learner(panel.settings()).dls
+    photos = torch.cat([dls.codec.decode(*(t.as_subclass(torch.Tensor) for t in b)) for b in dls.valid])
+    assert gray['ciede']==pytest.approx(ciede(gray_baseline(photos), photos).mean().item(), abs=2e-3)
+    panel.set(seed=1).train().wait(60)
+    assert len(panel.baselines)==2, 'measured once for each size'
+
+def test_knobs_are_locked_while_it_trains(panel):
+    panel.set(epochs=50).train()
+    until(lambda: len(panel.losses)>=2)
+    c = panel.controls
+    assert all(c[k].disabled for k in c if k!='sort') and c['loss'].buttons['l1'].disabled and not c['sort'].disabled
+    panel.halt(); panel.wait(60)
+    assert not c['lr'].disabled and not c['loss'].buttons['l1'].disabled and c['loss'].buttons['ce'].disabled and c['bins'].disabled
+
+def test_earlier_runs_are_in_the_chart(panel):
+    for seed in (1, 2): panel.set(seed=seed, epochs=1).train().wait(60)
+    assert list(panel.earlier())==['run 1'] and panel.earlier()['run 1']==panel.courses['run 1']!=panel.losses
+    panel.set(loss='l1')
+    assert panel.earlier()=={}, 'another loss has other units'
+    assert panel.valid and panel.valid[-1][0]==len(panel.losses)
+
+def test_values_that_do_not_fit_are_said(panel, dls):
+    assert 'epochs: 500' in panel.set(epochs=500).clamped.value and panel.state()['epochs']==50
+    assert panel.set(epochs=2).clamped.value==''
+    odd = ColorizeDataLoaders.from_files(list(dls.train_ds.items), valid_files=list(dls.valid_ds.items), size=72, bs=5, device='cpu')
+    said = tune(odd, SMALL).clamped.value
+    assert 'size: the loaders have 72, 64' in said and 'batch: the loaders have 5, 4' in said
+
+def test_what_is_registered_is_on_the_panel(dls):
+    from colorize_nb.train.losses import _losses, register_loss
+    @register_loss
+    def of_ones_own(pred, y): return (pred-y).abs()
+    try: assert 'of_ones_own' in tune(dls, SMALL).controls['loss'].buttons
+    finally: _losses.pop('of_ones_own')
+    names = tune(dls).controls['model'].options
+    assert 'indiana_unet' in names and not any('*' in n for n in names)

@@ -4,7 +4,8 @@ import numpy as np, pytest
 from PIL import Image
 
 from colorize_nb.io.photo import bundled_photos, open_photo
-from colorize_nb.widgets.turing import FIELDS, fooled, plan, turing_test
+from colorize_nb.widgets.turing import FIELDS, turing_test
+from colorize_nb.widgets.turing_protocol import exact_interval, fooled, plan
 
 def make(tmp_path, **kw): return turing_test('shipped', {k: bundled_photos()[k] for k in ('coffee','chelsea','china')}, out=tmp_path/'a.csv', **{'n': 10, 'practice': 2, 'side': 64, **kw})
 def rows(tmp_path):
@@ -70,10 +71,10 @@ def test_every_answer_is_on_disk_and_a_session_goes_on(tmp_path):
     assert again.phase=='done' and 'fooled' in again.says.value and list(rows(tmp_path)[0])==FIELDS and len(rows(tmp_path))==12
 
 def test_score_by_hand():
-    r = [dict(kind='test', model='m', fooled=str(int(i<8))) for i in range(32)] + [dict(kind='practice', model='m', fooled='1')]*9 + [dict(kind='check', model='another photo', fooled=str(int(i<3))) for i in range(4)]
+    r = [dict(kind='test', model='m', fake='left', fooled=str(int(i<8))) for i in range(32)] + [dict(kind='practice', model='m', fake='left', fooled='1')]*9 + [dict(kind='check', model='another photo', fake='left', fooled=str(int(i<3))) for i in range(4)]
     s = fooled(r)
     [row] = s.rows
-    assert row['pairs']==32 and row['fooled']=='25.0%'
+    assert row['shown']==32 and row['fooled']=='25.0%'
     assert float(row['standard error'][:-1])==pytest.approx(100*(.25*.75/32)**.5, abs=.6), 'the standard error of a share'
     lo, hi = (int(v.rstrip('%')) for v in row['95% interval'].split(' to '))
     assert lo in range(7,15) and hi in range(37,45) and 'caught: 1 of 4' in s.note and 'did not look' in s.note
@@ -82,3 +83,43 @@ def test_what_cannot_be(tmp_path):
     with pytest.raises(ValueError, match='at least two'): turing_test('shipped', [bundled_photos()['coffee']], out=tmp_path/'a.csv')
     (tmp_path/'a.csv').write_text('x,y\n1,2\n')
     with pytest.raises(ValueError, match='a.csv'): make(tmp_path)
+
+def test_interval_is_clopper_pearsons():
+    "Against tables: 0 of 6 is 0 to 45.9%, 8 of 32 is 11.5 to 43.4%; and it covers as often as it says."
+    from scipy.stats import binom
+    assert exact_interval(0, 6)==pytest.approx((0, .4593), abs=1e-4) and exact_interval(8, 32)==pytest.approx((.1146, .4340), abs=1e-4)
+    for p in (.02, .3, .5): assert sum(binom.pmf(k, 20, p) for k in range(21) if exact_interval(k, 20)[0]<=p<=exact_interval(k, 20)[1])>=.95
+
+def test_nobody_fooled_is_not_certainty():
+    [row] = fooled([dict(kind='test', model='m', fake='left', fooled='0')]*6).rows
+    assert row['fooled']=='0.0%' and row['95% interval']=='0% to 46%'
+
+@pytest.mark.parametrize('seed', range(5))
+def test_sides_are_balanced(seed):
+    for models in (['m'], ['a','b']):
+        t = [o for o in plan([f'{i}' for i in range(60)], models, n=40, seed=seed) if o['kind']=='test']
+        for m in models:
+            left = [o['fake']=='left' for o in t if o['model']==m]
+            assert abs(2*sum(left)-len(left))<=1
+
+def test_pairs_are_listed_at_the_end(tmp_path):
+    w = make(tmp_path, n=4)
+    w.begin(timer=False)
+    while not w.done: w.hide().answer('left', timer=False)
+    listed = w.answered().rows
+    assert [r['trial'] for r in listed]==['2','3','4','5'] and {r['verdict'] for r in listed}=={'right','fooled'}
+    assert all(r['photo'] in w.says.value for r in listed) and w.image.size==w.overview().size
+    again = make(tmp_path, n=4)
+    assert again.done and again.answered().rows==listed, 'also when it is opened again'
+
+def test_one_picture_as_stanford_asked(tmp_path):
+    w = make(tmp_path, n=6, practice=0, one_picture=True)
+    assert sum(t['fake']=='yes' for t in w.trials)==3 and {t['kind'] for t in w.trials}=={'test'}
+    w.begin(timer=False)
+    assert len(w.pair())==1 and 'one_picture=True' in w.code()
+    while not w.done: w.hide().answer('no', timer=False)
+    [row] = w.results().rows
+    assert (row['shown'], row['fooled'])==(3, '100.0%') and 'real photos taken for coloured: 0 of 3' in w.results().note
+    doubter = make(tmp_path, n=6, practice=0, one_picture=True, seed=1).begin(timer=False)
+    while not doubter.done: doubter.hide().answer('yes', timer=False)
+    assert doubter.results().rows[0]['fooled']=='0.0%' and '3 of 3' in doubter.results().note

@@ -50,3 +50,93 @@ def test_app_says_what_is_wrong_and_keeps_the_last_photo():
     w.upload.receive(dict(name='film.mov', size=50_000_000, refused=True))
     assert 'film.mov' in w.error.value and '50 MB' in w.error.value
     assert w.set(saturation=0).error.value=='' and w.picture.value!=shown
+
+BAD = '<img src=x onerror=alert(1)>'
+
+def test_names_from_outside_are_shown_as_text(tmp_path):
+    "A file's name, a line of EXIF and a model's name: in words, tables, code, menus and errors."
+    from colorize_nb.infer.colorizer import Colorizer
+    from colorize_nb.widgets.compare import compare
+    from colorize_nb.widgets.turing import turing_test
+    im = Image.effect_noise((60,40), 90).convert('RGB')
+    exif = Image.Exif(); exif[0x010e] = BAD; exif[0x013b] = BAD
+    out = io.BytesIO(); im.save(out, 'JPEG', exif=exif)
+    model = Colorizer.load(); model.name, model.meta = BAD, {'about': BAD, 'data': BAD}
+    app = color_app(model=model)
+    app.upload.receive(dict(name=f'{BAD}.jpg', size=len(out.getvalue()), at=0), [out.getvalue()])
+    assert app.name==f'{BAD}.jpg' and app.error.value==''
+    side = compare({BAD: im}, {BAD: model}, side=60)
+    test = turing_test({BAD: model}, {BAD: im, 'b': im}, out=tmp_path/'a.csv', n=2, practice=0, side=32).begin(timer=False)
+    while not test.done: test.hide().answer('left', timer=False)
+    refused = color_app(); refused.upload.receive(dict(name=BAD, size=5, at=0), [b'hello'])
+    from ipywidgets import HTML
+    for w in (app, side, test, refused):
+        whole = ''.join(o.value for o in (w.says, w.line, w.error, w.busy, w.clamped))
+        assert '<img' not in whole and '&lt;img' in whole, type(w).__name__
+
+def test_an_explorers_words_are_text():
+    import ipywidgets as W
+    from colorize_nb.widgets.base import Explorer
+    class Loud(Explorer):
+        title = BAD
+        def draw(self): return Image.new('RGB', (9,9)), [BAD, BAD]
+        def code(self): return BAD
+    w = Loud(x=W.IntSlider())
+    assert '<img' not in w.says.value+w.line.value+w.widget.children[0].value
+
+def test_kernel_does_not_trust_the_browsers_limit():
+    said = []
+    u = Uploader(lambda name,photo: pytest.fail('no photo'), lambda e: said.append(str(e)))
+    u.receive(dict(name='a.png', size=50_000_000, at=0), [bytes(1000)]) # not marked as refused
+    u.largest = 1e6 # what the browser can set
+    u.receive(dict(name='a.png', size=50_000_000, at=0), [bytes(1000)])
+    assert all('50 MB' in s for s in said) and len(said)==2 and not u.parts
+    u.receive(dict(name='liar.png', size=10, at=0), [bytes(1000)])
+    assert 'more came' in said[-1] and not u.parts
+    u.receive(dict(name='b.png', size=1000, at=0), [bytes(10)])
+    u.receive(dict(name='b.png', size=1000, at=500), [bytes(10)])
+    assert 'missing' in said[-1] and not u.parts
+    for i in range(50): u.receive(dict(name=f'{i}.png', size=1000, at=0), [bytes(500)])
+    assert len(u.parts)<=4, 'half-sent files do not pile up'
+    u.close()
+    assert not u.parts
+
+def test_nothing_to_save_after_a_refused_upload():
+    w = color_app()
+    sent = []
+    w.download.send = lambda told,buffers: sent.append(told['name'])
+    w.upload.receive(dict(name='holiday.jpg', size=5, at=0), [b'hello'])
+    w.download.give()
+    assert w.download.disabled and sent==[] and w.file_name()=='chelsea-color.jpg'
+    w.set(saturation=.5)
+    w.download.give()
+    assert not w.download.disabled and sent==['chelsea-color.jpg'] and 'chelsea-color.jpg' in w.download.label
+
+def test_a_photo_that_cannot_be_coloured_does_not_take_the_lasts_place(monkeypatch):
+    w = color_app()
+    real = w.colorizer
+    class Small:
+        size, name = real.size, real.name
+        def __call__(self, photo, **k):
+            if max(photo.size)<100: raise MemoryError('does not fit')
+            return real(photo, **k)
+    w.colorizer = Small()
+    w.upload.receive(dict(name='tiny.png', size=len(png()), at=0), [png()])
+    assert 'does not fit' in w.error.value and w.name=='chelsea.png' and w.download.disabled
+
+def test_the_line_keeps_the_files_ending():
+    w = color_app()
+    w.upload.receive(dict(name='alpha.png', size=len(png()), at=0), [png()])
+    assert "('alpha.png'" in w.code() and 'alpha.png: 60x40' in w.says.value
+
+def test_sliders_speak():
+    from colorize_nb.widgets.app import detail_words
+    from colorize_nb.widgets.compare import saturation_words, temperature_words
+    assert saturation_words(0.)=='gray' and saturation_words(1.)=='as predicted' and 'paler' in saturation_words(.5)
+    assert 'learned' in detail_words(128, 128) and detail_words(64, 128)!=detail_words(256, 128) and temperature_words(1.)=='the mean'
+
+def test_javascript_is_files_of_the_package():
+    import colorize_nb.widgets.controls as C
+    from importlib.resources import files
+    names = {f.name for f in (files('colorize_nb.widgets')/'static').iterdir()}
+    assert {'clickable.js','uploader.js','download.js','static_view.js'} <= names and 'export default' in C.asset('uploader.js')

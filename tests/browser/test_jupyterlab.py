@@ -7,7 +7,7 @@ pytest.importorskip('playwright'); nbformat = pytest.importorskip('nbformat'); p
 
 COFFEE = "from colorize_nb.io.photo import bundled_photos\ncoffee = bundled_photos()['coffee']\n"
 BOOKS = {
-    'explorers': ["from colorize_nb.widgets.explorers import *\n"+COFFEE, "LabExplorer(coffee, side=160)", "SepiaExplorer()", "BinsExplorer(coffee, side=160)"],
+    'explorers': ["from colorize_nb.widgets.bins_explorer import *\nfrom colorize_nb.widgets.explorers import *\n"+COFFEE, "LabExplorer(coffee, side=160)", "SepiaExplorer()", "BinsExplorer(coffee, side=160)"],
     'compare': [COFFEE+"from colorize_nb.widgets.compare import compare\ncompare(['photo.png', coffee], 'shipped', side=320)"],
     'tune': ["from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos\nfrom colorize_nb.widgets.tune import tune\n"
              "t = tune(ColorizeDataLoaders.from_folder(crop_photos('crops', n=60, size=48), size=32, bs=8, device='cpu'), {'unet_compact': dict(widths=[8,16], depths=[0,0])}).set(epochs=50)\nt"],
@@ -149,12 +149,12 @@ def test_tune(book):
         before = b.picture()
         b.button('Train').click()
         b.changes(before, 60) # drawn while it trains
-        b.button('l1').click() # the kernel answers meanwhile
-        b.until("document.querySelector('.jp-OutputArea pre code').innerText.includes(\"loss='l1'\")")
-        assert b.button('Stop').is_enabled() and b.button('Train').is_disabled()
-        b.button('Stop').click()
+        assert b.button('Stop').is_enabled() and b.button('Train').is_disabled() and b.button('l1').is_disabled()
+        b.button('Stop').click() # the kernel answers meanwhile
         b.until("document.querySelector('.jp-OutputArea table')?.innerText.includes('stopped')")
         b.until("[...document.querySelectorAll('.jp-OutputArea button')].some(o => o.innerText==='Train' && !o.disabled)")
+        b.button('l1').click()
+        b.until("document.querySelector('.jp-OutputArea pre code').innerText.includes(\"loss='l1'\")")
 
 def test_turing(book):
     with book('turing') as b:
