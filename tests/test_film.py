@@ -7,8 +7,9 @@ from PIL import Image
 from scipy.stats import entropy
 
 av = pytest.importorskip('av')
-from colorize_nb.infer.colorizer import Colorizer, lightness
-from colorize_nb.infer.film import FilmError, TemporalSmoothing, cdc, color_film, color_frames, flicker
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.infer.paint import lightness
+from colorize_nb.infer.film import FilmError, FilmIncomplete, TemporalSmoothing, cdc, color_film, color_frames, flicker
 from colorize_nb.io.photo import bundled_photos, open_photo
 
 
@@ -176,8 +177,27 @@ def test_the_command_line_takes_films_and_photos(tmp_path):
     assert again.returncode==1 and '--force' in again.stderr
 
 def test_films_do_not_take_each_others_place(tmp_path):
-    from colorize_nb.app.cli import plan
+    from colorize_nb.app.album import plan
     for n in ('a.mp4','a.avi','b.webm','c.mov','c.jpg'): (tmp_path/n).write_bytes(b'')
-    jobs, bad = plan([tmp_path/n for n in ('a.mp4','a.avi','b.webm','c.mov','c.jpg')], force=True)
+    p = plan([tmp_path/n for n in ('a.mp4','a.avi','b.webm','c.mov','c.jpg')], force=True)
+    jobs, bad = p.jobs, p.bad
     assert [to.name for _,to in jobs]==['a-color.mp4','b-color.mp4','c-color.mov','c-color.jpg']
     assert len(bad)==1 and 'a.avi' in bad[0] and 'take the place' in bad[0]
+
+def test_a_film_that_was_cut_says_so(tmp_path, colorizer):
+    "What was there is coloured and kept; how much is missing is counted and said."
+    whole = write(tmp_path/'whole.mp4', pan(24))
+    with av.open(str(whole)) as src, av.open(str(tmp_path/'first.mp4'), 'w', options={'movflags': 'faststart'}) as out: # the index in front
+        v = out.add_stream_from_template(src.streams.video[0])
+        for p in src.demux(video=0):
+            if p.dts is not None: p.stream = v; out.mux(p)
+    b = (tmp_path/'first.mp4').read_bytes()
+    (tmp_path/'cut.mp4').write_bytes(b[:len(b)*3//5])
+    with pytest.raises(FilmIncomplete, match=r'cut.mp4: \d+ frames are missing.*cut-color.mp4') as e: color_film(tmp_path/'cut.mp4', colorizer=colorizer)
+    frames, _ = facts(tmp_path/'cut-color.mp4')
+    said = int(str(e.value).split(': ')[1].split()[0])
+    assert 0<len(frames)<24 and abs(said-(24-len(frames)))<=1
+
+def test_a_pipe_is_refused_at_once(tmp_path, colorizer):
+    os.mkfifo(tmp_path/'pipe.mp4')
+    with pytest.raises(FilmError, match='a pipe'): color_film(tmp_path/'pipe.mp4', colorizer=colorizer)
