@@ -76,13 +76,13 @@ def _metadata(path):
 def _line(e): return (str(e).strip() or type(e).__name__).splitlines()[0][:300]
 
 # %% ../../nbs/models/09_store.ipynb #09aa0007
-def _plain(v, depth=4):
-    "Is `v` what a keyword may be: a number, a word, a truth value, or short lists and dicts of these?"
+def _plain(v, depth=4, most=2**31):
+    "Is `v` a number up to `most`, a word, a truth value, or short lists and dicts of these?"
     if isinstance(v, (list, dict)):
         items = v.values() if isinstance(v, dict) else v
-        return depth>0 and len(v)<=10_000 and all(_plain(o, depth-1) for o in items)
+        return depth>0 and len(v)<=10_000 and all(_plain(o, depth-1, most) for o in items)
     if isinstance(v, str): return len(v)<1000
-    return v is None or isinstance(v, float) or isinstance(v, int) and abs(v)<2**31
+    return v is None or isinstance(v, float) or isinstance(v, int) and abs(v)<=most
 
 def _whole(lo, hi): return lambda v: isinstance(v, int) and not isinstance(v, bool) and lo<=v<=hi
 
@@ -105,7 +105,7 @@ def _check(header):
         if not holds(spec.get(name)): raise ValueError(f'{name} is {str(spec.get(name))[:60]!r}; it must be {must}')
     asked = [k for k in _NOT_STORED if spec['kwargs'].get(k)]
     if asked: raise ValueError(f'{asked[0]} is asked for, which a file may not do: it has its weights in itself')
-    if not _plain(header['codec']): raise ValueError('codec has values that no codec takes')
+    if not _plain(header['codec'], most=10_000): raise ValueError('codec has values that no codec takes')
 
 # %% ../../nbs/models/09_store.ipynb #e9d0640a
 def _parse(path, text):
