@@ -6,6 +6,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SETUP  := settings.ini setup.py pyproject.toml
 
+# fastai's import warns of a function of torch that it calls
+export PYTHONWARNINGS = ignore::FutureWarning:torch.jit._script
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow mutants test-latest lab app docs predict bench readme export hooks clean
 

@@ -18,7 +18,7 @@ def _full(t):
     return t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
 
 class DecodedBatch:
-    "Prediction and target of the newest batch as photos `(B,3,H,W)` in [0,1], decoded once for all metrics that share it."
+    "Prediction and target of the newest batch as photos `(B,3,H,W)` in [0,1], decoded once for all that share it."
     def __init__(self,
         codec, # Of the data loaders
     ): self.codec, self.raw, self.rgb = codec, None, None
@@ -27,7 +27,7 @@ class DecodedBatch:
         learn, # Anything with the batch's `x`, `pred` (raw output) and `y`
     )->tuple: # `(pred, true)`
         if self.raw is not learn.pred:
-            x, pred, y = _full(learn.x), _full(learn.pred), _full(learn.y)
+            x, pred, y = _full(_seen(learn)), _full(learn.pred), _full(learn.y)
             with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
                 self.rgb = self.codec.decode(x, self.codec.activate(pred)), self.codec.decode(x, y)
             self.raw = learn.pred
@@ -36,6 +36,10 @@ class DecodedBatch:
     def reset(self):
         "Forget the batch, so that its memory is free."
         self.raw = self.rgb = None
+
+def _seen(learn):
+    "The network's input; where that is features computed before, what their loader says the network saw."
+    return learn.dl.gray if isinstance(learn.x, (list, tuple)) else learn.x
 
 # %% ../../nbs/train/02_metrics.ipynb #212e04f9
 class ColorMetric(Metric):
