@@ -13,6 +13,7 @@ from .io.table import *
 from .color.space import *
 from .color.codecs import *
 from .color.bins import *
+from .color.cells import *
 from .color.metrics import *
 from .color.quality import *
 from .data.photos import *
@@ -29,6 +30,7 @@ from .models.compact import *
 from .models.unet import *
 from .models.borrowing import *
 from .models.store import *
+from .models.unet_lite import *
 from .train.losses import *
 from .train.perceptual import *
 from .train.metrics import *
@@ -44,13 +46,15 @@ from .infer.colorizer import *
 from .infer.film import *
 from .infer.onnx import *
 from .infer.evaluate import *
-from .widgets.controls import *
 from .widgets.base import *
 from .widgets.upload import *
 from .widgets.explorers import *
+from .widgets.bins_explorer import *
 from .widgets.compare import *
 from .widgets.tune import *
+from .widgets.levin import *
 from .widgets.hint import *
+from .widgets.turing_protocol import *
 from .widgets.turing import *
 from .widgets.app import *
 
