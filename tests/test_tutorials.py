@@ -11,6 +11,8 @@ import published, words
 FOLDER = ROOT/'nbs/tutorials'
 PAGES = sorted(FOLDER.glob('*.ipynb'))
 ANSWERS = sorted((FOLDER/'solutions').glob('*.ipynb'))
+CLAIMS = sorted((ROOT/'nbs/claims').glob('[0-9]*.ipynb'))
+RESULTS = ROOT/'colorize_nb/results'
 VERSION = re.search(r'^version = (\S+)', (ROOT/'settings.ini').read_text(), re.M)[1]
 HYPE = re.compile(r'\b(amazing|awesome|stunning|incredibl[ey]|state[- ]of[- ]the[- ]art|revolutionary|blazing|effortless(ly)?|magical(ly)?|perfectly|obviously|simply|world-class|cutting[- ]edge|unmatched)\b', re.I)
 ids = lambda p: p.stem
@@ -62,7 +64,7 @@ def test_uses_the_package_as_a_user(path):
         assert all(len(l)<=120 for l in lines), f'a long line after {lines[0]}'
         assert not any(re.match(r'\s*except', l) or re.search(r';(?=.*\w)', l) for l in lines), f'one idea a line: {lines[0]}'
 
-@pytest.mark.parametrize('path', PAGES, ids=ids)
+@pytest.mark.parametrize('path', PAGES+CLAIMS, ids=ids)
 def test_numbers_in_prose_are_printed_or_set(path):
     text = re.sub(r'\]\([^)]*\)|`[^`]*`|<[^>]+>', ' ', prose(path))
     seen = printed(path)+code(path)
@@ -97,7 +99,7 @@ def test_only_what_is_public_is_linked():
     private = [cfg['git_url'], f"{published.COLAB}/{cfg['user']}", cfg['doc_host']]
     assert not (found := [(p.name, l) for p in written() for l in private if l in p.read_text('utf8')]), found
 
-@pytest.mark.parametrize('path', PAGES+ANSWERS, ids=lambda p: f'{p.parent.name}-{p.stem}')
+@pytest.mark.parametrize('path', PAGES+ANSWERS+CLAIMS, ids=lambda p: f'{p.parent.name}-{p.stem}')
 def test_words(path):
     assert not (m := HYPE.search(prose(path))), m
     names = re.findall(r'`([A-Za-z_][\w.]*)\(', prose(path))
@@ -111,6 +113,23 @@ def test_words(path):
 def test_links_resolve(path):
     bad = [l for l in re.findall(r'\]\(([^)#\s]+)[^)]*\)', prose(path)) if not re.match(r'https?:|mailto:|attachment:|data:', l) and not (path.parent/l).exists()]
     assert not bad, bad
+
+def test_verdicts():
+    rows = json.loads((RESULTS/'claims/verdicts.json').read_text('utf8'))
+    for r in rows:
+        assert r['verdict'] in ('holds', 'fails', 'depends', 'cannot be told here'), r
+        assert (ROOT/'nbs/claims'/r['page']).is_file() and r['claim'] in printed(CLAIMS[0]), r
+    for path in CLAIMS[1:]: assert prose(path).count('**Verdict: ')==sum(r['page']==path.name for r in rows), path.name
+
+def test_results_of_claims_say_how_they_were_made():
+    found = json.loads((RESULTS/'claims/baselines.json').read_text('utf8'))
+    assert {'version', 'torch', 'device', 'seeds', 'size'} <= found.keys() and len(found['seeds'])>=3
+    for name,s in found['sets'].items(): assert s['n']>=300 and s['seconds']>0, name
+
+def test_old_addresses_lead_to_pages():
+    moved = json.loads((ROOT/'docs/moved.json').read_text('utf8'))
+    assert [n for n in moved['notebooks'].values() if not (ROOT/f'{n}.ipynb').is_file()]==[]
+    assert [n for n in moved['modules'].values() if not (ROOT/'colorize_nb'/f"{n.replace('.', '/')}.py").is_file()]==[]
 
 def test_start_page_lists_every_tutorial():
     assert re.findall(r'\]\(tutorials/([^)]+)\)', printed(ROOT/'nbs/index.ipynb'))==[p.name for p in PAGES]
