@@ -3,7 +3,8 @@ import json
 
 import numpy as np, pytest, torch
 
-from colorize_nb.color.bins import ChannelBins, JointBins, class_weights, collapse, color_prior, density_bins, grid_centers
+from colorize_nb.color.bins import ChannelBins, density_bins
+from colorize_nb.color.cells import JointBins, class_weights, collapse, color_prior, grid_centers
 from colorize_nb.color.codecs import LabAB, RGB, YCbCr, codec_from_config
 from colorize_nb.color.space import ciede2000, rgb2lab
 from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
@@ -130,3 +131,37 @@ def test_one_colour_does_not_break_density():
     c = density_bins([torch.full((1,3,8,8), .5)], 10)
     x, y = c.encode(torch.full((1,3,8,8), .5))
     assert (c.edges.diff(dim=1)>0).all() and (c.decode(x, y)-.5).abs().max()<.02
+
+
+def test_the_registry_lists_describes_and_warns():
+    import warnings
+    from colorize_nb.color.codecs import Codec, describe_codecs, list_codecs, register_codec
+    assert list_codecs()==['ChannelBins','JointBins','LabAB','RGB','YCbCr'] and list_codecs('*Bins')==['ChannelBins','JointBins']
+    kinds = {r['codec']: (r['kind'], r['channels out']) for r in describe_codecs().rows}
+    assert kinds=={'ChannelBins': ('classification',20), 'JointBins': ('classification',261), 'LabAB': ('regression',2), 'RGB': ('regression',3), 'YCbCr': ('regression',2)}
+    assert [c.joint for c in (LabAB(), ChannelBins(), JointBins())]==[False, False, True]
+    def other():
+        class LabAB(Codec): "Another one."
+        return LabAB
+    with pytest.warns(UserWarning, match="'LabAB' of colorize_nb.color.codecs is replaced"): register_codec(other())
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        register_codec(type('Mine', (Codec,), {'__doc__': 'Mine.'})); register_codec(type('Mine', (Codec,), {'__doc__': 'Mine.'}))
+    from colorize_nb.color import codecs
+    register_codec.__globals__['_codecs'].pop('Mine')
+    codecs._codecs['LabAB'] = LabAB
+
+
+def test_models_saved_with_the_older_spelling_are_read():
+    c = codec_from_config({'name': 'JointBins', 'grid': 10, 'reach': 'centre', 'k': 5, 'sigma': 5.})
+    assert c==JointBins(reach='center')
+    assert codec_from_config({'name': 'JointBins', 'centres': [[0,0],[60,40]], 'k': 1, 'sigma': 5.})==JointBins.from_centers([[0,0],[60,40]], k=1)
+    old = ChannelBins(2, 'density', [[-100,0,100]]*2).config()
+    old['centres'] = old.pop('centers')
+    assert codec_from_config(old)==ChannelBins(2, 'density', [[-100,0,100]]*2)
+
+
+def test_a_config_of_classes_is_read_before_their_module_is_imported():
+    import subprocess, sys
+    code = "from colorize_nb.color.codecs import codec_from_config as f; print(f({'name': 'JointBins', 'k': 1}).k)"
+    assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True).stdout=='1\n'

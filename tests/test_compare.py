@@ -3,7 +3,7 @@ import io
 import numpy as np, pytest, torch
 from PIL import Image
 
-from colorize_nb.color.bins import JointBins
+from colorize_nb.color.cells import JointBins
 from colorize_nb.color.metrics import ciede
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor

@@ -110,3 +110,59 @@ def test_tensors_and_back(photo):
     assert np.array_equal(to_image(t), photo)
     assert np.array_equal(to_image(t[0]+10), np.full((48,64,3), 255))
     assert len(show_photos([photo, t, np.asarray(photo)], ncols=2).axes)==4
+
+
+def test_only_formats_that_hold_photos_are_opened(photo, tmp_path):
+    (tmp_path/'x.jpg').write_bytes(b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n')
+    assert Image.open(tmp_path/'x.jpg').format=='EPS'
+    with pytest.raises(PhotoError, match='not a picture in a format'): open_photo(tmp_path/'x.jpg')
+    for ext in ('pdf','ico','pcx','xbm','im'):
+        img = photo.convert('1') if ext=='xbm' else photo
+        img.save(tmp_path/f'y.{ext}')
+        with pytest.raises(PhotoError, match='not a picture in a format'): open_photo(tmp_path/f'y.{ext}')
+    for ext in ('jpg','png','webp','tif','bmp','gif','ppm','jp2','tga'):
+        photo.save(tmp_path/f'z.{ext}')
+        assert open_photo(tmp_path/f'z.{ext}').size==photo.size
+
+
+@pytest.mark.parametrize('ext', ['png','webp','jpg','tif'])
+def test_a_broken_exif_header_is_no_reason_to_refuse(photo, tmp_path, ext):
+    f = tmp_path/f'x.{ext}'
+    photo.save(f, **({} if ext=='tif' else dict(exif=b'Exif\x00\x00garbage header')))
+    assert open_photo(f).size==photo.size
+    out = save_photo(open_photo(f), tmp_path/'out.png', photo_meta(f), note='predicted')
+    assert Image.open(out).getexif()[0x0131]=='predicted'
+
+
+GRAY = np.linspace(0, 255, 64*48).reshape(48,64)
+
+@pytest.mark.parametrize('a', [
+    (GRAY/255*4095).astype('uint16'), (GRAY/255*1023).astype('uint16'), (GRAY/255*16383).astype('uint16'), (GRAY*257).astype('uint16'), GRAY.astype('uint16'),
+    (GRAY/255*(2**31-1)).astype('int32'), (GRAY*257).astype('int32'), GRAY.astype('int32'), (GRAY/255).astype('float32'), (GRAY/255*1.04).astype('float32'),
+    GRAY.astype('float32'), (GRAY*257).astype('float32')], ids=lambda a: f'{a.dtype} to {a.max():.5g}')
+def test_deep_pictures_are_scaled_by_what_is_there(a, tmp_path):
+    Image.fromarray(a).save(tmp_path/'x.tif')
+    got = np.asarray(open_photo(tmp_path/'x.tif'))[...,0].astype(int)
+    want = np.clip(a*255, 0, 255) if a.max()<1.1 else GRAY
+    assert np.abs(got-want).max()<=1.01
+
+
+@pytest.mark.parametrize('bad', [np.inf, -np.inf, np.nan])
+def test_one_pixel_that_is_no_number_spoils_no_other(bad, tmp_path):
+    for top in (1, 255):
+        a = (GRAY/255*top).astype('float32')
+        a[0,0] = bad
+        Image.fromarray(a).save(tmp_path/'x.tif')
+        got = np.asarray(open_photo(tmp_path/'x.tif'))[...,0].astype(int)
+        assert np.abs(got-GRAY)[1:].max()<=1 and got[0,0]==(255 if bad==np.inf else 0)
+
+
+def test_lightness_is_kept_as_far_as_the_page_says(tmp_path):
+    from colorize_nb.color.space import rgb2lab
+    im = open_photo(bundled_photos()['coffee'])
+    def step(path, **how):
+        a, b = (rgb2lab(to_tensor(o))[0,0] for o in (im, open_photo(save_photo(im, path, force=True, **how))))
+        return (a-b).abs().max().item()
+    assert step(tmp_path/'x.jpg')<2 and step(tmp_path/'x.jpg', quality=95)>2
+    assert step(tmp_path/'x.png')==step(tmp_path/'x.webp', exact=True)==step(tmp_path/'x.tif', exact=True)==0
+    with pytest.raises(PhotoError, match='JPEG does not keep every value'): save_photo(im, tmp_path/'y.jpg', exact=True)

@@ -8,6 +8,7 @@ __all__ = ['Codec', 'register_codec', 'codec_from_config', 'LabAB', 'RGB', 'YCbC
 # %% ../../nbs/color/01_codecs.ipynb #fe7c8d47
 import warnings
 from fnmatch import fnmatchcase
+from importlib import import_module
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ from ..io.table import Results
 
 # %% ../../nbs/color/01_codecs.ipynb #dae82d6c
 class Codec:
-    "What a network sees and predicts: `rgb` `(B,3,H,W)` sRGB in [0,1], `x` `(B,n_in,H,W)`, prediction `(B,n_out,h,w)`, `h<=H`."
+    "What a network sees and predicts: `rgb` `(B,3,H,W)` in [0,1], `x` `(B,n_in,H,W)`, prediction `(B,n_out,h,w)`."
     n_in, n_out = 1, 2 # Channels of the input and of the raw output
     kind = 'regression' # The losses that fit: 'regression' for numbers, 'classification' for logits
     joint = False # Does a class stand for a and b together?
@@ -56,19 +57,24 @@ def ab(self:Codec,
     pred, # `(B,n_out,h,w)` prediction, activated
     **knobs, # Of `decode`
 )->torch.Tensor: # `(B,2,h,w)` CIELAB a and b
-    "The chroma of a prediction alone, at the size of `pred`: for those who keep the photo's own lightness at full resolution."
+    "The chroma of a prediction, at the size of `pred`, for those who keep the photo's own lightness."
     small = F.interpolate(x, size=pred.shape[-2:], mode='bilinear', antialias=True)
     return rgb2lab(self.decode(small, pred, **knobs))[:,1:]
 
-# %% ../../nbs/color/01_codecs.ipynb #47beb4a1
+# %% ../../nbs/color/01_codecs.ipynb #805dfa34
 _codecs = {}
+
+def _load_all():
+    "Import the last module that registers codecs; it imports the others."
+    import_module('colorize_nb.color.cells')
 
 def register_codec(
     cls, # A `Codec` whose choices all have defaults
 ): # The class
     "Decorator: file a codec under the name of its class. Warns if it replaces another codec of that name."
-    old = _codecs.get(cls.__name__)
-    if old is not None and (old.__module__, old.__qualname__)!=(cls.__module__, cls.__qualname__):
+    if not cls.__module__.startswith('colorize_nb.'): _load_all() # so that none of the package's is replaced silently
+    old = _codecs.get(cls.__name__, cls)
+    if (old.__qualname__, old.__doc__)!=(cls.__qualname__, cls.__doc__): # not the same cell, run again
         warnings.warn(f'the codec {cls.__name__!r} of {old.__module__} is replaced by {cls.__module__}', stacklevel=2)
     _codecs[cls.__name__] = cls
     return cls
@@ -82,19 +88,21 @@ def codec_from_config(
     "The codec that a `config` describes. Raises `ValueError` on a name that is not registered."
     d = {_RENAMED.get(k, k): _RENAMED.get(v, v) if isinstance(v, str) else v for k,v in d.items()}
     name = d.pop('name', None)
+    _load_all()
     if name not in _codecs: raise ValueError(f"no codec is called {name!r}. Known: {', '.join(sorted(_codecs))}.")
     return _codecs[name](**d)
 
 # %% ../../nbs/color/01_codecs.ipynb #95d0c66d
 @register_codec
 class LabAB(Codec):
-    "Sees lightness, predicts a and b as numbers (CIELAB, D65). The scalings are those of Fordham, Cats and Koalarization."
+    "Sees lightness, predicts a and b as numbers (CIELAB, D65). Scalings of Fordham, Cats and Koalarization."
     def __init__(self,
         ab_scale:float=128., # Lab units that 1.0 stands for; with `tanh` a prediction cannot exceed it
         L_mode:str='sym', # 'sym': x = L/50-1; 'unit': x = L/100
         tanh:bool=False, # Pass the network's output through tanh?
     ):
-        if L_mode not in ('sym','unit'): raise ValueError(f"L_mode is {L_mode!r}; it must be 'sym' (L/50-1) or 'unit' (L/100)")
+        if L_mode not in ('sym','unit'):
+            raise ValueError(f"L_mode is {L_mode!r}; it must be 'sym' (L/50-1) or 'unit' (L/100)")
         if not ab_scale>0: raise ValueError(f'ab_scale is {ab_scale}; it must be above 0 (the papers use 128)')
         self.ab_scale, self.L_mode, self.tanh = float(ab_scale), L_mode, bool(tanh)
 
@@ -156,12 +164,12 @@ class YCbCr(Codec):
 
     def decode(self, x, pred): return clip_rgb(ycbcr2rgb(torch.cat([(x.float()+1)/2, (_enlarge(pred, x)+1)/2], 1)))
 
-# %% ../../nbs/color/01_codecs.ipynb #ff36330b
+# %% ../../nbs/color/01_codecs.ipynb #fa88cec8
 def list_codecs(
     pattern:str='*', # Shell wildcards: `*Bins`
 )->list: # Names, sorted
     "Names of the registered codecs."
-    from colorize_nb.color import bins # registers its own
+    _load_all()
     return sorted(n for n in _codecs if fnmatchcase(n, pattern))
 
 def describe_codecs(
@@ -172,5 +180,6 @@ def describe_codecs(
     for name in list_codecs(pattern):
         codec = _codecs[name]()
         about = (type(codec).__doc__ or '').split('. ')[0].split(': ')[0].rstrip('.')
-        rows.append({'codec': name, 'about': about, 'channels in': codec.n_in, 'channels out': codec.n_out, 'kind': codec.kind})
+        channels = {'channels in': codec.n_in, 'channels out': codec.n_out}
+        rows.append({'codec': name, 'about': about, **channels, 'kind': codec.kind})
     return Results(rows, 'with default choices')

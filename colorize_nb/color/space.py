@@ -7,44 +7,58 @@ __all__ = ['srgb2linear', 'linear2srgb', 'rgb2lab', 'lab2rgb', 'in_gamut', 'lab2
            'to_gamut', 'rgb2ycbcr', 'ycbcr2rgb', 'ciede2000']
 
 # %% ../../nbs/color/00_space.ipynb #c0760292
-import math, torch
+import math
+
+import torch
 
 # %% ../../nbs/color/00_space.ipynb #cf236f87
 def _power(x, p): return x.log2().mul_(p).exp2_()
 
-def srgb2linear(x, k=.04045):
-    "Light intensity of sRGB values `x` (float, any shape, nominal 0..1), IEC 61966-2-1; a straight line below `k`"
-    return torch.add(_power(x.clamp(min=k).add_(.055).mul_(1/1.055), 2.4), x.clamp(max=k).sub_(k), alpha=1/12.92)
+def srgb2linear(
+    x, # Float tensor of any shape, sRGB, nominally in [0,1]
+    k:float=.04045, # Below it, the curve is a straight line
+)->torch.Tensor: # The same shape, light intensity
+    "Light intensity of sRGB values, IEC 61966-2-1; differentiable."
+    power = _power(x.clamp(min=k).add_(.055).mul_(1/1.055), 2.4)
+    return torch.add(power, x.clamp(max=k).sub_(k), alpha=1/12.92)
 
-def linear2srgb(x, k=.0031308):
-    "sRGB values of light intensities `x` (float, any shape, nominal 0..1), IEC 61966-2-1; a straight line below `k`"
-    return x.clamp(max=k).sub_(k).mul_(12.92).sub_(.055).add_(_power(x.clamp(min=k), 1/2.4), alpha=1.055)
+def linear2srgb(
+    x, # Float tensor of any shape, light intensity, nominally in [0,1]
+    k:float=.0031308, # Below it, the curve is a straight line
+)->torch.Tensor: # The same shape, sRGB
+    "sRGB values of light intensities, IEC 61966-2-1; differentiable."
+    line = x.clamp(max=k).sub_(k).mul_(12.92)
+    return line.sub_(.055).add_(_power(x.clamp(min=k), 1/2.4), alpha=1.055)
 
 # %% ../../nbs/color/00_space.ipynb #d831dce1
-_WHITE = .95047, 1., 1.08883                                    # D65, 2 degrees
-_RGB2XYZ = [[.412453, .357580, .180423], [.212671, .715160, .072169], [.019334, .119193, .950227]]
-_RGB2XYZ = [[v/w for v in row] for row,w in zip(_RGB2XYZ, _WHITE)]  # relative to white
+_WHITE = .95047, 1., 1.08883 # XYZ of D65 for the CIE's standard observer of 2 degrees
+_XYZ = [[.412453, .357580, .180423], [.212671, .715160, .072169], [.019334, .119193, .950227]] # of linear sRGB
+_RGB2XYZ = [[v/white for v in row] for row,white in zip(_XYZ, _WHITE)] # relative to white
 _XYZ2RGB = torch.tensor(_RGB2XYZ, dtype=torch.float64).inverse().tolist()
 
 def _mix(M, x):
-    "3x3 list `M` times the channels of `x`, by sums: a matrix product would lose digits under autocast or TF32"
+    "3x3 list `M` times the channels of `x`, by sums: a matrix product would lose digits under autocast or TF32."
     r,g,b = x.unbind(-3)
     return torch.stack([(r*m[0]).add_(g, alpha=m[1]).add_(b, alpha=m[2]) for m in M], -3)
 
 # %% ../../nbs/color/00_space.ipynb #4e91fcb8
 _D = 6/29
 
-def _f(t): return torch.add(_power(t.clamp(min=_D**3), 1/3), t.clamp(max=_D**3).sub_(_D**3), alpha=1/(3*_D*_D))
+def _f(t):
+    "The cube root of `t`, with a straight line near 0."
+    return torch.add(_power(t.clamp(min=_D**3), 1/3), t.clamp(max=_D**3).sub_(_D**3), alpha=1/(3*_D*_D))
 
 def _finv(f):
+    "What `_f` made `f` of."
     u = f.clamp(min=_D)
     return torch.add(u*u*u, f.clamp(max=_D).sub_(_D), alpha=3*_D*_D)
 
 # %% ../../nbs/color/00_space.ipynb #0d5b88aa
 def _chan3(x, name):
-    "`x` as a plain tensor, half precision widened to float32, checked to be float with 3 channels at dim -3"
+    "`x` as a plain tensor, half precision widened to float32, checked to be float with 3 channels at dim -3."
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-        raise TypeError(f'{name} takes a float tensor, got {x.dtype if isinstance(x, torch.Tensor) else type(x).__name__}; 8-bit RGB needs .float()/255')
+        got = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
+        raise TypeError(f'{name} takes a float tensor, got {got}; 8-bit RGB needs .float()/255')
     if x.ndim < 3 or x.shape[-3] != 3:
         raise ValueError(f'{name} takes 3 channels at dim -3, as in (B,3,H,W), got shape {tuple(x.shape)}')
     x = x.as_subclass(torch.Tensor)
@@ -52,7 +66,7 @@ def _chan3(x, name):
 
 # %% ../../nbs/color/00_space.ipynb #73d7f2be
 def _blocks(f, x, n=32768):
-    "`f(x)`, on a CPU without gradients by blocks of about `n` pixels, so that what `f` makes stays in the cache"
+    "`f(x)`, on a CPU without gradients by blocks of about `n` pixels, so that what `f` makes stays in the cache."
     if not x.is_cpu or (x.requires_grad and torch.is_grad_enabled()) or x.numel() <= 3*n: return f(x)
     y = x.new_empty(x.shape)
     rows = max(1, n // x.shape[-1])
@@ -65,63 +79,62 @@ def _rgb2lab(rgb):
     fx,fy,fz = _f(_mix(_RGB2XYZ, srgb2linear(rgb))).unbind(-3)
     return torch.stack([116*fy - 16, 500*(fx - fy), 200*(fy - fz)], -3)
 
+def rgb2lab(
+    rgb, # `(...,3,H,W)` float, sRGB in [0,1]
+)->torch.Tensor: # `(...,3,H,W)`: L in 0..100, a and b in CIELAB units
+    "sRGB to CIE 1976 Lab (D65, 2 degrees). Differentiable; half precision comes back as float32."
+    return _blocks(_rgb2lab, _chan3(rgb, 'rgb2lab'))
+
+# %% ../../nbs/color/00_space.ipynb #b84722f8
 def _lab2rgb(lab):
     L,a,b = lab.unbind(-3)
     fy = (L + 16)/116
     return linear2srgb(_mix(_XYZ2RGB, _finv(torch.stack([fy + a/500, fy, fy - b/200], -3))))
 
-def rgb2lab(
-    rgb, # `(...,3,H,W)` float, sRGB in 0..1
-):       # `(...,3,H,W)`: L in 0..100, a and b in CIELAB units
-    "sRGB to CIE 1976 Lab (D65, 2 degrees); differentiable; half precision comes back as float32"
-    return _blocks(_rgb2lab, _chan3(rgb, 'rgb2lab'))
-
 def lab2rgb(
     lab, # `(...,3,H,W)` float: L in 0..100, a and b in CIELAB units
-):       # `(...,3,H,W)` sRGB, unclipped: it leaves 0..1 where `lab` is out of gamut
-    "CIE 1976 Lab (D65, 2 degrees) to sRGB; differentiable; half precision comes back as float32"
+)->torch.Tensor: # `(...,3,H,W)` sRGB, unclipped: it leaves [0,1] where `lab` is out of gamut
+    "CIE 1976 Lab (D65, 2 degrees) to sRGB. Differentiable; half precision comes back as float32."
     return _blocks(_lab2rgb, _chan3(lab, 'lab2rgb'))
 
 # %% ../../nbs/color/00_space.ipynb #1777b1cd
-def _in_gamut(rgb, tol): return ((rgb - .5).abs() <= .5 + tol).all(-3)
-
 def in_gamut(
-    lab,      # `(...,3,H,W)` float CIELAB
-    tol=1e-4, # how far outside 0..1 an sRGB channel may lie
-):            # `(...,H,W)` bool
-    "Which pixels of `lab` an sRGB screen can show"
-    return _in_gamut(lab2rgb(lab), tol)
+    lab, # `(...,3,H,W)` float CIELAB
+    tol:float=1e-4, # How far outside [0,1] an sRGB channel may lie
+)->torch.Tensor: # `(...,H,W)` bool
+    "Which pixels of `lab` an sRGB screen can show."
+    return ((lab2rgb(lab) - .5).abs() <= .5 + tol).all(-3)
 
 # %% ../../nbs/color/00_space.ipynb #9c6c20f0
 def _polar(a, b):
-    "Length and angle 0..2pi of `(a, b)`; both, and their gradients, are 0 at gray"
+    "Length and angle 0..2pi of `(a, b)`; both, and their gradients, are 0 at gray."
     gray = (a == 0) & (b == 0)
     a = a + gray.to(a.dtype)
     return (a*a + b*b).sqrt() * ~gray, torch.atan2(b, a) % (2*math.pi)
 
 def lab2lch(
     lab, # `(...,3,H,W)` float CIELAB
-):       # `(...,3,H,W)`: L, chroma in CIELAB units, hue in radians 0..2pi (0 for gray)
-    "Lab in polar form; gradients are finite everywhere"
+)->torch.Tensor: # `(...,3,H,W)`: L, chroma in CIELAB units, hue in radians 0..2pi (0 for gray)
+    "Lab in polar form; gradients are finite everywhere."
     L,a,b = _chan3(lab, 'lab2lch').unbind(-3)
     return torch.stack([L, *_polar(a, b)], -3)
 
 def lch2lab(
     lch, # `(...,3,H,W)`: L, chroma, hue in radians
-):       # `(...,3,H,W)` CIELAB
-    "Lab from polar form"
+)->torch.Tensor: # `(...,3,H,W)` CIELAB
+    "Lab from polar form."
     L,C,h = _chan3(lch, 'lch2lab').unbind(-3)
     return torch.stack([L, C*h.cos(), C*h.sin()], -3)
 
 # %% ../../nbs/color/00_space.ipynb #7badef4e
 def clip_rgb(
-    rgb, # float tensor of any shape
-):       # the same with every value cut to 0..1
-    "The plain way into the gamut: fast, but cutting one channel moves lightness and hue"
+    rgb, # Float tensor of any shape
+)->torch.Tensor: # The same with every value cut to [0,1]
+    "The plain way into the gamut: fast, but cutting one channel moves lightness and hue."
     return rgb.clamp(0, 1)
 
 def _fit_scale(L, a, b, steps):
-    "Largest share of chroma `(a, b)` that fits the gamut at lightness `L`, by bisection; all `(n,)`"
+    "Largest share of chroma `(a, b)` that fits the gamut at lightness `L`, by bisection; all `(n,)`."
     lo, hi = torch.zeros_like(L), torch.ones_like(L)
     for _ in range(steps):
         mid = (lo + hi)/2
@@ -131,10 +144,10 @@ def _fit_scale(L, a, b, steps):
 
 # %% ../../nbs/color/00_space.ipynb #270ccbe0
 def clip_chroma(
-    lab,      # `(...,3,H,W)` float CIELAB
-    steps=12, # bisections: chroma is found to within 1/2**steps of what was asked for
-):            # `(...,3,H,W)` CIELAB, all of it in gamut
-    "Into the gamut by chroma alone: L (cut to 0..100) and hue are kept, pixels already in gamut are untouched"
+    lab, # `(...,3,H,W)` float CIELAB
+    steps:int=12, # Bisections: chroma is found to within 1/2**steps of what was asked for
+)->torch.Tensor: # `(...,3,H,W)` CIELAB, all of it in gamut
+    "Into the gamut by chroma alone: L (cut to 0..100) and hue are kept, pixels already in gamut are untouched."
     lab = _chan3(lab, 'clip_chroma')
     with torch.no_grad():
         bad = ~in_gamut(lab)
@@ -147,10 +160,10 @@ def clip_chroma(
 
 # %% ../../nbs/color/00_space.ipynb #94925eb7
 def to_gamut(
-    lab,          # `(...,3,H,W)` float CIELAB, in gamut or not
-    how='chroma', # 'chroma': keep L and hue, reduce chroma; 'clip': cut the RGB channels
-):                # `(...,3,H,W)` sRGB in 0..1
-    "`lab` as colours a screen can show"
+    lab, # `(...,3,H,W)` float CIELAB, in gamut or not
+    how:str='chroma', # 'chroma': keep L and hue, reduce chroma; 'clip': cut the RGB channels
+)->torch.Tensor: # `(...,3,H,W)` sRGB in [0,1]
+    "`lab` as colours a screen can show. Raises `ValueError` on another `how`."
     if how not in ('chroma', 'clip'): raise ValueError(f"to_gamut: how={how!r} is unknown; choose 'chroma' or 'clip'")
     return clip_rgb(lab2rgb(clip_chroma(lab) if how == 'chroma' else lab))
 
@@ -161,36 +174,47 @@ _YCC2RGB = torch.tensor(_RGB2YCC, dtype=torch.float64).inverse().tolist()
 def _half(x): return x.new_tensor([0, .5, .5]).view(3, 1, 1)
 
 def rgb2ycbcr(
-    rgb, # `(...,3,H,W)` float, sRGB in 0..1
-):       # `(...,3,H,W)` in 0..1: luma, then chroma centred on .5
-    "Full-range BT.601 YCbCr, as JPEG files have it"
+    rgb, # `(...,3,H,W)` float, sRGB in [0,1]
+)->torch.Tensor: # `(...,3,H,W)` in [0,1]: luma, then chroma around .5
+    "Full-range BT.601 YCbCr, as JPEG files have it."
     return _mix(_RGB2YCC, _chan3(rgb, 'rgb2ycbcr')) + _half(rgb)
 
 def ycbcr2rgb(
-    ycc, # `(...,3,H,W)` in 0..1, chroma centred on .5
-):       # `(...,3,H,W)` sRGB, unclipped
-    "sRGB from full-range BT.601 YCbCr"
+    ycc, # `(...,3,H,W)` in [0,1], chroma around .5
+)->torch.Tensor: # `(...,3,H,W)` sRGB, unclipped
+    "sRGB from full-range BT.601 YCbCr."
     ycc = _chan3(ycc, 'ycbcr2rgb')
     return _mix(_YCC2RGB, ycc - _half(ycc))
 
 # %% ../../nbs/color/00_space.ipynb #2abe832c
 def _root(x): return x.clamp(min=1e-30).sqrt() * (x > 0)
 
+def _damp(C): return _root(C**7/(C**7 + 25**7))
+
+def _hue_weight(h):
+    "How much a step of hue counts at hue `h` (eq. 15)."
+    return 1 - .17*(h - math.pi/6).cos() + .24*(2*h).cos() + .32*(3*h + math.pi/30).cos() - .2*(4*h - .35*math.pi).cos()
+
+def _short_way(dh):
+    "A difference of angles by the short way round the circle (eq. 10)."
+    return dh - 2*math.pi*((dh > math.pi).to(dh) - (dh < -math.pi).to(dh))
+
+def _blue_turn(C, h):
+    "The repair for blues, where lines of equal hue are bent (eqs. 16, 17 and 21)."
+    return (math.pi/3*(-((h.rad2deg() - 275)/25)**2).exp()).sin() * 2*_damp(C)
+
+# %% ../../nbs/color/00_space.ipynb #6428168d
 def ciede2000(
     lab1, # `(...,3,H,W)` float CIELAB
     lab2, # `(...,3,H,W)` float CIELAB
-):        # `(...,H,W)`: 0 for equal colours; 1 is about the least that is seen side by side
-    "CIEDE2000 with kL=kC=kH=1 (Sharma, Wu and Dalal 2005); differentiable, gradients finite at gray and at 0"
+)->torch.Tensor: # `(...,H,W)`: 0 for equal colours; 1 is about the least that is seen side by side
+    "CIEDE2000 with kL=kC=kH=1 (Sharma, Wu and Dalal 2005). Differentiable, gradients finite at gray and at 0."
     (L1,a1,b1), (L2,a2,b2) = _chan3(lab1, 'ciede2000').unbind(-3), _chan3(lab2, 'ciede2000').unbind(-3)
-    damp = lambda C: _root(C**7/(C**7 + 25**7))
-    G = 1.5 - .5*damp((_polar(a1, b1)[0] + _polar(a2, b2)[0])/2)   # eq. 4, with the 1 of eq. 5
+    G = 1.5 - .5*_damp((_polar(a1, b1)[0] + _polar(a2, b2)[0])/2) # eq. 4, with the 1 of eq. 5
     (C1,h1), (C2,h2) = _polar(G*a1, b1), _polar(G*a2, b2)
-    dh = h2 - h1
-    dh = dh - 2*math.pi*((dh > math.pi).to(dh) - (dh < -math.pi).to(dh))   # eq. 10, the short way round
-    L, C, h = (L1 + L2)/2, (C1 + C2)/2, (h1 + dh/2) % (2*math.pi)          # eqs. 12-14
-    T = 1 - .17*(h - math.pi/6).cos() + .24*(2*h).cos() + .32*(3*h + math.pi/30).cos() - .2*(4*h - .35*math.pi).cos()
+    dh = _short_way(h2 - h1)
+    L, C, h = (L1 + L2)/2, (C1 + C2)/2, (h1 + dh/2) % (2*math.pi) # eqs. 12-14
     dL = (L2 - L1)/(1 + .015*(L - 50)**2/(20 + (L - 50)**2).sqrt())
     dC = (C2 - C1)/(1 + .045*C)
-    dH = 2*_root(C1*C2)*(dh/2).sin()/(1 + .015*C*T)
-    turn = (math.pi/3*(-((h.rad2deg() - 275)/25)**2).exp()).sin() * 2*damp(C)    # eqs. 16, 17, 21
-    return _root(dL**2 + dC**2 + dH**2 - turn*dC*dH)
+    dH = 2*_root(C1*C2)*(dh/2).sin()/(1 + .015*C*_hue_weight(h))
+    return _root(dL**2 + dC**2 + dH**2 - _blue_turn(C, h)*dC*dH)

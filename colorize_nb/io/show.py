@@ -51,7 +51,7 @@ def show_photos(
     size:float=2., # Height of a row in inches
     dpi:int=70, # Dots per inch
 ): # The matplotlib figure
-    "Photos in rows under their `titles`, with the range fixed at [0,1]: `show_photos([photo, gray], ['photo', 'gray'])`."
+    "Photos in rows under their `titles`, range fixed at [0,1]: `show_photos([photo, gray], ['photo', 'gray'])`."
     ims = [_as_image(p) for p in photos]
     if not ims: raise ValueError('show_photos got no photo')
     ncols = min(ncols or len(ims), len(ims))
@@ -89,5 +89,6 @@ def image_grid(
     rows = _rows([_at_height(p, height) for p in pictures], ncols)
     width = max(sum(im.width+gap for im in row) for row in rows) - gap
     grid = Image.new('RGB', (width, len(rows)*(height+bar+gap) - gap), 'white')
-    for j,(row,names) in enumerate(zip(rows, _rows(titles, ncols))): _paste_row(grid, row, names, j*(height+bar+gap), bar, gap)
+    for j,(row,names) in enumerate(zip(rows, _rows(titles, ncols))):
+        _paste_row(grid, row, names, j*(height+bar+gap), bar, gap)
     return grid

@@ -85,7 +85,8 @@ def _html_head(self:Results):
     groups, first = self.groups(), [_tag('th', _head(c)) for c in self.columns()[:1]]
     names = [_tag('th', str(c[1] if isinstance(c, tuple) else c)) for cs in groups.values() for c in cs]
     lines = [first + names]
-    if any(groups): lines = [[_tag('th', ''), *(_tag('th', str(g), colspan=len(cs), class_='gap') for g,cs in groups.items())], *lines]
+    above = [_tag('th', str(g), colspan=len(cs), class_='gap') for g,cs in groups.items()]
+    if any(groups): lines = [[_tag('th', ''), *above], *lines]
     return ''.join(f'<tr>{"".join(line)}</tr>' for line in lines)
 
 # %% ../../nbs/io/03_table.ipynb #c56cc4cd
@@ -96,15 +97,17 @@ def _html_row(self:Results, row):
     cells = [_tag('td', self.cell(row.get(c))) for c in first]
     for group,cols in groups.items():
         for i,c in enumerate(cols):
-            classes = ['gap']*(group!='' and i==0) + ['best']*self.is_best(row, c)
-            cells.append(_tag('td', self.cell(row.get(c)), class_=' '.join(classes), style='font-weight:700' if 'best' in classes else ''))
+            best = self.is_best(row, c)
+            classes = ['gap']*(group!='' and i==0) + ['best']*best
+            cells.append(_tag('td', self.cell(row.get(c)), class_=' '.join(classes), style='font-weight:700'*best))
     return f'<tr>{"".join(cells)}</tr>'
 
 @patch
 def _repr_html_(self:Results):
     "The table as a notebook shows it."
     body = ''.join(self._html_row(r) for r in self.rows)
-    return f'<table><thead>{self._html_head()}</thead><tbody>{body}</tbody></table>' + (_tag('p', self.note) if self.note else '')
+    table = f'<table><thead>{self._html_head()}</thead><tbody>{body}</tbody></table>'
+    return table + _tag('p', self.note) if self.note else table
 
 # %% ../../nbs/io/03_table.ipynb #0d34dc35
 @patch
@@ -115,7 +118,8 @@ def _block(self:Results, heading, cols):
     lines = [[heading or str(label), *map(str, names)]]
     lines += [[self.cell(r.get(label)), *(self.cell(r.get(c)) for c in cols)] for r in self.rows]
     wide = [max(len(line[i]) for line in lines) for i in range(len(cols)+1)]
-    return ['  '.join([line[0].ljust(wide[0])] + [t.rjust(w) for t,w in zip(line[1:], wide[1:])]).rstrip() for line in lines]
+    aligned = [[line[0].ljust(wide[0]), *(t.rjust(w) for t,w in zip(line[1:], wide[1:]))] for line in lines]
+    return ['  '.join(line).rstrip() for line in aligned]
 
 @patch
 def to_text(self:Results)->str:
