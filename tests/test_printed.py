@@ -97,7 +97,7 @@ def test_a_learner_trains_as_the_recipe_says(name, tmp_path):
     "Loss, batch, rate, size and Adam's betas reach the learner."
     from colorize_nb.data.folder import crop_photos
     r = get_recipe(name)
-    dls = recipe_dls(name, crop_photos(tmp_path/'photos', n=r.bs+20, size=32), device='cpu', augment=False)
+    dls = recipe_dls(name, crop_photos(tmp_path/'photos', n=int(1.3*r.bs)+5, size=32), device='cpu', augment=False)
     assert dls.bs==r.bs and dls.size==r.size and dls.codec==r.codec()
     learn = recipe_learner(name, dls, metrics=[])
     learn.create_opt()
