@@ -19,12 +19,18 @@ def ran(tmp_path_factory):
 
 def test_table_has_baselines_means_and_held_out_photos(ran):
     said = ran[1]
-    for metric in ('PSNR dB','CIEDE2000','colourfulness'):
+    for metric in ('PSNR dB','CIEDE2000','colorfulness'):
         head = next(l for l in said.splitlines() if l.startswith(metric))
-        assert ['gray','mean','colour','shipped','one','minute']==head.removeprefix(metric).split()[:6]
+        assert ['gray','mean','color','shipped','one','minute']==head.removeprefix(metric).split()[:6]
     rows = [l for l in said.splitlines() if re.match(r'(coffee|grace_hopper|chelsea \*|mean of)', l)]
     assert len(rows)==3*5 and all(len(re.findall(r'\d+\.\d\d', r))==n for r,n in zip(rows, [4]*10+[5]*5))
     assert not re.search('nan|inf', said)
+
+
+def test_one_line_per_step_with_its_time(ran):
+    said = ran[1]
+    steps = [l for l in said.splitlines() if re.fullmatch(r'[A-Z].* \.\.\. \d+ s', l)]
+    assert len(steps)==5 and '\r' not in said and said.index('index.html')<said.index('PSNR dB') # the pictures first
 
 
 def test_gray_row_is_what_gray_scores(ran):

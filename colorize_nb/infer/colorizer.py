@@ -87,7 +87,7 @@ def _device(name):
     "`name` as a device that this machine has."
     try: return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as e:
-        why = str(e).splitlines()[0]
+        why = str(e).splitlines()[0].split('. ')[0]
         raise ValueError(f'device {str(name)!r} cannot be used here ({why}); cpu always works') from None
 
 # %% ../../nbs/infer/02_colorizer.ipynb #f050d79f
