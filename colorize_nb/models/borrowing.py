@@ -17,7 +17,7 @@ from .encoders import Borrowed, encoder as load_encoder
 
 # %% ../../nbs/models/08_borrowing.ipynb #b0440007
 class Borrowing(nn.Module):
-    "A network in two halves: `frozen_features(x)` -> list of tensors, `from_features(list)` -> raw prediction. Subclasses write `look` and `from_features`."
+    "A network in two halves: `frozen_features(x)` -> list of tensors, `from_features(list)` -> raw prediction."
     borrowed = ('encoder',) # Attributes that hold what comes from elsewhere
     renamed = {} # Pattern of a name in older files -> what it is called now
     frozen = False
@@ -44,6 +44,7 @@ def freeze_borrowed(
     for name in self.borrowed: getattr(self, name).requires_grad_(not freeze)
     return self.train(self.training)
 
+# %% ../../nbs/models/08_borrowing.ipynb #b0440030
 @patch
 def train(self:Borrowing, mode:bool=True):
     "As of any module; what is frozen stays in evaluation mode."
@@ -76,7 +77,7 @@ def features_only(
 SIDES = {'inception_resnet_v2': 299} # Pixels that a network was trained at, where not 224
 
 class ClassScores(nn.Module):
-    "ImageNet class scores of a gray photo: `(B,1,H,W)` in [-1,1] -> `(B,n)` logits. Without a softmax, as in Deep Koalarization."
+    "ImageNet class scores of a gray photo: `(B,1,H,W)` in [-1,1] -> `(B,n)` logits, before their softmax."
     def __init__(
         self,
         encoder:str='inception_resnet_v2', # Any that `colorize_nb.models.encoders.encoder` knows
@@ -128,6 +129,10 @@ def _rename(net, state, prefix, *_):
             if k.startswith(prefix) and now!=k: state[now] = state.pop(k)
 
 @patch
-def __init__(self:Borrowing):
+def __init__(
+    self:Borrowing,
+    n_in:int=1, # These networks take one gray channel; anything else raises `ValueError`
+):
     nn.Module.__init__(self)
+    if n_in!=1: raise ValueError(f'n_in is {n_in}; this network takes one gray channel')
     self.register_load_state_dict_pre_hook(_rename)

@@ -37,7 +37,7 @@ def cats_decoder(
 
 # %% ../../../nbs/models/papers/01_cats.ipynb #37c4a18b
 class CatsVGG16(Borrowing):
-    "Tables 1 and 2 of Cats: VGG16 to 7x7x512, frozen, and a decoder: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 32."
+    "Tables 1 and 2 of Cats: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 32."
     renamed = {r'^encoder\.(\d+)\.': r'encoder.net.features.\1.'}
 
     def __init__(
@@ -51,8 +51,7 @@ class CatsVGG16(Borrowing):
         pretrained:bool=False, # ImageNet weights
         weights=None, # A file of them instead
     ):
-        super().__init__()
-        if n_in!=1: raise ValueError(f'n_in is {n_in}; this network takes one gray channel')
+        super().__init__(n_in)
         self.encoder = features_only(load_encoder(encoder, 1, pretrained, weights))
         self.decoder = cats_decoder(self.encoder.channels[-1], n_out, norm, dropout)
         self.freeze_borrowed(freeze)

@@ -50,9 +50,8 @@ class FordhamCNN(nn.Module):
     ):
         super().__init__()
         kw, widths = dict(norm=norm, dropout=dropout), (64, 128, 256, 512)
-        downs = []
-        for ni,nf in zip((n_in, *widths), widths): downs += [_conv(ni, nf, 1, **kw), _conv(nf, nf, 2, **kw)]
-        self.downs = nn.Sequential(*downs)
+        pairs = [(_conv(a, b, 1, **kw), _conv(b, b, 2, **kw)) for a,b in zip((n_in, *widths), widths)]
+        self.downs = nn.Sequential(*sum(pairs, ()))
         ups = (512, 512, 256, 128, 64)
         self.ups = nn.Sequential(*[_double(a, b, up, **kw) for a,b in zip(ups, ups[1:])])
         self.head = SameConv(64, n_out)
@@ -68,7 +67,7 @@ def fordham_cnn(n_in, n_out, size=224, **kwargs): return FordhamCNN(n_in, n_out,
 DOWNS = {4: ((64,2), (128,2), (256,2), (512,2)),
          8: ((64,2), (128,1), (128,2), (256,1), (256,2), (512,1), (512,1), (512,2))} # channels, stride
 OUTS = {4: ((256,2), (128,2), (64,2)),
-        8: ((512,1), (256,2), (256,1), (128,2), (64,1), (64,2), (32,2))} # channels, enlarged by; the head is the last block
+        8: ((512,1), (256,2), (256,1), (128,2), (64,1), (64,2), (32,2))} # channels, enlarged by; then the head
 
 def _autoencoder(n_in, n_out, blocks, kw):
     "Encoder and decoder as lists of layers."
@@ -85,12 +84,12 @@ def _autoencoder(n_in, n_out, blocks, kw):
 
 # %% ../../../nbs/models/papers/00_fordham.ipynb #bc88fd63
 class FordhamAE(nn.Module):
-    "Section 5 of Fordham: `blocks` convolutions down, `blocks` up, no skips: `(B,n_in,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 16."
+    "Section 5 of Fordham, no skips: `(B,n_in,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 16."
     def __init__(
         self,
         n_in:int=1, # Channels of the input
         n_out:int=3, # 3 for RGB, 2 for ab
-        blocks:int=4, # 4: AE-RGB; 8: AE-LAB
+        blocks:int=4, # Convolutions down, and as many up. 4: AE-RGB; 8: AE-LAB
         norm:bool=False, # BatchNorm instead of biases?
         dropout:float=0., # Share of activations dropped behind each convolution
         init:str='glorot_uniform', # Keras's default, or 'he_normal'
@@ -126,7 +125,7 @@ def vgg_decoder(
 
 # %% ../../../nbs/models/papers/00_fordham.ipynb #87b7ffcd
 class FordhamVGG16(Borrowing):
-    "Section 6.1 of Fordham: VGG16 to 7x7x512 and an upsampling decoder: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 32."
+    "Section 6.1 of Fordham: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 32."
     renamed = {r'^encoder\.(\d+)\.': r'encoder.net.features.\1.'}
 
     def __init__(
@@ -141,16 +140,22 @@ class FordhamVGG16(Borrowing):
         pretrained:bool=False, # ImageNet weights
         weights=None, # A file of them instead
     ):
-        super().__init__()
-        if n_in!=1: raise ValueError(f'n_in is {n_in}; this network takes one gray channel')
+        super().__init__(n_in)
         self.encoder = features_only(load_encoder(encoder, 1, pretrained, weights))
         self.decoder = keras_init(vgg_decoder(self.encoder.channels[-1], n_out, norm, dropout), init)
         self.freeze_borrowed(freeze)
 
-    def look(self, x): return self.encoder(x)[-1:]
-    def from_features(self, features): return self.decoder(features[0])
-
 # %% ../../../nbs/models/papers/00_fordham.ipynb #87b7ffce
+@patch
+def look(self:FordhamVGG16, x):
+    "The deepest features alone."
+    return self.encoder(x)[-1:]
+
+@patch
+def from_features(self:FordhamVGG16, features):
+    "Paint from them."
+    return self.decoder(features[0])
+
 @register_model(about='VGG16 features and an upsampling decoder', source='Fordham, section 6.1')
 def fordham_vgg16(n_in, n_out, size=224, **kwargs): return FordhamVGG16(n_in, n_out, **kwargs)
 
@@ -169,7 +174,7 @@ def inception_decoder(
 
 # %% ../../../nbs/models/papers/00_fordham.ipynb #7efbc9b7
 class FordhamInception(Borrowing):
-    "Section 6.2 of Fordham: places and a vector of what is seen, fused by a 1x1 convolution: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 8."
+    "Section 6.2 of Fordham: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 8."
     borrowed = ('vector',)
 
     def __init__(
@@ -185,8 +190,7 @@ class FordhamInception(Borrowing):
         freeze:bool=True, # The network that gives it; False trains it too
         **kwargs # For `PooledFeatures`: `pretrained`, `weights`
     ):
-        super().__init__()
-        if n_in!=1: raise ValueError(f'n_in is {n_in}; this network takes one gray channel')
+        super().__init__(n_in)
         self.vector = PooledFeatures(encoder, **kwargs) if vector is None else vector
         self._build(n_out, dense, dict(norm=norm, dropout=dropout), init)
         if vector is None: self.freeze_borrowed(freeze)
@@ -212,5 +216,6 @@ def from_features(self:FordhamInception, features):
     x, vector = features
     return self.decoder(self.fusion(fuse(self.encoder(x), self.dense(vector))))
 
-@register_model(about='custom encoder and Inception-ResNet-v2 features, 1x1 fusion, decoder', source='Fordham, section 6.2')
+# %% ../../../nbs/models/papers/00_fordham.ipynb #7efbc9b9
+@register_model(about='own encoder and Inception-ResNet-v2, fused, and a decoder', source='Fordham, section 6.2')
 def fordham_inception(n_in, n_out, size=224, **kwargs): return FordhamInception(n_in, n_out, **kwargs)

@@ -17,7 +17,7 @@ from ..registry import register_model
 
 # %% ../../../nbs/models/papers/03_koalarization.ipynb #85704a3d
 class ResizedScores(nn.Module):
-    "Mean features of a small strided network that learns: `(B,1,H,W)` -> `(B,n)`. For lessons, in place of a network that knows ImageNet."
+    "Mean features of a small strided network that learns: `(B,1,H,W)` -> `(B,n)`. For lessons."
     def __init__(
         self,
         n:int=64, # Numbers that it says about a photo
@@ -66,8 +66,7 @@ class Koalarization(Borrowing):
         freeze:bool=True, # The network that scores; False trains it too
         **kwargs # For `ClassScores`: `pretrained`, `weights`, `side`, `background`
     ):
-        super().__init__()
-        if n_in!=1: raise ValueError(f'n_in is {n_in}; this network takes one gray channel')
+        super().__init__(n_in)
         self.scores = ClassScores(encoder, **kwargs) if scores is None else scores
         self.encoder = nn.Sequential(*_convs(*ENCODER))
         self.fusion = nn.Sequential(nn.Conv2d(256+self.scores.n, 256, 1), nn.ReLU())
@@ -88,8 +87,9 @@ def from_features(self:Koalarization, features):
     return self.decoder(self.fusion(fuse(self.encoder(x), scores)))
 
 # %% ../../../nbs/models/papers/03_koalarization.ipynb #741e2855
-@register_model(about="encoder, Inception-ResNet-v2's class scores fused in, decoder", source='Koalarization, section 3')
+@register_model(about="encoder, Inception-ResNet-v2's class scores fused in, decoder", source='Koalarization, 3')
 def koalarization(n_in, n_out, size=224, **kwargs): return Koalarization(n_in, n_out, **kwargs)
 
 @register_model(about='the same with a small network that learns to score', source='Koalarization, for lessons')
-def koalarization_small(n_in, n_out, size=224, **kwargs): return Koalarization(n_in, n_out, scores=ResizedScores(), **kwargs)
+def koalarization_small(n_in, n_out, size=224, **kwargs):
+    return Koalarization(n_in, n_out, scores=ResizedScores(), **kwargs)

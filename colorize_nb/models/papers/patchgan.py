@@ -29,7 +29,7 @@ def _small_init(net):
 
 # %% ../../../nbs/models/papers/06_patchgan.ipynb #5259af24
 class PatchCritic(nn.Module):
-    "PatchGAN: lightness and color `(B,n,H,W)` -> one logit for each patch `(B,1,h,w)`; 30x30 at 256 px with three strided layers."
+    "PatchGAN: lightness and color `(B,n,H,W)` -> one logit for each patch `(B,1,h,w)`; 30x30 at 256 px."
     def __init__(
         self,
         n:int=3, # Channels of lightness and color together
@@ -62,7 +62,7 @@ def _up(ni, nf, dropout):
 
 # %% ../../../nbs/models/papers/06_patchgan.ipynb #89a6f9cd
 class Pix2PixUnet(nn.Module):
-    "pix2pix's U-Net: `(B,n_in,H,W)` -> raw `(B,n_out,H,W)`; sides other than multiples of `2**downs` are padded and the prediction cut."
+    "pix2pix's U-Net: `(B,n_in,H,W)` -> raw `(B,n_out,H,W)`; sides that are no multiples of `2**downs` are padded."
     def __init__(
         self,
         n_in:int=1, # Channels of the input

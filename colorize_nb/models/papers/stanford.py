@@ -31,7 +31,7 @@ def stanford_convs(
 
 # %% ../../../nbs/models/papers/02_stanford.ipynb #cd537520
 class StanfordNet(nn.Module):
-    "Stanford, sections 4.1 and 4.2.3: 5x5 convolutions and a fully connected head: `(B,n_in,size,size)` -> raw `(B,n_out,cells,cells)`."
+    "Stanford, sections 4.1 and 4.2.3: `(B,n_in,size,size)` -> raw `(B,n_out,cells,cells)`; other sizes are stretched."
     def __init__(
         self,
         n_in:int=1, # Channels of the input
