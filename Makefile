@@ -25,11 +25,11 @@ $(READY): $(SETUP)
 	@echo '== Setting up $(VENV): some minutes and some gigabytes the first time'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 ifdef CPU
-	@$(BIN)/python -m pip install uv
-	@$(BIN)/uv pip install --python $(BIN)/python torch torchvision --torch-backend=cpu
-	@$(BIN)/python -m pip install -e '.[dev]'
+	@$(BIN)/python -m pip install -q uv
+	@$(BIN)/uv pip install -q --python $(BIN)/python torch torchvision --torch-backend=cpu
+	@$(BIN)/python -m pip install -q -e '.[dev]'
 else
-	@$(BIN)/python -m pip install -U torch torchvision -e '.[dev]'
+	@$(BIN)/python -m pip install -q -U torch torchvision -e '.[dev]'
 endif
 	@touch $@
 
