@@ -96,7 +96,7 @@ def test_palette_takes_a_colour(photo):
     assert w.hints[0][2]==PALETTE['sky']
 
 def test_a_click_shows_a_preview_and_the_whole_follows(photo):
-    w, shown = hint(photo, side=240), []
+    w, shown = hint(photo, side=240).add(.9, .1, '#2040c0'), [] # one hint alone colours all alike
     w.picture.observe(lambda change: shown.append(w.refining()), 'value')
     w.click(.2, .6)
     assert shown[0], 'a small copy first'

@@ -81,6 +81,7 @@ def fraction(
     "A slider for a number with two decimals."
     return slider(W.FloatSlider, value, min=low, max=high, step=step, name=name, live=live, readout_format='.2f')
 
+# %% ../../nbs/widgets/03_explorers.ipynb #a4f6283a
 class LabExplorer(Explorer):
     "A photo taken apart into L, a and b, each with a slider; beside them the ab plane at a lightness of choice."
     title = 'Lab: one lightness, two colours'
@@ -157,6 +158,7 @@ def _hex2ab(color):
     rgb = torch.tensor([int(color[i:i+2], 16)/255 for i in (1,3,5)])
     return rgb2lab(rgb.view(1,3,1,1))[0,1:,0,0]
 
+# %% ../../nbs/widgets/03_explorers.ipynb #af8272a3
 class SepiaExplorer(Explorer):
     "Up to five colours with probabilities; what L2, L1 and classes answer, and what each answer would cost."
     title = 'One gray shirt, several possible colours'
@@ -202,6 +204,7 @@ def _draw_swatches(ax, ab, p, said, L):
         ax.add_patch(Rectangle((i, .25), .92, .7, color=swatch(c, L)))
         ax.text(i, .08, name, fontsize=10)
 
+# %% ../../nbs/widgets/03_explorers.ipynb #3f57e567
 def _draw_costs(ax, j, ab, p, said, L):
     "What each answer along a (j=0) or b (j=1) costs under L2 and L1; the best is dotted."
     v, name = torch.linspace(-100, 100, 201), 'ab'[j]
