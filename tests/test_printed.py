@@ -65,6 +65,7 @@ PRINTED = [
         ('opt', (.9, .999), 'beta1=0.9 and beta2=0.999'))],
     ('stanford_cgan', 'arch', 'stanford_cgan', 'appendix 1', 'we use a "U-Net" instead of a strict encoder-decoder model'),
     ('koalarization', 'arch', 'koalarization', '3.2', 'Fig 3. Figure showing NN architecture'),
+    ('koalarization', 'kwargs', dict(background=True), '3.1.2', 'feature vectors of shape H/8 X W/8 X 1257'),
     ('koalarization*', 'loss', 'half_sum', '3.2', '1/(2HW) sum over k in {a,b}'),
     ('koalarization*', 'lr', 1e-3, '3.2', 'learning rate of 0.001'),
     ('indiana_unet', 'arch', 'indiana_unet', 'table of layers', 'Total params: 9,600,438'),
@@ -75,6 +76,7 @@ PRINTED = [
     ('indiana_unet', 'lr', 1e-3, 'Optimizer', 'we chose Adam optimizer and 0.001 learning rate'),
     ('indiana_unet', 'monitor', 'train_loss', 'Batch size', 'EarlyStopping callback, monitoring loss'),
 ]
+PRINTED += [('fordham_lite0', *rest) for n,*rest in PRINTED if n=='fordham_vgg16' and rest[0]!='arch'] # another encoder
 SOURCES = 'fordham', 'cats', 'stanford', 'koalarization', 'indiana' # Zhang 2016 is cited by them, not one of them
 
 def rows(): return [(n, *rest) for pattern,*rest in PRINTED for n in list_recipes() if fnmatchcase(n, pattern)]
