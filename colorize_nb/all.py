@@ -5,23 +5,29 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/all.ipynb #5cfbd768
+# %% ../nbs/all.ipynb #f98ed07a
 from .io.files import *
 from .io.photo import *
 from .io.show import *
 from .io.table import *
+
+# %% ../nbs/all.ipynb #70dda5df
 from .color.space import *
 from .color.codecs import *
 from .color.bins import *
 from .color.cells import *
 from .color.metrics import *
 from .color.quality import *
+
+# %% ../nbs/all.ipynb #8d777f38
 from .data.photos import *
 from .data.batches import *
 from .data.folder import *
 from .data.features import *
 from .data.stream import *
 from .data.shapes import *
+
+# %% ../nbs/all.ipynb #ac5552fd
 from .models.registry import *
 from .models.inspect import *
 from .models.efficientnet_lite import *
@@ -31,6 +37,8 @@ from .models.unet import *
 from .models.borrowing import *
 from .models.store import *
 from .models.unet_lite import *
+
+# %% ../nbs/all.ipynb #61b3a8fa
 from .train.losses import *
 from .train.perceptual import *
 from .train.metrics import *
@@ -40,12 +48,16 @@ from .train.resume import *
 from .train.recipes import *
 from .train.gan import *
 from .train.search import *
+
+# %% ../nbs/all.ipynb #00236eac
 from .infer.paint import *
 from .infer.outcome import *
 from .infer.colorizer import *
 from .infer.film import *
 from .infer.onnx import *
 from .infer.evaluate import *
+
+# %% ../nbs/all.ipynb #3aa652f4
 from .widgets.base import *
 from .widgets.upload import *
 from .widgets.explorers import *
