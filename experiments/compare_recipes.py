@@ -57,7 +57,7 @@ def train(name, files, minutes, out, device, full, pretrained, rate=None):
     f = learn.save_colorizer(out/f'{row}.safetensors', minutes=minutes, device=device)
     p = keras_params(learn.model)
     return {'recipe': row, 'source': r.source, 'parameters': p['total'], 'trainable': p['trainable'], 'size': learn.dls.size, 'batch': learn.dls.train.bs, 'rate': rate,
-            'steps for one batch': few['steps'] if few['last']<=.2*few['gray'] else None, 'steps': budget.steps, 'seconds per step': round(spent/max(1, budget.steps), 3)}, f
+            'steps for one batch': few['steps'] if few['last']<=.2*few['gray'] else None, 'against': 'a gray answer', 'steps': budget.steps, 'seconds per step': round(spent/max(1, budget.steps), 3)}, f
 
 
 def measure(photos, paint):

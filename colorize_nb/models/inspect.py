@@ -51,7 +51,7 @@ def _draw_box(ax, x, row, top):
 def draw_shapes(
     rows, # Of `layer_rows`
     title:str='', # Above the drawing
-    kinds=('Conv','Linear','Upsample','MaxPool','AvgPool'), # Layers whose kind contains one of these are drawn
+    kinds=('Conv','Deconv','Linear','Upsample','MaxPool','AvgPool'), # Layers whose kind contains one of these are drawn
 ): # A matplotlib figure
     "Draw a network's shapes: one box for each layer, channels above size; gray boxes have no weights."
     import matplotlib.pyplot as plt

@@ -53,7 +53,7 @@ def strips(
 COLUMNS = ('recipe', 'parameters', 'size', 'batch', 'rate', 'steps', 'seconds per step', 'steps for one batch',
            'PSNR', 'CIEDE2000', 'colorfulness')
 NOTE = ('{photos} photos, {minutes:g} minutes each, {device}, seed 0; steps for one batch: until its loss was a fifth '
-        'of that of a gray answer, blank if 300 were not enough')
+        'of that of {against}, blank if 300 were not enough')
 
 def _row(d): return {k: f'{d[k]:,}' if k=='parameters' and k in d else d.get(k) for k in COLUMNS}
 
@@ -67,7 +67,7 @@ def trained(
     if facts is None:
         known = ', '.join(n for n in measured(folder=folder) if n not in BASELINES)
         raise ValueError(f'no recipe that begins with {" or ".join(names)} was trained; trained: {known}')
-    return Results([_row(d) for d in rows], NOTE.format(**facts))
+    return Results([_row(d) for d in rows], NOTE.format(**{'against': 'its first step', **facts}))
 
 # %% ../../nbs/train/08_results.ipynb #c0a1b2c6
 def _dots(ax, rows, order, column):
