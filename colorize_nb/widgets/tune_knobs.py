@@ -47,12 +47,14 @@ def model_menu()->dict: # name -> keywords
 
 # %% ../../nbs/widgets/06_tune_knobs.ipynb #7a0e0010
 @cache
+def _fitting(codec, bins, known): return list_losses(codec_menu()[codec](bins))
+
 def fitting(
     codec:str, # A name of `codec_menu`
     bins:int, # Per channel
 )->list:
-    "The losses that a codec takes."
-    return list_losses(codec_menu()[codec](bins))
+    "The losses that a codec takes; asked again when a loss is registered."
+    return _fitting(codec, bins, tuple(list_losses()))
 
 def _why_not(loss, codec):
     if codec.kind=='regression': return 'it predicts numbers, this loss takes classes'
