@@ -14,7 +14,7 @@ FORMS = {
     r'\b(HandX|TrainFacts|OneAtATime|grid_centres|from_centres|torch_adam)\b': 'the name of the field (CHANGELOG has the table)',
     r'\b(Drawn|Steady|Judge)\(': 'GeneratedBatches, TemporalSmoothing',
     r'\b(twin|sheet)\(': 'static_view, image_grid',
-    r"[.'\"]colourfulness\b|\bcentres\b(?! (of|lie|are|in)\b)": 'one spelling in code: colorfulness, centers',
+    r"[.'\"]colourfulness\b|\bcentres\b(?! (of|lie|are|in)\b|':)": 'one spelling in code: colorfulness, centers',
     r'(?i)\b(optimiser|optimisers)\b': 'optimizer',
     r'(?i)\bstatic twins?\b': 'static view',
     r'(?i)\bfield of sight\b|\bwhat it has in sight\b': 'receptive field',

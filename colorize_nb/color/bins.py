@@ -88,7 +88,7 @@ def encode(self:ChannelBins, rgb):
 
 @patch
 def ab(self:ChannelBins, x, pred, how='mode'):
-    "Chroma `(B,2,h,w)` of logits or bin numbers. `how`: 'mode', the likeliest bin (Stanford), or 'mean', the expected value."
+    "Chroma `(B,2,h,w)` of logits or bin numbers. `how`: 'mode', the likeliest bin (Stanford), or 'mean'."
     if how not in ('mode','mean'): raise ValueError(f"how is {how!r}; it must be 'mode' or 'mean'")
     centers, bins = self.centers.to(pred.device), pred
     if pred.is_floating_point():
@@ -134,7 +134,7 @@ def density_bins(
     batches, # Iterable of rgb `(B,3,H,W)` in [0,1]: read once, nothing kept but two histograms
     n:int=10, # Bins per channel
 )->ChannelBins:
-    "`ChannelBins` whose bins hold equal shares of the pixels and stand for their mean. Raises `ValueError` without a photo."
+    "`ChannelBins` whose bins hold equal shares of the pixels. Raises `ValueError` without a photo."
     _check_n(n, 'n')
     hist = _ab_histograms(batches)
     edges = _mass_edges(hist, n)

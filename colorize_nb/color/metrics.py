@@ -19,7 +19,8 @@ def _pair(pred, true):
     "Both as plain float32 tensors, checked to be batches of one shape."
     pred, true = (t.detach().as_subclass(torch.Tensor).float() for t in (pred, true))
     if pred.shape == true.shape and pred.ndim == 4: return pred, true
-    raise ValueError(f'metrics compare two batches (B,3,H,W) of one shape, got {tuple(pred.shape)} and {tuple(true.shape)}')
+    got = f'{tuple(pred.shape)} and {tuple(true.shape)}'
+    raise ValueError(f'metrics compare two batches (B,3,H,W) of one shape, got {got}')
 
 def _ab(pred, true): return [rgb2lab(t)[:, 1:]/128 for t in _pair(pred, true)]
 
@@ -146,6 +147,6 @@ def evaluate(
     fns=None, # As for `table_row`
     note:str='', # Line under the table
 )->Results:
-    "A table of methods by measures: `evaluate(photos, {'gray': gray_baseline})`. Predictions are rounded to 8 bits first."
+    "Methods by measures: `evaluate(photos, {'gray': gray_baseline})`. Predictions are rounded to 8 bits first."
     def pairs(method): return ((quantize8(method(rgb)), rgb) for rgb in photos)
     return Results([table_row(name, pairs(method), fns) for name,method in methods.items()], note)

@@ -89,7 +89,7 @@ def keras_accuracy(
     pred, # `(B,C,H,W)`: a regression's output, channels such as a and b
     true, # The same shape
 )->torch.Tensor: # `(B,)` in [0,1]
-    "Keras's accuracy of a regression: how often the *same channel is the largest*. Meaningless; Cats and Indiana print it."
+    "Keras's accuracy of a regression: how often the *same channel is the largest*. Meaningless; in Cats and Indiana."
     return (pred.argmax(1)==true.argmax(1)).float().flatten(1).mean(1)
 
 # %% ../../nbs/color/05_quality.ipynb #de6f5a9b
@@ -108,7 +108,7 @@ def chroma_noise(
     rgb, # `(B,3,H,W)` sRGB in [0,1]
     side:int=5, # Of the window, in pixels
 )->torch.Tensor: # `(B,)` in CIELAB units
-    "Root mean variance of ab in the half of the windows with the calmest lightness: the blotches that Stanford describes."
+    "Root mean variance of ab in the half of the windows with the calmest lightness: the blotches in Stanford."
     lab = rgb2lab(rgb.detach().as_subclass(torch.Tensor).float())
     def mean(t): return F.avg_pool2d(t, side, 1)
     var = (mean(lab**2) - mean(lab)**2).clamp(min=0)*side**2/(side**2 - 1)
@@ -161,6 +161,7 @@ def _fid_metric(feature):
         why = f"Inception's weights could not be downloaded ({type(e).__name__}). Is there a network?"
         raise ConnectionError(f'fid: {why}') from None
 
+# %% ../../nbs/color/05_quality.ipynb #9df87042
 def fid(
     preds, # Iterable of `(B,3,H,W)` sRGB in [0,1]
     trues, # The same
@@ -173,5 +174,5 @@ def fid(
         for rgb in batches:
             metric.update((rgb*255).round().clamp(0, 255).byte(), real=bool(i))
             n[i] += len(rgb)
-    name = f'Inception {feature}' if isinstance(feature, int) else type(feature).__name__
-    return dict(value=metric.compute().item(), n=n, backend=f'FID {name}, torchmetrics {version}')
+    what = f'Inception {feature}' if isinstance(feature, int) else type(feature).__name__
+    return dict(value=metric.compute().item(), n=n, backend=f'FID {what}, torchmetrics {version}')

@@ -17,6 +17,7 @@ def _full(t):
     t = t.detach().as_subclass(torch.Tensor)
     return t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
 
+# %% ../../nbs/train/02_metrics.ipynb #9834f6be
 class DecodedBatch:
     "Prediction and target of the newest batch as photos `(B,3,H,W)` in [0,1], decoded once for all that share it."
     def __init__(self,
@@ -33,9 +34,7 @@ class DecodedBatch:
             self.raw = learn.pred
         return self.rgb
 
-    def reset(self):
-        "Forget the batch, so that its memory is free."
-        self.raw = self.rgb = None
+    def reset(self): self.raw = self.rgb = None
 
 def _seen(learn):
     "The network's input; where that is features computed before, what their loader says the network saw."
@@ -50,8 +49,7 @@ class ColorMetric(Metric):
         name:str=None, # Column of the training table; the function's name if not given
         shared:DecodedBatch=None, # Decoded batch shared between metrics
     ):
-        self.fn, self._name = fn, name or fn.__name__
-        self.decoded = shared or DecodedBatch(codec)
+        self.fn, self._name, self.decoded = fn, name or fn.__name__, shared or DecodedBatch(codec)
 
     def reset(self):
         self.total, self.count = 0., 0
