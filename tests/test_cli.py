@@ -40,7 +40,11 @@ def test_a_folder_with_good_and_bad_files(album):
     assert 'predicted' in Image.open(out/'good-color.jpg').getexif()[0x0131]
     assert np.ptp(np.asarray(Image.open(out/'in/good-color.jpg')).astype(int), axis=2).max()>3, 'a result stayed gray'
     again = run('album', '-o', 'out', cwd=album.parent)
-    assert again.returncode==1 and again.stderr.count('exists already; --force')==4 and '0 coloured' in again.stdout
+    assert again.returncode==1 and '0 coloured, 3 not, 4 were there already' in again.stdout
+    for p in before:
+        if p.name in ('cut.jpg','letter.jpg','empty.jpg'): p.unlink()
+    once_more = run('album', '-o', 'out', cwd=album.parent)
+    assert once_more.returncode==0 and '0 coloured, 0 not, 4 were there already' in once_more.stdout and not once_more.stderr
 
 
 def test_beside_the_photo_and_force(album):
@@ -57,7 +61,9 @@ def test_results_do_not_take_each_others_place(album):
 
 
 @pytest.mark.parametrize('args,says', [(['gone.jpg'], 'gone.jpg: no such file'), (['good.jpg','--model','nope'], 'shipped'), (['good.jpg','--size','8'], '32 or more'),
-                                       (['in','--out','good.jpg'], 'could not be written'), (['train','nowhere'], 'nowhere')])
+                                       (['in','--out','good.jpg'], 'could not be written'), (['train','nowhere'], 'nowhere'),
+                                       (['good.jpg','--saturation','nan'], 'saturation is nan'), (['good.jpg','--size','0'], '--size is 0'), (['good.jpg','--steady','2'], 'steady is 2'),
+                                       (['good.jpg','--device','cuda:9'], "device 'cuda:9' cannot be used here"), (['evaluate','shipped','gone'], 'gone')])
 def test_one_line_for_what_is_wrong(album, args, says):
     got = run(*args, cwd=album)
     assert got.returncode==1 and says in got.stderr and 'Traceback' not in got.stderr
@@ -70,10 +76,85 @@ def test_help_is_quick_and_imports_nothing_heavy(tmp_path):
 
 
 def test_models_lists_what_ships(tmp_path):
-    assert run('models', cwd=tmp_path).stdout.startswith('shipped: unet_compact')
+    assert run('models', cwd=tmp_path).stdout.startswith('shipped: ')
 
 
-def test_interrupted_it_leaves_whole_files_only(album):
+def test_models_says_the_default_knobs_of_a_file(tmp_path, capsys):
+    from colorize_nb.app.cli import main
+    from colorize_nb.models.store import load_model_file, save_model
+    model, codec, spec, meta = load_model_file('shipped')
+    save_model(tmp_path/'bold.safetensors', model, codec, spec, {**meta, 'knobs': {'saturation': 1.25}})
+    assert main(['models', str(tmp_path/'bold.safetensors')])==0
+    assert 'saturation 1.25' in capsys.readouterr().out
+
+
+def test_version(capsys):
+    import colorize_nb
+    from colorize_nb.app.cli import main
+    assert main(['--version'])==0 and capsys.readouterr().out.strip()==f'colorize-nb {colorize_nb.__version__}'
+
+
+@pytest.mark.parametrize('args,says', [(['--lr','nan'], '--lr is nan'), (['--lr','1e9'], '--lr is 1e+09'), (['--lr','-1'], '--lr is -1'), (['--bs','0'], '--bs is 0'),
+                                       (['--epochs','0'], '--epochs is 0'), (['--size','16'], '--size is 16'), (['-o','good.jpg/x.safetensors'], 'cannot be written'),
+                                       (['--checkpoint','good.jpg/c.pt'], 'cannot be written')])
+def test_training_is_refused_before_anything_heavy_is_imported(album, monkeypatch, capsys, args, says):
+    import builtins
+    from colorize_nb.app.cli import main
+    monkeypatch.chdir(album)
+    real = builtins.__import__
+    def light(name, *a, **k):
+        assert name.split('.')[0] not in ('fastai','torch'), f'{name} was imported'
+        return real(name, *a, **k)
+    monkeypatch.setattr(builtins, '__import__', light)
+    assert main(['train', '.', *args])==1
+    said = capsys.readouterr().err
+    assert says in said and said.count('\n')==1 and not list(album.glob('*.safetensors'))
+
+
+def test_a_result_never_takes_the_place_of_an_input(album):
+    from colorize_nb.app.album import plan
+    (album/'b').mkdir()
+    for d in ('in','b'): open_photo(album/'good.jpg').save(album/d/'aa.jpg')
+    before = (album/'b/aa.jpg').read_bytes()
+    got = run('in', 'b', '-o', 'b', '--suffix', '', '--force', cwd=album)
+    assert got.returncode==1 and 'would overwrite b/aa.jpg' in got.stderr and (album/'b/aa.jpg').read_bytes()==before
+    (album/'link.jpg').symlink_to(album/'b/aa.jpg')
+    (album/'link-color.jpg').symlink_to(album/'b/aa.jpg') # the name of a result leads to an input
+    assert not plan([album/'link.jpg', album/'b/aa.jpg'], force=True).jobs[1:]
+
+
+def test_what_is_left_out_of_a_folder_is_named(album, monkeypatch):
+    from colorize_nb.app.album import plan
+    (album/'loop').symlink_to(album/'loop')
+    (album/'round.jpg').symlink_to(album/'round.jpg')
+    (album/'old-color.jpg').write_bytes((album/'good.jpg').read_bytes())
+    real = os.scandir
+    def scandir(p='.'):
+        if str(p).endswith('/in'): raise PermissionError(13, 'Permission denied', str(p))
+        return real(p)
+    monkeypatch.setattr(os, 'scandir', scandir)
+    p = plan([album])
+    assert any('in: this folder cannot be searched' in l for l in p.bad) and any('old-color.jpg' in l for l in p.said)
+
+
+def test_one_bad_entry_never_ends_the_folder(album):
+    (album/'round.jpg').symlink_to(album/'round.jpg')
+    (album/('n'*246+'.jpg')).write_bytes((album/'good.jpg').read_bytes()) # its result's name is too long for the disk
+    os.mkfifo(album/'pipe.jpg')
+    got = run('album', '-o', 'out', cwd=album.parent, timeout=300)
+    assert got.returncode==1 and '4 coloured, 6 not' in got.stdout and 'Traceback' not in got.stderr
+    assert all(n in got.stderr for n in ('round.jpg','nnnn','pipe.jpg','cut.jpg','letter.jpg','empty.jpg'))
+
+
+def test_exact_results_are_png(album):
+    assert run('good.jpg', '--exact', cwd=album).returncode==0
+    from colorize_nb.infer.colorizer import Colorizer
+    want = Colorizer.load('shipped')(album/'good.jpg').image
+    assert np.array_equal(np.asarray(open_photo(album/'good-color.png')), np.asarray(want))
+
+
+@pytest.mark.parametrize('sig,status', [(signal.SIGINT,130), (signal.SIGTERM,143)])
+def test_interrupted_it_leaves_whole_files_only(album, sig, status):
     many = album.parent/'many'
     many.mkdir()
     photo = open_photo(album/'good.jpg').resize((1200,800))
@@ -82,9 +163,10 @@ def test_interrupted_it_leaves_whole_files_only(album):
                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) # a shell's background job ignores it
     out, until = album.parent/'out', time.time()+60
     while time.time()<until and not (out.exists() and any(f.suffix=='.jpg' and not f.name.startswith('.') for f in out.iterdir())): time.sleep(.05)
-    p.send_signal(signal.SIGINT)
-    assert p.wait(60)==130
+    p.send_signal(sig)
+    assert p.wait(60)==status
     files = list(out.iterdir())
+    assert not [f for f in files if f.name.startswith('.')]
     assert 0<len(files)<60 and all(Image.open(f).load() for f in files)
 
 
@@ -92,5 +174,6 @@ def test_train_then_use(album):
     for i in range(12): open_photo(album/'good.jpg').rotate(i*3).save(album.parent/f'in{i}.jpg')
     got = run('train', '.', '--epochs', 1, '--size', 64, '--bs', 4, '--arch', 'unet_compact', '-o', 'mine.safetensors', cwd=album.parent)
     assert got.returncode==0, got.stderr[-800:]
+    assert all(r in got.stdout for r in ('gray','mean color','mine, input 64 px','CIEDE2000')) and '\r' not in got.stdout+got.stderr
     assert run('album/good.jpg', '--model', 'mine.safetensors', cwd=album.parent).returncode==0
     assert run('train', '.', '-o', 'mine.safetensors', cwd=album.parent).returncode==1

@@ -71,7 +71,7 @@ def _place(photo, to, taken, inputs, force):
     real, its = os.path.realpath(to), f'{photo}: its result'
     if real==os.path.realpath(photo): return f'{its} would take its own place; give a --suffix, or a folder with -o'
     if real in inputs: return f'{its} would overwrite {to}, which is to be coloured too; give another -o or --suffix'
-    if real in taken: return f'{its} would take the place of that of {taken[real]} ({to}); rename one or colour them apart'
+    if real in taken: return f'{its} would take the place of that of {taken[real]} ({to}); rename one of them'
     if os.path.exists(to) and not force: return 'there'
 
 # %% ../../nbs/app/02_album.ipynb #3e57555d
@@ -117,6 +117,7 @@ def _photos(jobs, colorizer, force, size, **knobs):
             yield why
     finally: bar.close()
 
+# %% ../../nbs/app/02_album.ipynb #bd166860
 def _films(jobs, colorizer, force, **how):
     "Colour films; yields None or a line for each."
     for f,to in jobs:

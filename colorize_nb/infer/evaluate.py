@@ -51,6 +51,7 @@ def photos_of(
     if not found: raise ValueError('there are no photos to measure on')
     return found
 
+# %% ../../nbs/infer/05_evaluate.ipynb #ab9d9c75
 def _color_photos(photos):
     "Those of `photos` that open and have color, and how many do not."
     opened = []
@@ -136,6 +137,7 @@ def row(
     row['gray is nearer'] = f'{100*(gain>0).double().mean():.0f}%'
     return row
 
+# %% ../../nbs/infer/05_evaluate.ipynb #9d6c9862
 @patch
 def table(self:Evaluation)->Results:
     "All answers, one row each."
@@ -155,6 +157,7 @@ def _facts(path):
     facts += [type(codec).__name__, f"input {spec['size']} px"]
     return ', '.join(facts + [f"{k.replace('_', ' ')} {v}" for k,v in meta.items() if not isinstance(v, (list, dict))])
 
+# %% ../../nbs/infer/05_evaluate.ipynb #99cb747f
 def write_card(
     model, # A shipped name, or a model file
     evaluation:Evaluation, # Its scores
@@ -164,7 +167,8 @@ def write_card(
     read_header(path)
     card = path.with_suffix('.md')
     text = card.read_text('utf8') if card.exists() else f'# Model card: `{path.stem}`\n\n{BEGIN}\n{END}\n'
-    if BEGIN not in text or END not in text: raise ValueError(f'{card}: no place for the table; the marks {BEGIN} and {END} are missing')
+    if BEGIN not in text or END not in text:
+        raise ValueError(f'{card}: no place for the table; the marks {BEGIN} and {END} are missing')
     head, tail = text.split(BEGIN)[0], text.split(END, 1)[1]
     card.write_text(f'{head}{BEGIN}\n{_facts(path)}.\n\n{evaluation.table().to_markdown()}\n{END}{tail}', 'utf8')
     return card

@@ -10,7 +10,7 @@ from collections import deque
 from pathlib import Path
 
 import numpy as np
-from fastcore.basics import chunked
+from fastcore.basics import chunked, patch
 from PIL import Image
 
 from ..color.space import rgb2lab
@@ -32,21 +32,25 @@ class TemporalSmoothing:
         if not 0<=keep<1: raise ValueError(f'steady is {keep}; it must be at least 0 and below 1, for instance 0.8')
         self.keep, self.sigma, self.cut, self.L, self.ab = keep, sigma, cut, None, None
 
-    def _past(self, L):
-        "How much of the past each place keeps, `(1,1,h,w)`; None at a cut."
-        change = L-self.L
-        change = change-change.median() # all of it brighter is exposure
-        if change.abs().mean()<self.cut: return self.keep*(-.5*(change/self.sigma)**2).exp()
+@patch
+def _past(self:TemporalSmoothing, L):
+    "How much of the past each place keeps, `(1,1,h,w)`; None at a cut."
+    change = L-self.L
+    change = change-change.median() # all of it brighter is exposure
+    if change.abs().mean()<self.cut: return self.keep*(-.5*(change/self.sigma)**2).exp()
 
-    def __call__(
-        self,
-        ab, # `(1,2,h,w)`, CIELAB units
-        L, # `(1,1,h,w)`, 0..100, of the same size
-    ): # `(1,2,h,w)`
-        w = None if self.ab is None or self.ab.shape!=ab.shape else self._past(L)
-        if w is not None: ab = w*self.ab + (1-w)*ab
-        self.L, self.ab = L, ab
-        return ab
+# %% ../../nbs/infer/03_film.ipynb #5b9c6c43
+@patch
+def __call__(
+    self:TemporalSmoothing,
+    ab, # `(1,2,h,w)`, CIELAB units
+    L, # `(1,1,h,w)`, 0..100, of the same size
+): # `(1,2,h,w)`
+    "`ab` of this frame, smoothed."
+    w = None if self.ab is None or self.ab.shape!=ab.shape else self._past(L)
+    if w is not None: ab = w*self.ab + (1-w)*ab
+    self.L, self.ab = L, ab
+    return ab
 
 # %% ../../nbs/infer/03_film.ipynb #01135db6
 def color_frames(
@@ -68,7 +72,7 @@ def color_frames(
 
 # %% ../../nbs/infer/03_film.ipynb #3cb92d6e
 def _change(a, b, still):
-    "Sum over unchanged pixels of the distance in ab between two frames in Lab, and how many pixels those are."
+    "Sum over unchanged pixels of the distance in ab of two Lab frames, and their number."
     same = (a[:,0]-b[:,0]).abs()<still
     return ((a-b)[:,1:].norm(dim=1)*same).sum().item(), same.sum().item()
 
@@ -85,12 +89,13 @@ def flicker(
 
 def _histograms(frame): return [np.bincount(np.asarray(frame)[...,c].ravel(), minlength=256) for c in range(3)]
 
+# %% ../../nbs/infer/03_film.ipynb #71bfe779
 def cdc(
     frames, # PIL pictures, in order
     gaps=(1,2,4), # Distances in time, in frames
 )->float:
-    """Colour distribution consistency (Liu 2021, TCVC): the mean Jensen-Shannon divergence (nats) of the 256-bin histograms of
-    R, G and B between frames `gaps` apart; 0 if they agree."""
+    """Colour distribution consistency (Liu 2021, TCVC): the mean Jensen-Shannon divergence (nats) of the 256-bin
+    histograms of R, G and B between frames `gaps` apart; 0 if they agree."""
     from scipy.spatial.distance import jensenshannon
     hists = np.stack([_histograms(f) for f in frames])
     if len(hists)<=max(gaps): raise ValueError(f'{len(hists)} frames; gaps of {gaps} need at least {max(gaps)+1}')
@@ -101,7 +106,7 @@ FORMATS = {'.mp4': 'mp4', '.mov': 'mov', '.mkv': 'matroska'} # what is written
 FILMS = {*FORMATS, '.m4v', '.avi', '.mpg', '.mpeg', '.webm', '.wmv', '.flv', '.3gp', '.ts', '.mts', '.ogv'} # read
 
 class FilmError(PhotoError): "A file that is no usable film, or a place that cannot be written; the message says why."
-class FilmIncomplete(FilmError): "A film of which frames are missing; the others are coloured, and the message says where."
+class FilmIncomplete(FilmError): "A film of which frames are missing; the others are coloured; the message says where."
 
 def _av():
     try: import av
@@ -141,24 +146,28 @@ class _Reader:
             if packet.stream in self.sounds: self._pass_on(packet)
             else: yield from self._frames(packet)
 
-    def _pass_on(self, packet):
-        if packet.dts is None: return # the end
-        packet.stream = self.sounds[packet.stream]
-        self.out.mux(packet)
+@patch
+def _pass_on(self:_Reader, packet):
+    if packet.dts is None: return # the end
+    packet.stream = self.sounds[packet.stream]
+    self.out.mux(packet)
 
-    def _frames(self, packet):
-        self.packets += packet.size>0
-        try: frames = packet.decode()
-        except _av().error.InvalidDataError: self.damaged, frames = self.damaged+1, []
-        for f in frames:
-            self.times.append((f.pts, f.time_base or self.video.time_base))
-            yield _upright(f)
+# %% ../../nbs/infer/03_film.ipynb #06f45dab
+@patch
+def _frames(self:_Reader, packet):
+    self.packets += packet.size>0
+    try: frames = packet.decode()
+    except _av().error.InvalidDataError: self.damaged, frames = self.damaged+1, []
+    for f in frames:
+        self.times.append((f.pts, f.time_base or self.video.time_base))
+        yield _upright(f)
 
-    def missing(self, rate):
-        "How many frames the file promises and does not hold: by its count, or by its length where it has no count."
-        if self.video.frames: return max(0, self.video.frames-self.packets)
-        left = (self.film.duration or 0)/1e6-self.end
-        return round(left*float(rate)) if left>.5 else 0
+@patch
+def missing(self:_Reader, rate):
+    "How many frames the file promises and does not hold: by its count, or by its length where it has no count."
+    if self.video.frames: return max(0, self.video.frames-self.packets)
+    left = (self.film.duration or 0)/1e6-self.end
+    return round(left*float(rate)) if left>.5 else 0
 
 # %% ../../nbs/infer/03_film.ipynb #f115dcbe
 def _add_picture(out, shape, rate, base, crf):
@@ -206,6 +215,7 @@ def _place(src, to, force):
     if to.exists() and not force: raise FilmError(f'{to}: exists already; pass force (--force) to overwrite it')
     return to
 
+# %% ../../nbs/infer/03_film.ipynb #ed898c2e
 def color_film(
     src, # A film, of any kind that FFmpeg reads
     to=None, # .mp4, .mov or .mkv; beside `src` with `-color` behind its name if not given
@@ -214,9 +224,9 @@ def color_film(
     crf:int=18, # H.264's quality: 0 (none lost) to 51
     **how, # As `color_frames`: `size`, `steady`, `saturation` and the codec's knobs
 )->Path:
-    """Colour a film: same size, speed and sound. It is compressed again (H.264), so lightness is kept only as well as that
-    keeps it. Sound is copied; subtitles are not. Damaged parts are left out and counted. Raises `FilmError`; `FilmIncomplete`
-    after writing what there was of a film that was cut; `ImportError` without the package av."""
+    """Colour a film: same size, speed and sound. It is compressed again (H.264), so lightness is kept as well as that
+    keeps it. Sound is copied; subtitles are not. Damaged parts are left out and counted. Raises `FilmError`;
+    `FilmIncomplete` after writing what there was of a film that was cut; `ImportError` without the package av."""
     av, src = _av(), Path(src)
     to = _place(src, to, force)
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)

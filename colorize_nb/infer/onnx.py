@@ -56,6 +56,11 @@ def onnx_facts(
     return dict(stride=STRIDE, size=colorizer.size, saturation=knobs['saturation'], codec=colorizer.codec.config(),
                 knobs=knobs, name=colorizer.name)
 
+def _onnx():
+    try: import onnx
+    except ImportError: raise ImportError('export needs the package onnx: pip install onnx') from None
+    return onnx
+
 def _describe(model, facts):
     "Put `facts` into the metadata of an ONNX model: text as it is, all else as JSON."
     for k,v in facts.items(): model.metadata_props.add(key=k, value=v if isinstance(v, str) else json.dumps(v))
@@ -73,7 +78,7 @@ def _trace(net, path, colorizer):
                               dynamo=False, dynamic_axes=axes)
         except torch.onnx.errors.UnsupportedOperatorError as e:
             why, codec = str(e).splitlines()[0], type(colorizer.codec).__name__
-            raise StoreError(f'{colorizer.name}: ONNX has no counterpart for an operation of {codec} or its network ({why}); '
+            raise StoreError(f'{colorizer.name}: ONNX lacks an operation of {codec} or its network ({why}); '
                              "models with LabAB, or classes with how='mean', export") from None
 
 # %% ../../nbs/infer/04_onnx.ipynb #5444cfef
@@ -84,12 +89,11 @@ def export_onnx(
     force:bool=False, # Overwrite?
     **knobs, # `how` and `T` of classes, fixed in the file; `saturation`, told in it. The model's own if not given
 )->Path:
-    """Write the network with its codec as ONNX (opset 17). Input `L` is `(B,1,H,W)`, 0..100, H and W multiples of 32; output `ab`
-    is `(B,2,h,w)`, CIELAB units. What `Colorizer` does around it (small copy, padding, saturation, painting) is up to the caller;
-    `onnx_facts` stand in the file. Needs `pip install onnx`. Raises `StoreError` for a codec that predicts lightness too,
-    `FileExistsError`, `ImportError`."""
-    try: import onnx
-    except ImportError: raise ImportError('export needs the package onnx: pip install onnx') from None
+    """Write the network with its codec as ONNX (opset 17). Input `L` is `(B,1,H,W)`, 0..100, H and W multiples of 32;
+    output `ab` is `(B,2,h,w)`, CIELAB units. What `Colorizer` does around it (small copy, padding, saturation, paint)
+    is up to the caller; `onnx_facts` stand in the file. Needs `pip install onnx`. Raises `StoreError` for a codec that
+    predicts lightness too, `FileExistsError`, `ImportError`."""
+    onnx = _onnx()
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)
     path, facts = Path(path), onnx_facts(colorizer, **knobs)
     if path.exists() and not force: raise FileExistsError(f'{path}: exists already; force=True (--force) overwrites it')
