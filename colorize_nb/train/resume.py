@@ -17,6 +17,7 @@ from fastai.callback.schedule import ParamScheduler
 from fastai.torch_core import rank_distrib, to_device
 
 from ..io.files import whole_file
+from .callbacks import TrainingError
 
 # %% ../../nbs/train/05_resume.ipynb #ba25153c
 def _plain(o):
@@ -88,7 +89,7 @@ class Checkpoint(Callback):
 def _refuse(self:Checkpoint, what, was, now):
     if was==now: return
     other = f'written with another {what}: {was}; this one has {now}'
-    raise ValueError(f'{self._file}: {other}. Give another file, or delete it.')
+    raise TrainingError(f'{self._file}: {other}. Give another file, or delete it.')
 
 # %% ../../nbs/train/05_resume.ipynb #fb5b7cfc
 @patch
@@ -190,7 +191,7 @@ def _read(self:Checkpoint):
         self._hist = self._saved['history']
     except Exception as e:
         why = f'damaged, or not a checkpoint ({type(e).__name__})'
-        raise ValueError(f'{self._file}: {why}. Delete it to start over.') from None
+        raise TrainingError(f'{self._file}: {why}. Delete it to start over.') from None
 
 # %% ../../nbs/train/05_resume.ipynb #c1792bea
 @patch
@@ -200,7 +201,7 @@ def _restore(self:Checkpoint):
         self.model.load_state_dict(s['model'])
         self.opt.load_state_dict(to_device({**s['opt'], 'hypers': L(s['opt']['hypers'])}, self.dls.device))
     except (RuntimeError, AssertionError):
-        raise ValueError(f'{self._file}: from another architecture. Give another file, or delete it.') from None
+        raise TrainingError(f'{self._file}: from another architecture. Give another file, or delete it.') from None
     _set_curves(self.recorder, s['curves'])
     learn.train_iter = s['train_iter']
     for cb,h in zip(_schedulers(learn), s['hps']): cb.hps = h
@@ -225,7 +226,7 @@ def _lock(path):
         try: fcntl.flock(f, fcntl.LOCK_EX|fcntl.LOCK_NB)
         except OSError:
             f.close()
-            raise ValueError(f'{path}: in use by another run. Wait for it to end, or give another file.') from None
+            raise TrainingError(f'{path}: in use by another run. Wait for it to end, or give another file.') from None
         if name.exists() and os.path.samestat(os.fstat(f.fileno()), os.stat(name)): break
         f.close() # its owner removed it just now
     _locks[path] = [f, 1]
