@@ -27,8 +27,8 @@ class Watch(Callback):
     order = 100
     def __init__(self,
         panel, # The `Tune` to tell
-        every:float=1., # Seconds between two pictures
-    ): self.panel,self.every,self.last = panel,every,0.
+        every:float=1., # Seconds between two pictures, or four times what a picture takes if that is more
+    ): self.panel,self.every,self.last,self.took = panel,every,0.,0.
 
     def before_fit(self):
         self.panel.losses, self.panel.valid = [], []
@@ -37,7 +37,7 @@ class Watch(Callback):
     def after_batch(self):
         if not self.training: return
         self.panel.losses.append(self.loss.item())
-        if time.perf_counter()-self.last > self.every: self._look()
+        if time.perf_counter()-self.last > max(self.every, 4*self.took): self._look()
         if self.panel.stopping.is_set(): raise CancelFitException
 
     def after_epoch(self):
@@ -49,10 +49,11 @@ def after_fit(self:Watch): self._look()
 
 @patch
 def _look(self:Watch):
-    was = self.model.training
+    was, start = self.model.training, time.perf_counter()
     self.panel.look(self.learn)
     self.model.train(was)
     self.last = time.perf_counter()
+    self.took = self.last-start
 
 # %% ../../nbs/widgets/08_tune.ipynb #a8b0e511
 class Tune(Explorer):
