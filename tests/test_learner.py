@@ -249,7 +249,7 @@ def test_inputs_that_are_lists(dls, tmp_path):
     class TwoMaps(nn.Module):
         def __init__(self): super().__init__(); self.a, self.b = nn.Conv2d(3, 2, 1), nn.Conv2d(5, 2, 1)
         def forward(self, xs): return self.a(xs[0]) + nn.functional.interpolate(self.b(xs[1]), scale_factor=2)
-    class Loader(list): n_inp, codec, size, dataset = 1, LabAB(), 32, range(12)
+    class Loader(list): n_inp, codec, size, dataset, device = 1, LabAB(), 32, range(12), 'cpu'
     batches = [([torch.randn(4,3,8,8), torch.randn(4,5,4,4)], torch.zeros(4,2,8,8)) for _ in range(3)]
     learn = quiet(colorize_learner(ColorizeDataLoaders(Loader(batches), Loader(batches[:1]), device='cpu'), TwoMaps(), metrics=[], channels_last=True))
     timer = DataTimer()

@@ -138,7 +138,7 @@ def test_every_and_reading_runs_no_code(folder, tmp_path):
     assert seen==[None,1,1,3,4]
 
 @pytest.mark.parametrize('what,kw,lr', [('loss', dict(loss='l1'), 1e-3), ('learning rate', {}, 1e-2), ('codec', dict(codec=True), 1e-3), ('batch size', dict(bs=8), 1e-3),
-                                        ('size', dict(size=40), 1e-3), ('training photos', dict(photos=True), 1e-3)])
+                                        ('architecture', dict(size=40), 1e-3), ('training photos', dict(photos=True), 1e-3)])
 def test_another_runs_file_is_refused(folder, tmp_path, what, kw, lr):
     from colorize_nb.color.codecs import LabAB
     f = tmp_path/'a.pt'
