@@ -50,6 +50,7 @@ def _loaders(folder, photos, held, size):
     files, valid_files = (sorted(d.iterdir()) for d in (train, valid))
     return ColorizeDataLoaders.from_files(files, valid_files=valid_files, size=size, bs=16, device='cpu')
 
+# %% ../../nbs/app/01_demo.ipynb #e72961bb
 def train_small(
     photos:dict, # name -> path: to train on
     held:dict, # name -> path: to validate on
@@ -94,6 +95,7 @@ def _scores(method, rgb, true):
     rgb = quantize8(rgb)
     return {(m, method): (f(rgb) if f is colorfulness else f(rgb, true)).item() for m,f in METRICS.items()}
 
+# %% ../../nbs/app/01_demo.ipynb #5319b8c6
 def measure(
     photos:dict, # name -> path
     colored:dict, # name -> {label: `Colored`}
@@ -183,8 +185,14 @@ def _apart(photos):
     need = 'the demo needs two colour photos or more'
     raise ValueError(f'{need}, {len(photos)} found; pip install scikit-image brings eight')
 
+def _report(page, strip, model):
+    "Print where things are."
+    print(f'\npage:     {page}\npictures: {strip}')
+    print(f'model:    {model}  (colorize-nb photo.jpg --model {model})')
+
 WHY_WORSE = 'so few photos teach a network to be sure of colours that other photos do not have'
 
+# %% ../../nbs/app/01_demo.ipynb #42355540
 def _said(facts):
     "What the minute of training came to."
     line = '{weights:,} weights, {steps} steps, {crops} crops; '
@@ -207,12 +215,11 @@ def main(
         colored = color_all(photos, {'shipped': 'shipped'})
     with _step(f'Training a small network on {len(train)} of them, {len(held)} held out ({", ".join(held)})'):
         small, facts = train_small(train, held, seconds, out=out/'small.safetensors')
-    with _step('Colouring with the small network'): mine = color_all(photos, {'one minute': small})
-    colored = {n: {**colored[n], **mine[n]} for n in photos}
+    with _step('Colouring with the small network'):
+        for n,more in color_all(photos, {'one minute': small}).items(): colored[n] |= more
     with _step('Measuring'): table = measure(photos, colored, mean_ab(train))
     with _step('Writing the page'): strip, page = write_all(out, photos, colored, table, held)
-    model = out/'small.safetensors'
-    print(f'\npage:     {page}\npictures: {strip}\nmodel:    {model}  (colorize-nb photo.jpg --model {model})')
+    _report(page, strip, out/'small.safetensors')
     print(f'\n{_said(facts)}\n\n{results(table, held).to_text()}')
     print('\n* held out: the small network did not see it. The shipped model saw none of these photos.')
     return 0
