@@ -48,7 +48,7 @@ class TrainingRecord(Callback):
         self.facts['seconds'] = round(self.facts['seconds']+time.perf_counter()-self._t, 3)
         self._t = None
 
-# %% ../../nbs/train/03_callbacks.ipynb #487169c8
+# %% ../../nbs/train/03_callbacks.ipynb #a1f0e5c2
 class TrainingError(ValueError):
     "What stops a fit, in one line; fastai's note of the callback that raised it is left out."
     def __init__(self, said):
@@ -57,6 +57,7 @@ class TrainingError(ValueError):
 
     def __str__(self): return self.said
 
+# %% ../../nbs/train/03_callbacks.ipynb #487169c8
 class FiniteLoss(Callback):
     "Stops a fit whose loss is not finite, before the step that would spoil the weights, and says what to lower."
     order = 0
