@@ -28,7 +28,7 @@ from ..io.photo import PhotoError, open_photo, to_tensor
 def weights_digest(
     net:torch.nn.Module, # Its frozen part is what counts
 )->str: # Hexadecimal
-    "A fingerprint of the frozen weights of `net`: of all parameters that need no gradient, and of all buffers but those of trained layers."
+    "A fingerprint of the weights that `net` borrowed (all of them, if it does not say which)."
     h = hashlib.sha256()
     borrowed = [getattr(net, name) for name in getattr(net, 'borrowed', ())] or [net]
     for part in borrowed:
@@ -86,21 +86,27 @@ class FeatureCache:
 
     def __len__(self): return len(self.ok)
 
-    def __getitem__(self, rows)->tuple: # (list of features, rgb `(B,3,h,w)` in [0,1])
-        "Rows, by a list of numbers, as float32."
-        rows = np.sort(np.asarray(rows)) # in the order of the disk
-        features = [torch.from_numpy(level[rows]).float() for level in self.levels]
-        return features, torch.from_numpy(self.rgb[rows]).float()/255
-
 def _read_done(folder):
     path = folder/'done.txt'
     return int(path.read_text()) if path.exists() else 0
+
+# %% ../../nbs/data/03_features.ipynb #4f371f27
+@patch
+def __getitem__(
+    self:FeatureCache,
+    rows, # Numbers of rows; they come in the order of the disk
+)->tuple: # (list of features, rgb `(B,3,h,w)` in [0,1])
+    "Rows as float32."
+    rows = np.sort(np.asarray(rows))
+    features = [torch.from_numpy(level[rows]).float() for level in self.levels]
+    return features, torch.from_numpy(self.rgb[rows]).float()/255
 
 # %% ../../nbs/data/03_features.ipynb #58b226ce
 def _square_of(f, size, versions, v):
     "Version `v` of the photo in `f`; with one version the central square."
     photo = open_photo(f)
-    return central_square(photo, size) if versions==1 else random_square(photo, size, random.Random(f'{Path(f).name} {v}'))
+    if versions==1: return central_square(photo, size)
+    return random_square(photo, size, random.Random(f'{Path(f).name} {v}'))
 
 def _batch(files, rows, versions, size):
     "Squares of `rows` as `(B,3,size,size)` in [0,1], which rows could be read, and one line for each that could not."
@@ -127,6 +133,7 @@ def _allocate(folder, n, features, target):
     make(folder/'rgb.npy', 'w+', np.uint8, (n, 3, *target)).flush()
     make(folder/'ok.npy', 'w+', bool, (n,)).flush()
 
+# %% ../../nbs/data/03_features.ipynb #724b54f6
 def _input_scale(codec):
     "What the codec makes of black, gray and white: part of the fingerprint."
     ramp = torch.tensor([0., .5, 1.]).expand(1, 3, 1, 3)
@@ -135,7 +142,8 @@ def _input_scale(codec):
 def _begin(folder, n, facts, features, target):
     "Empty files, and last the facts: a folder with facts can be gone on with."
     _allocate(folder, n, features, target)
-    with whole_file(folder/'facts.json') as part: part.write_text(json.dumps(dict(facts, rows=n, levels=len(features))))
+    facts = json.dumps(dict(facts, rows=n, levels=len(features)))
+    with whole_file(folder/'facts.json') as part: part.write_text(facts)
 
 def _shapes(model, codec, size, device):
     "Features of one gray square, and the height and width of what the model predicts of it."
@@ -143,6 +151,7 @@ def _shapes(model, codec, size, device):
     with torch.inference_mode(): raw = model.from_features([f.to(device) for f in features])
     return features, tuple(raw.shape[-2:])
 
+# %% ../../nbs/data/03_features.ipynb #34c43e87
 def _write_rows(folder, rows, features, rgb, ok):
     "One batch into the files, then the count."
     target = np.load(folder/'rgb.npy', mmap_mode='r').shape[-2:]
@@ -155,6 +164,23 @@ def _write_rows(folder, rows, features, rgb, ok):
     with whole_file(folder/'done.txt') as part: part.write_text(str(rows.stop))
 
 # %% ../../nbs/data/03_features.ipynb #43cac064
+def _place(path, files, model, codec, size, versions):
+    "The folder for these features, and the facts that its name stands for."
+    facts = dict(weights=weights_digest(model), files=files_digest(files), x=_input_scale(codec),
+                 model=type(model).__name__, size=size, versions=versions)
+    return Path(path)/hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16], facts
+
+def _fill(folder, files, model, codec, size, versions, bs, device, progress):
+    "Write the rows that are missing, batch by batch."
+    n = len(files)*versions
+    for i in range(_read_done(folder), n, bs):
+        rows = range(i, min(i+bs, n))
+        rgb, ok, said = _batch(files, rows, versions, size)
+        _write_rows(folder, rows, _answer(model, codec, rgb, device), rgb, ok)
+        for line in said: print(line)
+        if progress: progress(rows.stop, n)
+
+# %% ../../nbs/data/03_features.ipynb #5cca953b
 @patch(cls_method=True)
 def build(
     cls:FeatureCache,
@@ -169,26 +195,19 @@ def build(
     progress=None, # Called with (rows done, rows in all) after each batch
 )->FeatureCache:
     "Compute what is not there yet: `(len(files)*versions)` rows. Raises `ValueError` on a model without frozen features."
-    if not getattr(model, 'frozen', False): raise ValueError('the encoder of this model is not frozen: its features change while it trains, so they cannot be kept')
+    if not getattr(model, 'frozen', False):
+        raise ValueError('the encoder of this model is not frozen: its features change while it trains, so they cannot be kept')
     device, files = torch.device(device or default_device()), [str(f) for f in files]
     was, model = model.training, model.to(device).eval()
-    facts = dict(weights=weights_digest(model), files=files_digest(files), x=_input_scale(codec),
-                 model=type(model).__name__, size=size, versions=versions)
-    folder = Path(path)/hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-    n = len(files)*versions
-    if not (folder/'facts.json').exists(): _begin(folder, n, facts, *_shapes(model, codec, size, device))
-    for i in range(_read_done(folder), n, bs):
-        rows = range(i, min(i+bs, n))
-        rgb, ok, said = _batch(files, rows, versions, size)
-        _write_rows(folder, rows, _answer(model, codec, rgb, device), rgb, ok)
-        for line in said: print(line)
-        if progress: progress(rows.stop, n)
+    folder, facts = _place(path, files, model, codec, size, versions)
+    if not (folder/'facts.json').exists(): _begin(folder, len(files)*versions, facts, *_shapes(model, codec, size, device))
+    _fill(folder, files, model, codec, size, versions, bs, device, progress)
     model.train(was)
     return cls(folder)
 
 # %% ../../nbs/data/03_features.ipynb #88509eab
 class FeatureDL:
-    "Batches `(list of features, TensorColor)` of some rows of a `FeatureCache`, on `device`, for a `Learner`; `gray` is the input they stand for."
+    "Batches `(list of features, TensorColor)` of a `FeatureCache`, for a `Learner`; `gray` is the input they stand for."
     n_inp = 1
     def __init__(
         self,
@@ -205,16 +224,18 @@ class FeatureDL:
     def __len__(self):
         return len(self.rows)//self.bs if self.shuffle else -(-len(self.rows)//self.bs)
 
-    def __iter__(self):
-        rows = self.rows[torch.randperm(len(self.rows)).numpy()] if self.shuffle else self.rows
-        for i in range(len(self)):
-            features, rgb = self.cache[rows[i*self.bs:(i+1)*self.bs]]
-            self.gray, y = self.codec.encode(rgb.to(self.device))
-            yield [f.to(self.device) for f in features], TensorColor(y)
-
     def to(self, device):
         self.device = torch.device(device)
         return self
+
+# %% ../../nbs/data/03_features.ipynb #d3c851dd
+@patch
+def __iter__(self:FeatureDL):
+    rows = self.rows[torch.randperm(len(self.rows)).numpy()] if self.shuffle else self.rows
+    for i in range(len(self)):
+        features, rgb = self.cache[rows[i*self.bs:(i+1)*self.bs]]
+        self.gray, y = self.codec.encode(rgb.to(self.device))
+        yield [f.to(self.device) for f in features], TensorColor(y)
 
 # %% ../../nbs/data/03_features.ipynb #774e54aa
 @patch
@@ -228,6 +249,7 @@ def split_rows(
     sides = split_files(list(range(len(self)//versions)), valid_pct, seed)
     return tuple([r for i in side for r in range(i*versions, (i+1)*versions) if self.ok[r]] for side in sides)
 
+# %% ../../nbs/data/03_features.ipynb #c73dc423
 @patch
 def dataloaders(
     self:FeatureCache,
@@ -238,8 +260,10 @@ def dataloaders(
     device=None, # fastai's default if not given
 )->ColorizeDataLoaders:
     "Data loaders for `colorize_learner`. Raises `ValueError` where the cache is not finished or the codec's input is another."
-    if self.done<len(self): raise ValueError(f'{self.folder}: {self.done} of {len(self)} rows are done; FeatureCache.build goes on with it')
-    if _input_scale(codec)!=self.facts['x']: raise ValueError(f'{self.folder} was built for another input than that of {codec}')
+    if self.done<len(self):
+        raise ValueError(f'{self.folder}: {self.done} of {len(self)} rows are done; FeatureCache.build goes on with it')
+    if _input_scale(codec)!=self.facts['x']:
+        raise ValueError(f'{self.folder} was built for another input than that of {codec}')
     train, valid = self.split_rows(valid_pct, seed)
     bs = min(bs, len(train))
     two = FeatureDL(self, train, codec, bs, True, device), FeatureDL(self, valid, codec, bs, False, device)

@@ -11,6 +11,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from torch import nn
 
 from .layers import SameConv
@@ -33,7 +34,7 @@ def conv_unit(
 
 # %% ../../nbs/models/03_efficientnet_lite.ipynb #3bc29c18
 class InvertedResidual(nn.Module):
-    "Expand, convolve each channel, project; plus the input where shapes allow: `(B,ni,H,W)` -> `(B,nf,H/stride,W/stride)`."
+    "Expand, convolve each channel, project, add the input where shapes allow: `(B,ni,H,W)` -> `(B,nf,H/s,W/s)`."
     def __init__(
         self,
         ni:int, # Channels in
@@ -67,6 +68,7 @@ STAGES = [ # repeats, kernel, stride, expand, channels
 SCALES = {0: (1., 1.), 1: (1., 1.1), 2: (1.1, 1.2)} # version -> (width, depth)
 LEVELS = (0, 1, 2, 4, 6) # the last stage at each of the strides 2, 4, 8, 16, 32
 
+# %% ../../nbs/models/03_efficientnet_lite.ipynb #f0a485f2
 def round_channels(
     c:float, # Channels wanted
 )->int:
@@ -78,7 +80,7 @@ def scaled_stages(
     version:int=0, # 0, 1 or 2
 )->list: # as `STAGES`
     "The stages of EfficientNet-Lite `version`. Raises `ValueError` on one that does not exist."
-    if version not in SCALES: raise ValueError(f'version is {version!r}; EfficientNet-Lite has {", ".join(map(str, SCALES))} here')
+    if version not in SCALES: raise ValueError(f'version is {version!r}; it must be 0, 1 or 2')
     width, depth = SCALES[version]
     last = len(STAGES)-1
     return [(r if i in (0, last) else math.ceil(r*depth), k, s, e, round_channels(c*width))
@@ -101,7 +103,7 @@ def stage(
 
 # %% ../../nbs/models/03_efficientnet_lite.ipynb #6d1973a9
 class EfficientNetLite(nn.Module):
-    "EfficientNet-Lite as an encoder: `(B,n_in,H,W)` in [-1,1] -> features at strides 2, 4, 8, 16, 32 with `channels` channels."
+    "EfficientNet-Lite as an encoder: `(B,n_in,H,W)` in [-1,1] -> features at `strides` with `channels` channels."
     strides = (2, 4, 8, 16, 32)
     n_scores = 1000
 
@@ -121,17 +123,20 @@ class EfficientNetLite(nn.Module):
         self.head = conv_unit(widths[-1], 1280, norm=norm) if classes else None
         self.classifier = nn.Linear(1280, self.n_scores) if classes else None
 
-    def forward(self, x)->list:
-        "Features at the five strides, the finest first."
-        x, out = self.stem(x), []
-        for i,s in enumerate(self.stages):
-            x = s(x)
-            if i in LEVELS: out.append(x)
-        return out
+# %% ../../nbs/models/03_efficientnet_lite.ipynb #3a0b8f99
+@patch
+def forward(self:EfficientNetLite, x)->list:
+    "Features at the five strides, the finest first."
+    x, out = self.stem(x), []
+    for i,s in enumerate(self.stages):
+        x = s(x)
+        if i in LEVELS: out.append(x)
+    return out
 
-    def scores(self, x)->torch.Tensor: # `(B,1000)` logits
-        "Class scores of ImageNet's 1000 classes; needs `classes=True`."
-        return self.classifier(self.head(self(x)[-1]).mean((2,3)))
+@patch
+def scores(self:EfficientNetLite, x)->torch.Tensor: # `(B,1000)` logits
+    "Scores of ImageNet's 1000 classes; needs `classes=True`."
+    return self.classifier(self.head(self(x)[-1]).mean((2,3)))
 
 # %% ../../nbs/models/03_efficientnet_lite.ipynb #247b033a
 @torch.no_grad()

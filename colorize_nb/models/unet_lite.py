@@ -7,6 +7,7 @@ __all__ = ['LiteDecoder', 'UnetLite', 'unet_lite']
 
 # %% ../../nbs/models/10_unet_lite.ipynb #b5826653
 import torch
+from fastcore.basics import patch
 from torch import nn
 
 from .borrowing import Borrowing
@@ -37,6 +38,11 @@ class LiteDecoder(nn.Module):
         return x
 
 # %% ../../nbs/models/10_unet_lite.ipynb #158d9d2a
+def _encoder(version, norm, pretrained, weights):
+    if not pretrained and weights is None: return EfficientNetLite(version, norm=norm)
+    net = encoder(f'efficientnet_lite{version}', pretrained=pretrained, weights=weights)
+    return net if norm else fold_batchnorm(net)
+
 class UnetLite(Borrowing):
     "EfficientNet-Lite and `LiteDecoder`: `(B,1,H,W)` -> raw `(B,n_out,H/4,W/4)`, `H` and `W` multiples of 32."
     def __init__(
@@ -52,27 +58,26 @@ class UnetLite(Borrowing):
     ):
         super().__init__()
         if n_in!=1: raise ValueError(f'n_in is {n_in}; unet_lite takes one channel, lightness')
-        self.encoder = self._encoder(version, norm, pretrained, weights)
+        self.encoder = _encoder(version, norm, pretrained, weights)
         self.decoder = LiteDecoder(self.encoder.channels[1:], widths)
         self.head = nn.Conv2d(widths[0], n_out, 1)
         self.freeze_borrowed(freeze)
 
-    @staticmethod
-    def _encoder(version, norm, pretrained, weights):
-        if not pretrained and weights is None: return EfficientNetLite(version, norm=norm)
-        net = encoder(f'efficientnet_lite{version}', pretrained=pretrained, weights=weights)
-        return net if norm else fold_batchnorm(net)
+# %% ../../nbs/models/10_unet_lite.ipynb #47f49649
+@patch
+def look(self:UnetLite, x)->list:
+    "The encoder's features at strides 4, 8, 16, 32."
+    return self.encoder(x)[1:]
 
-    def look(self, x)->list:
-        "The encoder's features at strides 4, 8, 16, 32."
-        return self.encoder(x)[1:]
-
-    def from_features(self, features)->torch.Tensor:
-        "Raw prediction `(B,n_out,H/4,W/4)` of `look`."
-        return self.head(self.decoder(list(features)))
+@patch
+def from_features(self:UnetLite, features)->torch.Tensor:
+    "Raw prediction `(B,n_out,H/4,W/4)` from those features."
+    return self.head(self.decoder(list(features)))
 
 # %% ../../nbs/models/10_unet_lite.ipynb #ce1e799a
-@register_model(about='U-Net on EfficientNet-Lite, chroma at a quarter of the size; the shipped model', source='this project')
+_ABOUT = 'U-Net on EfficientNet-Lite, chroma at a quarter of the size; the shipped model'
+
+@register_model(about=_ABOUT, source='this project')
 def unet_lite(n_in, n_out, size=256, **kwargs):
     "`UnetLite`; `kwargs` are its own: `version`, `widths`, `norm`, `pretrained`, `weights`, `freeze`."
     return UnetLite(n_in, n_out, **kwargs)

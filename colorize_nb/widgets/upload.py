@@ -80,6 +80,7 @@ def receive(self:Uploader,
         self.parts.pop(name, None)
         self.on_error(e)
 
+# %% ../../nbs/widgets/02_upload.ipynb #cc177205
 @patch
 def _gather(self:Uploader, name, told, pieces):
     "The bytes of a file that is whole, or None. Raises `PhotoError` if it is too large or out of order."
