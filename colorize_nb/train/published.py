@@ -49,7 +49,7 @@ def fordham_ae_rgb(): return get_recipe('fordham_cnn').but(
     codec  = printed(partial(RGB, tanh=True), '5.1: RGB behind a tanh'),
     loss   = printed('l2', '5.1'),
     size   = inferred(256, '2: all photos are 256 or 224'),
-    epochs = ours(100, 'none is printed for the autoencoders'),
+    epochs = ours(100, 'none is printed'),
     l2     = inferred(0., 'none is mentioned'),
     source = 'Fordham, section 5')
 
@@ -127,6 +127,8 @@ def stanford_conv9_dropout(): return get_recipe('stanford_conv9').but(
     arch = printed('stanford_conv9_dropout', '4.2.7'), source='Stanford, section 4.2.7')
 
 # %% ../../nbs/train/09_published.ipynb #481b7b52
+_FINAL = '4.2.8, of the final model'
+
 @register_recipe
 def stanford_conv9_smooth_l1(): return get_recipe('stanford_conv9').but(
     loss        = printed('smooth_l1', '4.2.4'),
@@ -138,10 +140,10 @@ def stanford_conv3(): return get_recipe('stanford_conv9').but(
     arch   = printed('stanford_conv3', '4.1'),
     loss   = printed('l2', '4.1'),
     size   = printed(32, '4.2.1: CIFAR-10'),
-    bs     = inferred(250, '4.2.8, of the final model'),
-    epochs = inferred(200, '4.2.8, of the final model'),
-    lr     = inferred(1e-3, '4.2.8, of the final model'),
-    opt    = inferred(TORCH_ADAM, '4.2.8, of the final model'),
+    bs     = inferred(250, _FINAL),
+    epochs = inferred(200, _FINAL),
+    lr     = inferred(1e-3, _FINAL),
+    opt    = inferred(TORCH_ADAM, _FINAL),
     source = 'Stanford, section 4.1')
 
 # %% ../../nbs/train/09_published.ipynb #adb80b78
@@ -183,7 +185,7 @@ def koalarization(): return Recipe(
 
 @register_recipe
 def koalarization_small(): return get_recipe('koalarization').but(
-    arch   = ours('koalarization_small', 'a small network learns to score in place of Inception-ResNet-v2'),
+    arch   = ours('koalarization_small', 'learns to score, in place of Inception-ResNet-v2'),
     kwargs = {},
     size   = ours(128, 'for less memory'),
     source = 'Koalarization, with a network that learns to score',
@@ -225,17 +227,18 @@ def zhang_eccv16(): return Recipe(
 
 # %% ../../nbs/train/09_published.ipynb #c0ffee02
 LITE = dict(encoder='efficientnet_lite0', pretrained=True)
+_IN_VGG = ours(LITE, 'in place of VGG16, with ImageNet weights that come by pip')
 
 @register_recipe
 def cats_lite0(): return get_recipe('cats_vgg16').but(
     arch   = ours('cats_vgg16', 'the decoder of tables 1 and 2 behind another encoder'),
-    kwargs = ours(LITE, 'in place of VGG16, with ImageNet weights that come by pip'),
+    kwargs = _IN_VGG,
     source = 'Cats, with EfficientNet-Lite0')
 
 @register_recipe
 def fordham_lite0(): return get_recipe('fordham_vgg16').but(
     arch   = ours('fordham_vgg16', 'the decoder of 6.1 behind another encoder'),
-    kwargs = ours(LITE, 'in place of VGG16, with ImageNet weights that come by pip'),
+    kwargs = _IN_VGG,
     source = 'Fordham, section 6.1, with EfficientNet-Lite0')
 
 @register_recipe
@@ -246,12 +249,12 @@ def koalarization_lite0(): return get_recipe('koalarization').but(
     small  = dict(size=64))
 
 # %% ../../nbs/train/09_published.ipynb #cd0f00d3
-@register_recipe
-def unet_resnet34(): return Recipe(
-    arch='unet_resnet34', codec=LabAB, loss='smooth_l1', size=128, bs=64, epochs=10, lr=1e-3, wd=.01,
-    plateau=5, stop=12, augment=True, source='fastai: DynamicUnet', small=dict(size=64))
+_OURS = dict(codec=LabAB, loss='smooth_l1', bs=64, epochs=10, plateau=5, stop=12, augment=True)
 
 @register_recipe
-def unet_compact(): return Recipe(
-    arch='unet_compact', codec=LabAB, loss='smooth_l1', size=64, bs=64, epochs=10, lr=2e-3, wd=.02,
-    plateau=5, stop=12, augment=True, source='this project', small=dict(size=32))
+def unet_resnet34(): return Recipe(**_OURS,
+    arch='unet_resnet34', size=128, lr=1e-3, wd=.01, source='fastai: DynamicUnet', small=dict(size=64))
+
+@register_recipe
+def unet_compact(): return Recipe(**_OURS,
+    arch='unet_compact', size=64, lr=2e-3, wd=.02, source='this project', small=dict(size=32))
