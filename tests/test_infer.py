@@ -160,7 +160,7 @@ def test_saturation_is_a_number(shipped, coffee, bad):
 
 
 def test_a_knob_that_the_codec_has_not_is_refused(shipped, coffee):
-    with pytest.raises(ValueError, match='T is no knob of LabAB'): shipped(coffee, T=.4)
+    with pytest.raises(ValueError, match='hue is no knob of JointBins'): shipped(coffee, hue=.4)
 
 
 def test_chroma_that_is_not_finite_is_refused(coffee):
