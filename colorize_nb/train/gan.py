@@ -7,6 +7,7 @@ __all__ = ['GAN_LOSSES', 'Paired', 'PairCritic', 'hinge_critic', 'hinge_generato
            'AlternateTraining', 'GANHistory', 'gan_learner', 'plot_gan']
 
 # %% ../../nbs/train/07_gan.ipynb #1e08dee1
+import warnings
 from functools import partial
 
 import numpy as np, torch, torch.nn.functional as F
@@ -174,6 +175,12 @@ def _as_gan(dls, generator, critic, losses, switcher, cbs, kwargs):
     return GANLearner(dls, generator, critic, *losses, switcher=switcher, switch_eval=False, cbs=cbs, **kwargs)
 
 # %% ../../nbs/train/07_gan.ipynb #7186e357
+def _fit(gan, epochs, lr, **kwargs):
+    "`fit`, without fastai's note that its own callback for GANs shadows what the learner has."
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'You are shadowing')
+        gan.fit(epochs, lr, **kwargs)
+
 @patch
 def fit_critic(self:GANLearner,
     epochs:int, # Over the training photos
@@ -183,7 +190,7 @@ def fit_critic(self:GANLearner,
     "Train the critic alone on photos and on what the generator predicts now (the second step of NoGAN)."
     mine = FixedGANSwitcher(n_crit=10**9, n_gen=1)
     others = [cb for cb in self.cbs if isinstance(cb, (FixedGANSwitcher, AdaptiveGANSwitcher))]
-    with self.removed_cbs(others), self.added_cbs([mine]): self.fit(epochs, lr, **kwargs)
+    with self.removed_cbs(others), self.added_cbs([mine]): _fit(self, epochs, lr, **kwargs)
 
 @patch
 def fit_gan(self:GANLearner,
@@ -192,7 +199,7 @@ def fit_gan(self:GANLearner,
     **kwargs, # For `fit`
 ):
     "Train both in turns (the third step of NoGAN: keep it short)."
-    self.fit(epochs, np.array(lr if isinstance(lr, (tuple, list)) else (lr, lr)), **kwargs)
+    _fit(self, epochs, np.array(lr if isinstance(lr, (tuple, list)) else (lr, lr)), **kwargs)
 
 # %% ../../nbs/train/07_gan.ipynb #d9c84fa0
 def plot_gan(

@@ -174,7 +174,7 @@ def koalarization(): return Recipe(
     arch   = printed('koalarization', '3.2, figure 3'),
     codec  = inferred(TANH, 'Deep Koalarization; two channels are printed, no activation'),
     kwargs = printed(dict(background=True), '3.1.2: 1257 channels, so 1001 scores'),
-    loss   = printed('half_sum', '3.2, objective function'),
+    loss   = printed('half_sum', '3.2'),
     size   = inferred(224, 'Deep Koalarization'),
     bs     = ours(32, 'table 1 tries 10 to 4000'),
     epochs = ours(30, 'table 1 tries 1 to 3; 4.3 mentions 10'),
