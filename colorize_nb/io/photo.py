@@ -232,6 +232,7 @@ def save_photo(
     opts = _options(fmt, meta or {}, note, quality, exact)
     try:
         with whole_file(path, overwrite=force) as part: img.save(part, format=fmt, **opts)
-    except FileExistsError: raise PhotoError(taken) from None # it came while we were writing
-    except (OSError, ValueError) as e: raise PhotoError(f'{path}: could not be written ({e})') from None
+    except (OSError, ValueError) as e:
+        came = isinstance(e, FileExistsError) and path.exists() # while we were writing
+        raise PhotoError(taken if came else f'{path}: could not be written ({e})') from None
     return path
