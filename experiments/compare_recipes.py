@@ -27,7 +27,7 @@ from colorize_nb.train.callbacks import TimeBudget
 PHOTOS = ('coffee','chelsea','china','flower')
 ENCODERS = ('cats_vgg16','cats_vgg16_bn','cats_vgg16_dropout','fordham_vgg16','fordham_inception','koalarization','unet_resnet34') # libraries have their weights
 
-RATES = {n: 1e-4 for n in ('stanford_conv9','stanford_conv9_dropout','stanford_conv9_smooth_l1')} # 002's 1e-3 throws its wide layer too far: nbs/models/papers/02_stanford.ipynb
+RATES = {n: 1e-4 for n in ('stanford_conv9','stanford_conv9_dropout','stanford_conv9_smooth_l1')} # Stanford's 1e-3 throws its wide layer too far: nbs/models/papers/02_stanford.ipynb
 
 
 def row_name(name, rate): return name if rate is None else f'{name} at {rate:g}'
