@@ -5,6 +5,7 @@ from PIL import Image
 
 from colorize_nb.color.bins import ChannelBins
 from colorize_nb.color.cells import JointBins
+from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import ciede
 from colorize_nb.color.space import rgb2lab
 from colorize_nb.infer.colorizer import Colorizer
@@ -100,7 +101,8 @@ def test_distribution_is_the_networks(photo):
 def test_wrong_inputs_are_one_line(photo, tmp_path):
     (tmp_path/'x.jpg').write_text('no')
     with pytest.raises(ValueError, match='x.jpg'): LabExplorer(tmp_path/'x.jpg')
-    with pytest.raises(ValueError, match='JointBins'): DistributionExplorer(photo, 'shipped')
+    regression = Colorizer(create_model('unet_compact', 1, 2, widths=[8,16], depths=[0,0]), LabAB(), 32)
+    with pytest.raises(ValueError, match='JointBins'): DistributionExplorer(photo, regression)
     with pytest.raises(ValueError, match='one to five'): SepiaExplorer(colors=('#ffffff',)*6, weights=(1.,)*6)
 
 def test_static_view_holds_each_picture_and_puts_the_knob_back(photo):

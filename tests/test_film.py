@@ -14,7 +14,10 @@ from colorize_nb.io.photo import bundled_photos, open_photo
 
 
 @pytest.fixture(scope='module')
-def colorizer(): return Colorizer.load('shipped')
+def colorizer():
+    c = Colorizer.load('shipped')
+    c.size = 96 # the frames are this small, and there are many
+    return c
 
 def pan(n=12, size=(96,64), name='flower'):
     photo = open_photo(bundled_photos()[name]).resize((240,160))

@@ -46,16 +46,16 @@ class ColorApp(Explorer):
         self._take(Path(first).name if isinstance(first, (str, Path)) else 'photo.jpg', open_photo(first))
         self.upload = Uploader(self.take, self.refuse, label='your photo')
         self.download = Download(self.file)
-        super().__init__(**_app_controls(self.colorizer.size))
+        super().__init__(**_app_controls(self.colorizer.size, self.colorizer.knobs_with()['saturation']))
 
 # %% ../../nbs/widgets/13_app.ipynb #2a968e74
-def _app_controls(size):
+def _app_controls(size, saturation):
     "The controls of `ColorApp` by name."
     sizes = sorted({*_SIZES, size})
     return dict(view=Choice(['wipe','in colour','side by side'], description='view'),
                 wipe=slider(W.FloatSlider, .5, min=0, max=1, step=.01, name='wipe', live=True),
                 size=slider(W.SelectionSlider, options=sizes, value=size, name='detail'),
-                saturation=slider(W.FloatSlider, 1, min=0, max=2, step=.05, name='saturation'))
+                saturation=slider(W.FloatSlider, min(saturation, 2), min=0, max=2, step=.05, name='saturation'))
 
 # %% ../../nbs/widgets/13_app.ipynb #2ca9df30
 @patch

@@ -113,8 +113,10 @@ def ab(self:Compare,
 
 @patch
 def _temperature(self:Compare, name):
-    "`dict(T=...)` for a model that has a temperature, else an empty dict."
-    return dict(T=self.state()['T']) if 'T' in codec_knobs(self.models[name].codec) else {}
+    "`dict(T=...)` for a model of classes that decides by the annealed mean, else an empty dict."
+    model = self.models[name]
+    acts = 'T' in codec_knobs(model.codec) and model.knobs.get('how', 'annealed')=='annealed'
+    return dict(T=self.state()['T']) if acts else {}
 
 # %% ../../nbs/widgets/05_compare.ipynb #434a69a3
 @patch
