@@ -254,7 +254,7 @@ def test_inputs_that_are_lists(dls, tmp_path):
     learn = quiet(colorize_learner(ColorizeDataLoaders(Loader(batches), Loader(batches[:1]), device='cpu'), TwoMaps(), metrics=[], channels_last=True))
     timer = DataTimer()
     learn.fit_one_cycle(3, 1e-2, cbs=timer)
-    assert learn.training_record.facts['photos']==3*3*4 and timer.images_per_s>0 and learn.get_preds()[0].shape==(4,2,8,8)
+    assert learn.training_record.facts['photos']==3*3*4 and timer.images_per_s>0 and learn.model(batches[0][0]).shape==(4,2,8,8)
 
 def test_features_are_not_drawn_but_said():
     from colorize_nb.data.stream import GeneratedBatches, stream_loaders
