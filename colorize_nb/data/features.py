@@ -103,13 +103,12 @@ def __getitem__(
 
 # %% ../../nbs/data/03_features.ipynb #58b226ce
 def _square_of(f, size, versions, v):
-    "Version `v` of the photo in `f`; with one version the central square."
     photo = open_photo(f)
     if versions==1: return central_square(photo, size)
     return random_square(photo, size, random.Random(f'{Path(f).name} {v}'))
 
 def _batch(files, rows, versions, size):
-    "Squares of `rows` as `(B,3,size,size)` in [0,1], which rows could be read, and one line for each that could not."
+    "Squares `(B,3,size,size)` in [0,1], which could be read, and a line for each that could not."
     rgb, ok, said = torch.zeros(len(rows), 3, size, size), np.zeros(len(rows), bool), []
     for j,row in enumerate(rows):
         try:
@@ -120,7 +119,6 @@ def _batch(files, rows, versions, size):
     return rgb, ok, said
 
 def _answer(model, codec, rgb, device):
-    "The model's frozen features of a batch, on the CPU."
     x = codec.encode(rgb.to(device))[0]
     with torch.inference_mode(): return [f.float().cpu() for f in model.frozen_features(x)]
 
@@ -135,25 +133,26 @@ def _allocate(folder, n, features, target):
 
 # %% ../../nbs/data/03_features.ipynb #724b54f6
 def _input_scale(codec):
-    "What the codec makes of black, gray and white: part of the fingerprint."
+    "What the codec makes of black, gray and white."
     ramp = torch.tensor([0., .5, 1.]).expand(1, 3, 1, 3)
     return codec.encode(ramp)[0].flatten().tolist()
 
-def _begin(folder, n, facts, features, target):
-    "Empty files, and last the facts: a folder with facts can be gone on with."
+def _begin(folder, n, facts, model, codec, device):
+    "Empty files where there are none, and last the facts."
+    if (folder/'facts.json').exists(): return
+    features, target = _shapes(model, codec, facts['size'], device)
     _allocate(folder, n, features, target)
     facts = json.dumps(dict(facts, rows=n, levels=len(features)))
     with whole_file(folder/'facts.json') as part: part.write_text(facts)
 
 def _shapes(model, codec, size, device):
-    "Features of one gray square, and the height and width of what the model predicts of it."
+    "Features of a gray square, and the size of its prediction."
     features = _answer(model, codec, torch.full((2, 3, size, size), .5), device)
     with torch.inference_mode(): raw = model.from_features([f.to(device) for f in features])
     return features, tuple(raw.shape[-2:])
 
 # %% ../../nbs/data/03_features.ipynb #34c43e87
 def _write_rows(folder, rows, features, rgb, ok):
-    "One batch into the files, then the count."
     target = np.load(folder/'rgb.npy', mmap_mode='r').shape[-2:]
     small = (F.adaptive_avg_pool2d(rgb, target)*255).round().byte().numpy()
     parts = {f'level{i}': f.half().numpy() for i,f in enumerate(features)} | {'rgb': small, 'ok': ok}
@@ -165,14 +164,18 @@ def _write_rows(folder, rows, features, rgb, ok):
 
 # %% ../../nbs/data/03_features.ipynb #43cac064
 def _place(path, files, model, codec, size, versions):
-    "The folder for these features, and the facts that its name stands for."
     facts = dict(weights=weights_digest(model), files=files_digest(files), x=_input_scale(codec),
                  model=type(model).__name__, size=size, versions=versions)
     return Path(path)/hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16], facts
 
-def _fill(folder, files, model, codec, size, versions, bs, device, progress):
-    "Write the rows that are missing, batch by batch."
+def _check_frozen(model):
+    if getattr(model, 'frozen', False): return
+    raise ValueError('the encoder of this model is not frozen: its features change while it trains')
+
+def _compute(folder, files, facts, model, codec, bs, device, progress):
+    size, versions = facts['size'], facts['versions']
     n = len(files)*versions
+    _begin(folder, n, facts, model, codec, device)
     for i in range(_read_done(folder), n, bs):
         rows = range(i, min(i+bs, n))
         rgb, ok, said = _batch(files, rows, versions, size)
@@ -184,30 +187,28 @@ def _fill(folder, files, model, codec, size, versions, bs, device, progress):
 @patch(cls_method=True)
 def build(
     cls:FeatureCache,
-    path, # Folder for caches; this one gets a folder of its own inside
+    path, # Folder for caches; each has its own inside
     files, # Paths of photos
     model, # With `frozen_features` and `from_features`: see `models.borrowing`
     codec, # Makes the model's input
     size:int=192, # Side of the squares in pixels
-    versions:int=1, # Squares per photo; with one it is the central square
+    versions:int=1, # Squares per photo; with 1 the central one
     bs:int=32, # Squares per batch
     device=None, # Where the encoder runs; fastai's default if not given
-    progress=None, # Called with (rows done, rows in all) after each batch
+    progress=None, # Called with (rows done, all rows)
 )->FeatureCache:
-    "Compute what is not there yet: `(len(files)*versions)` rows. Raises `ValueError` on a model without frozen features."
-    if not getattr(model, 'frozen', False):
-        raise ValueError('the encoder of this model is not frozen: its features change while it trains, so they cannot be kept')
+    "Compute the rows that are not there yet. Raises `ValueError` on a model whose encoder is not frozen."
+    _check_frozen(model)
     device, files = torch.device(device or default_device()), [str(f) for f in files]
     was, model = model.training, model.to(device).eval()
     folder, facts = _place(path, files, model, codec, size, versions)
-    if not (folder/'facts.json').exists(): _begin(folder, len(files)*versions, facts, *_shapes(model, codec, size, device))
-    _fill(folder, files, model, codec, size, versions, bs, device, progress)
+    _compute(folder, files, facts, model, codec, bs, device, progress)
     model.train(was)
     return cls(folder)
 
 # %% ../../nbs/data/03_features.ipynb #88509eab
 class FeatureDL:
-    "Batches `(list of features, TensorColor)` of a `FeatureCache`, for a `Learner`; `gray` is the input they stand for."
+    "Batches `(list of features, TensorColor)` of a `FeatureCache`; `gray` is the input they stand for."
     n_inp = 1
     def __init__(
         self,
@@ -215,7 +216,7 @@ class FeatureDL:
         rows, # Numbers of the rows
         codec, # Makes the target
         bs:int=32, # Rows per batch
-        shuffle:bool=False, # A new order each epoch? The last, smaller batch is then dropped
+        shuffle:bool=False, # A new order each epoch, full batches only?
         device=None, # fastai's default if not given
     ):
         self.cache, self.rows, self.codec, self.bs, self.shuffle = cache, np.asarray(rows), codec, bs, shuffle
@@ -259,9 +260,9 @@ def dataloaders(
     seed:int=42, # Of that choice
     device=None, # fastai's default if not given
 )->ColorizeDataLoaders:
-    "Data loaders for `colorize_learner`. Raises `ValueError` where the cache is not finished or the codec's input is another."
+    "Data loaders for `colorize_learner`. Raises `ValueError` on a cache that is not finished or of another input."
     if self.done<len(self):
-        raise ValueError(f'{self.folder}: {self.done} of {len(self)} rows are done; FeatureCache.build goes on with it')
+        raise ValueError(f'{self.folder}: {self.done} of {len(self)} rows are done; build goes on with it')
     if _input_scale(codec)!=self.facts['x']:
         raise ValueError(f'{self.folder} was built for another input than that of {codec}')
     train, valid = self.split_rows(valid_pct, seed)

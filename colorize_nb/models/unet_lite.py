@@ -43,6 +43,7 @@ def _encoder(version, norm, pretrained, weights):
     net = encoder(f'efficientnet_lite{version}', pretrained=pretrained, weights=weights)
     return net if norm else fold_batchnorm(net)
 
+# %% ../../nbs/models/10_unet_lite.ipynb #158d9dz10
 class UnetLite(Borrowing):
     "EfficientNet-Lite and `LiteDecoder`: `(B,1,H,W)` -> raw `(B,n_out,H/4,W/4)`, `H` and `W` multiples of 32."
     def __init__(
