@@ -110,7 +110,7 @@ def test_explorers(book):
     with book('explorers', 3) as b:
         before = b.picture()
         assert 'tensor([1, 1, 1])' in b.line
-        b.drag(1, -60) # a
+        b.drag(2, -60) # a: L and the plane stand in the row above
         b.until("!document.querySelector('.jp-OutputArea pre code').innerText.includes('tensor([1, 1, 1])')")
         b.changes(before)
 
