@@ -227,7 +227,7 @@ def zhang_eccv16(): return Recipe(
 
 # %% ../../nbs/train/09_published.ipynb #c0ffee02
 LITE = dict(encoder='efficientnet_lite0', pretrained=True)
-_IN_VGG = ours(LITE, 'in place of VGG16, with ImageNet weights that come by pip')
+_IN_VGG = ours(LITE, 'in place of VGG16, with weights that come by pip')
 
 @register_recipe
 def cats_lite0(): return get_recipe('cats_vgg16').but(
@@ -239,12 +239,13 @@ def cats_lite0(): return get_recipe('cats_vgg16').but(
 def fordham_lite0(): return get_recipe('fordham_vgg16').but(
     arch   = ours('fordham_vgg16', 'the decoder of 6.1 behind another encoder'),
     kwargs = _IN_VGG,
+    batch_lr = 3e-4,
     source = 'Fordham, section 6.1, with EfficientNet-Lite0')
 
 @register_recipe
 def koalarization_lite0(): return get_recipe('koalarization').but(
     arch   = ours('koalarization', 'figure 3 with other class scores'),
-    kwargs = ours(LITE, 'in place of Inception-ResNet-v2, with ImageNet weights that come by pip'),
+    kwargs = ours(LITE, 'in place of Inception-ResNet-v2, with weights that come by pip'),
     source = 'Koalarization, section 3, with EfficientNet-Lite0',
     small  = dict(size=64))
 
