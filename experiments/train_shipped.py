@@ -29,7 +29,8 @@ from torch.utils.data import DataLoader, IterableDataset
 from colorize_nb.color.cells import JointBins
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.space import ciede2000, lab2rgb, rgb2lab
-from colorize_nb.data.features import FeatureCache, central_square, random_square
+from colorize_nb.data.features import FeatureCache
+from colorize_nb.data.photos import central_square, random_square
 from colorize_nb.io.files import whole_file
 from colorize_nb.io.photo import PhotoError, find_photos, open_photo, to_tensor
 from colorize_nb.models.encoders import encoder

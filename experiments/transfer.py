@@ -19,7 +19,8 @@ from PIL import Image
 import colorize_nb
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline
-from colorize_nb.data.features import FeatureCache, central_square
+from colorize_nb.data.features import FeatureCache
+from colorize_nb.data.photos import central_square
 from colorize_nb.data.folder import ColorizeDataLoaders
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.io.files import whole_file

@@ -14,6 +14,7 @@ from fastcore.basics import patch
 from ..color.codecs import LabAB
 from .batches import EncodeColor, TensorColor, TensorGray, show_strips
 from .folder import ColorizeDataLoaders
+from .photos import central_square
 from ..io.photo import PhotoError, open_photo, to_tensor
 
 # %% ../../nbs/data/04_stream.ipynb #d0537344
@@ -34,12 +35,6 @@ class GeneratedBatches:
             yield self.draw(i)
 
 # %% ../../nbs/data/04_stream.ipynb #05390568
-def _square(im, size):
-    "The middle square of a photo as `(1,3,size,size)` in [0,1]."
-    side = min(im.size)
-    x,y = ((d-side)//2 for d in im.size)
-    return to_tensor(im.resize((size,size), 1, box=(x, y, x+side, y+side)))
-
 class PhotoStream:
     "Batches of square photos from a source that may never end; the next epoch goes on where this one stopped."
     def __init__(self,
@@ -71,7 +66,7 @@ def _photos(self:PhotoStream):
         for o in self.source():
             if (im := self._open(o)) is None: continue
             opened += 1
-            yield _square(im, self.size)
+            yield to_tensor(central_square(im, self.size))
         if not opened: raise PhotoError(f'the stream gave no photo that can be used ({len(self.skipped)} left out)')
 
 # %% ../../nbs/data/04_stream.ipynb #e6961b97

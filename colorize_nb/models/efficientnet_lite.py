@@ -10,7 +10,6 @@ __all__ = ['STAGES', 'SCALES', 'LEVELS', 'conv_unit', 'InvertedResidual', 'round
 import math
 
 import torch
-import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
 

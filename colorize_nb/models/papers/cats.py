@@ -8,8 +8,7 @@ __all__ = ['cats_decoder', 'CatsVGG16', 'cats_vgg16', 'cats_vgg16_bn', 'cats_vgg
 # %% ../../../nbs/models/papers/01_cats.ipynb #f3c61e15
 from torch import nn
 
-from ..borrowing import Borrowing, features_only
-from ..encoders import encoder as load_encoder
+from ..borrowing import DeepestFeatures
 from ..layers import SameConv, batch_norm, keras_init
 from ..registry import register_model
 
@@ -36,10 +35,8 @@ def cats_decoder(
     return keras_init(nn.Sequential(*layers))
 
 # %% ../../../nbs/models/papers/01_cats.ipynb #37c4a18b
-class CatsVGG16(Borrowing):
+class CatsVGG16(DeepestFeatures):
     "Tables 1 and 2 of Cats: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 32."
-    renamed = {r'^encoder\.(\d+)\.': r'encoder.net.features.\1.'}
-
     def __init__(
         self,
         n_in:int=1, # One gray channel; anything else raises `ValueError`
@@ -52,12 +49,9 @@ class CatsVGG16(Borrowing):
         weights=None, # A file of them instead
     ):
         super().__init__(n_in)
-        self.encoder = features_only(load_encoder(encoder, 1, pretrained, weights))
-        self.decoder = cats_decoder(self.encoder.channels[-1], n_out, norm, dropout)
+        ni = self.borrow(encoder, pretrained, weights)
+        self.decoder = cats_decoder(ni, n_out, norm, dropout)
         self.freeze_borrowed(freeze)
-
-    def look(self, x): return self.encoder(x)[-1:]
-    def from_features(self, features): return self.decoder(features[0])
 
 # %% ../../../nbs/models/papers/01_cats.ipynb #37c4a18c
 @register_model(about='frozen VGG16, small decoder', source='Cats, tables 1-2')

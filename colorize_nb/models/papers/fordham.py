@@ -10,8 +10,7 @@ __all__ = ['UPS', 'DOWNS', 'OUTS', 'ENCODER', 'FordhamCNN', 'fordham_cnn', 'Ford
 from fastcore.basics import patch
 from torch import nn
 
-from ..borrowing import Borrowing, PooledFeatures, features_only, fuse
-from ..encoders import encoder as load_encoder
+from ..borrowing import Borrowing, DeepestFeatures, PooledFeatures, fuse
 from ..layers import SameConv, SameDeconv, batch_norm, keras_init
 from ..registry import register_model
 
@@ -124,10 +123,8 @@ def vgg_decoder(
     return nn.Sequential(*layers)
 
 # %% ../../../nbs/models/papers/00_fordham.ipynb #87b7ffcd
-class FordhamVGG16(Borrowing):
+class FordhamVGG16(DeepestFeatures):
     "Section 6.1 of Fordham: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 32."
-    renamed = {r'^encoder\.(\d+)\.': r'encoder.net.features.\1.'}
-
     def __init__(
         self,
         n_in:int=1, # One gray channel; anything else raises `ValueError`
@@ -141,21 +138,11 @@ class FordhamVGG16(Borrowing):
         weights=None, # A file of them instead
     ):
         super().__init__(n_in)
-        self.encoder = features_only(load_encoder(encoder, 1, pretrained, weights))
-        self.decoder = keras_init(vgg_decoder(self.encoder.channels[-1], n_out, norm, dropout), init)
+        ni = self.borrow(encoder, pretrained, weights)
+        self.decoder = keras_init(vgg_decoder(ni, n_out, norm, dropout), init)
         self.freeze_borrowed(freeze)
 
 # %% ../../../nbs/models/papers/00_fordham.ipynb #87b7ffce
-@patch
-def look(self:FordhamVGG16, x):
-    "The deepest features alone."
-    return self.encoder(x)[-1:]
-
-@patch
-def from_features(self:FordhamVGG16, features):
-    "Paint from them."
-    return self.decoder(features[0])
-
 @register_model(about='VGG16 features and an upsampling decoder', source='Fordham, section 6.1')
 def fordham_vgg16(n_in, n_out, size=224, **kwargs): return FordhamVGG16(n_in, n_out, **kwargs)
 
