@@ -1,9 +1,10 @@
 "What every test may use: the bundled photos, and a real browser where one is installed."
-import importlib.util, os, re, shutil
+import importlib.util, os, re, shutil, signal
 from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+signal.signal(signal.SIGINT, signal.default_int_handler) # a run in the background ignores Ctrl-C, and so would the processes that tests start
 NEED = bool(os.environ.get('REQUIRE_BROWSER'))
 
 def find_chromium():

@@ -31,7 +31,7 @@ def built(name):
     torch.manual_seed(0)
     return r, codec, size, {**r.kwargs, **kw}, create_model(r.arch, codec.n_in, codec.n_out, size, **{**r.kwargs, **kw})
 
-NOT_YET = ('stanford_conv9_smooth_l1', 'fordham_lite0', 'koalarization_lite0') # do not learn two photos to a fifth of gray's loss in 500 steps: the rate is to be found
+NOT_YET = () # do not learn two photos to a fifth of gray's loss in 500 steps: the rate is to be found
 
 @pytest.mark.parametrize('name', list_recipes())
 def test_walk(name, folder, tmp_path):
