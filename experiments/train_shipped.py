@@ -43,6 +43,7 @@ LEAVE = ('clothing', 'caltech101') # cut out on white
 KWARGS = dict(version=0, norm=False)
 CODECS = {'classes': JointBins, 'regression': partial(LabAB, ab_scale=50.)}
 ENCODER_RATE = 1/3 # of the decoder's
+TRAINED = ('photos_decoder', 'minutes', 'steps', 'photos') # summed over all that a file was trained; the last three end to end
 KNOBS = dict(classes=dict(how='mean', saturation=1.), regression=dict(saturation=1.))
 
 
@@ -241,7 +242,7 @@ class Budget(Callback):
     order = 60 # after the Recorder and the scheduler
     def __init__(self, seconds, path, crops, lr):
         self.seconds, self.path, self.crops, self.lr = seconds, Path(path), crops, lr
-        self.spent, self.epochs, self.photos = 0., 0, 0
+        self.spent, self.epochs, self.steps, self.photos = 0., 0, 0, 0
 
     def resume(self, learn, device):
         "Go on from the checkpoint, if there is one."
@@ -251,7 +252,7 @@ class Budget(Callback):
         learn.create_opt()
         learn.model.load_state_dict(state['model'])
         learn.opt.load_state_dict(state['opt'])
-        self.spent, self.epochs, self.photos = state['spent'], state['epoch'], state['photos']
+        self.spent, self.epochs, self.steps, self.photos = (state[k] for k in ('spent', 'epoch', 'steps', 'photos'))
 
     def before_epoch(self): self.crops.epoch = self.epochs
     def before_train(self): self.start = time.time()-self.spent
@@ -263,12 +264,16 @@ class Budget(Callback):
         self.opt.set_hypers(lr=[now*ENCODER_RATE, now])
 
     def after_batch(self):
-        if self.training: self.photos += len(self.x)
+        if not self.training: return
+        self.steps += 1
+        self.photos += len(self.x)
+
     def after_train(self): self.spent = time.time()-self.start
 
     def after_epoch(self):
         self.epochs += 1
-        state = dict(model=self.model.state_dict(), opt=self.opt.state_dict(), epoch=self.epochs, spent=self.spent, photos=self.photos)
+        state = dict(model=self.model.state_dict(), opt=self.opt.state_dict(), epoch=self.epochs, spent=self.spent,
+                     steps=self.steps, photos=self.photos)
         with whole_file(self.path) as part: torch.save(state, part)
         log(stage='whole', seconds=self.spent, photos=self.photos, train=float(self.recorder.smooth_loss.value), valid=float(self.recorder.values[-1][-1]))
         if self.spent>=self.seconds: raise CancelFitException
@@ -289,7 +294,7 @@ def train_whole(model, photos, held, codec, minutes, lr, every, workers, scale, 
     with learn.no_logging(), learn.no_bar(): learn.fit(10**6, lr, cbs=[budget])
     settle(net, crops, codec, device)
     plain_kernels(model)
-    return net.whole(), dict(photos_end_to_end=budget.photos, minutes_end_to_end=round(budget.spent/60))
+    return net.whole(), dict(minutes=round(budget.spent/60), steps=budget.steps, photos=budget.photos)
 
 
 @torch.no_grad()
@@ -312,18 +317,19 @@ def photo_files(photos, packs, every):
 
 
 def first_model(codec, files, runs, args, device):
-    "A network with a trained decoder: from `--start`, or from features of the frozen encoder."
+    "A network with a trained decoder, and how long it was trained end to end: from `--start`, or from features of the frozen encoder."
     model = create_model('unet_lite', n_out=codec.n_out, pretrained=not args.start, freeze=not args.start, **KWARGS)
     if args.start:
-        model.load_state_dict(load_model_file(args.start)[0].state_dict())
-        return model
+        start, _, _, meta = load_model_file(args.start)
+        model.load_state_dict(start.state_dict())
+        return model, {k: meta[k] for k in TRAINED if k in meta}
     done = runs/f'decoder-{args.target}.pt'
     if done.exists(): model.load_state_dict(torch.load(done, weights_only=True))
     else:
         cache = FeatureCache.build(runs/'features', files, model, codec, size=192, versions=args.versions, device=device)
         model = train_decoder(model, cache, codec, args.steps, args.decoder_lr, device)
         with whole_file(done) as part: torch.save(model.state_dict(), part)
-    return model.freeze_borrowed(False)
+    return model.freeze_borrowed(False), dict(photos_decoder=args.steps*32)
 
 
 def main(args):
@@ -334,10 +340,11 @@ def main(args):
     runs.mkdir(parents=True, exist_ok=True)
     codec = CODECS[args.target]()
     files, held = photo_files(args.photos, args.packs, args.every)
-    model = first_model(codec, files, runs, args, device)
+    model, before = first_model(codec, files, runs, args, device)
     model, facts = train_whole(model, load_photos(files), load_photos(held[:160]), codec, args.minutes, args.lr, args.epoch, args.workers,
                                args.scale, runs/f'whole-{args.target}.pt', device)
-    facts.update(data=args.packs, photos_decoder=args.steps*32, device=device.type, knobs=KNOBS[args.target])
+    facts = {k: before.get(k, 0)+facts.get(k, 0) for k in TRAINED}
+    facts.update(data=args.packs, device=device.type, knobs=KNOBS[args.target])
     print('saved', save_model(args.out, model, codec, spec(codec), facts))
 
 

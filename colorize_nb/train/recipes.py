@@ -108,13 +108,15 @@ def facts(self:Recipe)->Results:
 # %% ../../nbs/train/06_recipes.ipynb #06aa0007
 _recipes = {} # name -> Recipe
 
+_BUILT_IN = ('colorize_nb.train.published', 'colorize_nb.train.own_recipes')
+
 def _load():
-    "The published recipes register themselves."
-    from colorize_nb.train import published
+    "The built-in recipes register themselves."
+    from colorize_nb.train import own_recipes # and it imports the published ones
 
 def _add(name, recipe, module):
     "Write into the registry; warn if something else is overwritten."
-    if module!='colorize_nb.train.published': _load()
+    if module not in _BUILT_IN: _load()
     if name in _recipes and repr(_recipes[name].facts())!=repr(recipe.facts()):
         warnings.warn(f'the recipe {name!r} is replaced', stacklevel=3)
     _recipes[name] = recipe
