@@ -122,5 +122,5 @@ def test_what_ships_is_small_and_described():
     for name,path in shipped_models().items():
         assert path.stat().st_size<20e6 and path.with_suffix('.md').exists()
         meta = read_header(path)['meta']
-        assert {'data','device','knobs'} <= {*meta} and any(k.startswith('minutes') for k in meta) and any(k.startswith('photos') for k in meta)
+        assert {'data','steps','minutes','photos','device','knobs'} <= {*meta}
     assert Colorizer.load('shipped').size>=64

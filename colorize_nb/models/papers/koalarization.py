@@ -55,7 +55,7 @@ def koala_decoder(
 class Koalarization(Borrowing):
     "Figure 3 of Koalarization: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 8."
     borrowed = ('scores',)
-    renamed = {r'^scores\.net\.(conv2d_|mixed_|repeat|block8|classif)': r'scores.net.net.\1'}
+    renamed = {r'^scores\.net\.(conv2d_|mixed_|repeat|block8|classif\.)': r'scores.net.net.\1'}
 
     def __init__(
         self,
