@@ -10,6 +10,7 @@ from .io.files import *
 from .io.photo import *
 from .io.show import *
 from .io.table import *
+from .io.save import *
 
 # %% ../nbs/all.ipynb #70dda5df
 from .color.space import *

@@ -103,7 +103,8 @@ def main():
     r = subprocess.run([sys.executable, '-m', 'sphinx', '-b', 'html', '-c', str(DOCS), '-j', 'auto', '-q', '-W', '--keep-going', str(SRC), str(HTML)], cwd=ROOT)
     if r.returncode: sys.exit(r.returncode)
     for old,new in moved().items(): redirect(old, new)
-    import generated
+    import generated, policy
+    policy.guard(HTML)
     line = lambda p: (first_lines(p)[0], p.relative_to(ROOT).with_suffix('.html').as_posix(), first_lines(p)[1])
     generated.llms(HTML, {k: [line(p) for p in ps] for k,ps in found.items() if 'Answers' not in k} |
                    {'More': [(n, f'{n}.html', a) for n,a in (('reference/index','every public name'), ('recipes','every published system as data'), ('gallery','pictures'), ('glossary','words'), ('color','colour a photo in the page'))]})

@@ -1,5 +1,5 @@
 "What every test may use: the bundled photos, and a real browser where one is installed."
-import importlib.util, os, re, shutil, signal
+import functools, importlib.util, os, re, shutil, signal, time
 from pathlib import Path
 import pytest
 
@@ -57,11 +57,19 @@ def browser():
         yield b
         b.close()
 
+def until(page, expression, timeout=30_000, **_):
+    "Wait until a JavaScript expression holds, asked from outside: playwright's own way needs eval, which the site's policy forbids."
+    end = time.monotonic()+timeout/1000
+    while not page.evaluate(expression):
+        if time.monotonic()>end: raise TimeoutError(f'{expression} did not come true in {timeout/1000:g} s')
+        page.wait_for_timeout(50)
+
 @pytest.fixture
 def page(browser):
     "A page that may reach nothing outside this machine; fails the test on a JavaScript error."
     ctx = browser.new_context(viewport=dict(width=1100, height=900))
     page, errors, asked = ctx.new_page(), [], []
+    page.wait_for_function = functools.partial(until, page)
     page.on('pageerror', lambda e: errors.append(str(e)))
     page.on('console', lambda m: errors.append(m.text) if m.type=='error' else None)
     ctx.route(re.compile(r'https?://(?!127\.0\.0\.1[:/])'), lambda r: (asked.append(r.request.url), r.abort()))

@@ -153,6 +153,21 @@ def test_exact_results_are_png(album):
     assert np.array_equal(np.asarray(open_photo(album/'good-color.png')), np.asarray(want))
 
 
+def test_exact_results_of_webp_and_tiff_stay_what_they_are(album):
+    from colorize_nb.app.album import color_album, plan
+    from colorize_nb.infer.colorizer import Colorizer
+    from colorize_nb.io.save import source_type
+    colorizer, names = Colorizer.load('shipped'), ('a.webp','b.tif','c.bmp','d.jpg')
+    for n in names: open_photo(album/'good.jpg').save(album/n)
+    p = plan([album/n for n in names], album/'out', exact=True)
+    assert [to.name for _,to in p.jobs]==['a-color.webp','b-color.tif','c-color.png','d-color.png']
+    assert color_album(p, colorizer, exact=True)==[]
+    for f,to in p.jobs: assert np.array_equal(open_photo(to), colorizer(f).image) and source_type(to)=='compositeWithTrainedAlgorithmicMedia', to
+    assert run('good.jpg', '--mark', '-o', 'out', cwd=album).returncode==0
+    shown, plain = (np.asarray(open_photo(o)).astype(int) for o in (album/'out/good-color.jpg', album/'out/d-color.png'))
+    assert np.abs(shown-plain)[-14:,-60:].mean()>60 and np.abs(shown-plain)[:50].mean()<12
+
+
 @pytest.mark.parametrize('sig,status', [(signal.SIGINT,130), (signal.SIGTERM,143)])
 def test_interrupted_it_leaves_whole_files_only(album, sig, status):
     many = album.parent/'many'

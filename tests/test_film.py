@@ -201,6 +201,19 @@ def test_a_film_that_was_cut_says_so(tmp_path, colorizer):
     said = int(str(e.value).split(': ')[1].split()[0])
     assert 0<len(frames)<24 and abs(said-(24-len(frames)))<=1
 
+def test_a_film_without_a_readable_frame_was_not_read(tmp_path, colorizer):
+    "What cannot be decoded is no trouble of the place written to; nothing is left there."
+    src = write(tmp_path/'old.mp4', pan())
+    with av.open(str(src)) as f: packets = [(p.pos, p.size) for p in f.demux(video=0) if p.size]
+    noise = np.random.default_rng(0)
+    for name,broken in (('all',packets), ('first',packets[:1])):
+        b = bytearray(src.read_bytes())
+        for at,size in broken: b[at:at+size] = noise.integers(0, 256, size, dtype=np.uint8).tobytes()
+        (tmp_path/f'{name}.mp4').write_bytes(b)
+        with pytest.raises(FilmError) as e: color_film(tmp_path/f'{name}.mp4', colorizer=colorizer)
+        assert f'{name}.mp4: ' in str(e.value) and 'can be read' in str(e.value) and 'written' not in str(e.value)
+    assert sorted(p.name for p in tmp_path.iterdir())==['all.mp4','first.mp4','old.mp4']
+
 def test_a_pipe_is_refused_at_once(tmp_path, colorizer):
     os.mkfifo(tmp_path/'pipe.mp4')
     with pytest.raises(FilmError, match='a pipe'): color_film(tmp_path/'pipe.mp4', colorizer=colorizer)

@@ -4,7 +4,8 @@ import io, os
 import numpy as np, pytest, torch
 from PIL import Image, ImageCms
 
-from colorize_nb.io.photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo, photo_meta, save_photo, to_image, to_tensor
+from colorize_nb.io.photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo, to_image, to_tensor
+from colorize_nb.io.save import marked, photo_meta, save_photo, source_type
 from colorize_nb.io.show import show_photos
 
 
@@ -110,6 +111,27 @@ def test_tensors_and_back(photo):
     assert np.array_equal(to_image(t), photo)
     assert np.array_equal(to_image(t[0]+10), np.full((48,64,3), 255))
     assert len(show_photos([photo, t, np.asarray(photo)], ncols=2).axes)==4
+
+
+@pytest.mark.parametrize('ext', ['jpg','png','webp','tif','avif'])
+@pytest.mark.parametrize('note', ['Colours predicted by colorize_nb (model shipped)', 'model <img src=x> & "quoted" é漢 \x00 \udcff.safetensors'], ids=['usual','odd'])
+def test_a_result_says_its_source_to_programs(photo, tmp_path, ext, note):
+    "Read back by Pillow's own XMP reader: the IPTC term, and the program; a photo without a note says nothing."
+    pytest.importorskip('defusedxml')
+    if ext=='avif' and 'AVIF' not in Image.SAVE: pytest.skip('this PIL writes no AVIF')
+    out = save_photo(photo, tmp_path/f'x.{ext}', note=note)
+    said = Image.open(out).getxmp()['xmpmeta']['RDF']['Description']
+    assert said['DigitalSourceType']=='http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia'
+    assert Image.open(out).getexif()[0x0131].startswith(note[:10])
+    assert said['AISystemUsed'].startswith(note[:10]) and source_type(out)=='compositeWithTrainedAlgorithmicMedia'
+    assert source_type(save_photo(photo, tmp_path/f'y.{ext}')) is None
+
+
+def test_a_mark_is_seen_and_the_photo_is_not_touched(photo):
+    big = photo.resize((640,480))
+    before, got = np.asarray(big).copy(), marked(big)
+    assert np.array_equal(big, before) and (np.asarray(got)!=before).any(-1)[-30:,-120:].mean()>.5
+    assert np.array_equal(np.asarray(got)[:400], before[:400]) and marked(Image.new('RGB', (1,1))).size==(1,1)
 
 
 def test_only_formats_that_hold_photos_are_opened(photo, tmp_path):

@@ -48,7 +48,7 @@ WRONG = {
     'negative widths': spec(kwargs={'widths': [-8, 16], 'depths': [0, 0]}), 'a download': spec(arch='unet_resnet18', kwargs={'pretrained': True}),
     'a local file': spec(arch='unet_resnet18', kwargs={'weights': '/etc/hostname'}), 'infinite scale': json.dumps({**HEADER, 'codec': {'name': 'LabAB', 'ab_scale': float('inf')}}),
     'a scale of 1e999': json.dumps(HEADER).replace('128.0', '1e999'), 'scale is NaN': json.dumps({**HEADER, 'codec': {'name': 'LabAB', 'ab_scale': float('nan')}}),
-    'billions of bins': {**HEADER, 'codec': {'name': 'ChannelBins', 'n': 10**9}}, 'deeply nested': '['*50_000, 'long number': '{"format": ' + '9'*50_000 + '}', 'another network': spec(arch='unet_resnet18', kwargs={}),
+    'billions of bins': {**HEADER, 'codec': {'name': 'ChannelBins', 'n': 10**9}}, 'cells of one unit': {**HEADER, 'codec': {'name': 'JointBins', 'grid': 1, 'reach': 'center'}}, 'deeply nested': '['*50_000, 'long number': '{"format": ' + '9'*50_000 + '}', 'another network': spec(arch='unet_resnet18', kwargs={}),
 }
 
 @pytest.mark.parametrize('header', WRONG.values(), ids=WRONG)
@@ -58,6 +58,20 @@ def test_a_header_that_lies(tmp_path, tensors, header, monkeypatch):
     start = time.process_time()
     assert refused(with_header(tmp_path/'x.safetensors', tensors, header))
     assert time.process_time()-start<1.5
+
+
+def test_small_cells_cost_little_memory():
+    "A header may ask for cells of one unit, 22,000 of them: made in little memory."
+    import subprocess
+    code = '''
+import resource
+from colorize_nb.color.cells import JointBins
+JointBins(reach='center')
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(JointBins(grid=1, reach='center').n, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss-before)*1024)
+'''
+    n, grown = map(int, subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.split())
+    assert n>20_000 and grown*(1 if sys.platform!='darwin' else 1/1024)<2e8
 
 
 def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(tmp_path, tensors):
@@ -128,6 +142,6 @@ def test_no_pickle_is_opened_that_may_run_code():
     "`torch.load` runs what a pickle says unless weights_only=True: nowhere here without it."
     from pathlib import Path
     root = Path(__file__).resolve().parent.parent
-    found = [f'{p.relative_to(root)}:{i}' for d in ('colorize_nb','experiments','tools','bench','docs') for p in (root/d).rglob('*.py') if 'node_modules' not in p.parts
+    found = [f'{p.relative_to(root)}:{i}' for d in ('colorize_nb','experiments','tools','bench','docs','nbs') for p in [*(root/d).rglob('*.py'), *(root/d).rglob('*.ipynb')] if 'node_modules' not in p.parts
              for i,line in enumerate(p.read_text('utf8').splitlines(), 1) if 'torch.load(' in line and 'weights_only=True' not in line]
     assert found==[]

@@ -38,7 +38,8 @@ def _color_parser():
     add('--saturation', type=float, help="multiplies the chroma; 1 is as predicted (default: the model's own)")
     add('--steady', type=float, default=.8, help='films: part of the frame before where nothing moved (default: 0.8)')
     add('--suffix', default='-color', help='put behind the name of each result (default: -color)')
-    add('--exact', action='store_true', help='write photos as PNG: every pixel as painted, in larger files')
+    add('--exact', action='store_true', help='photos: every pixel as painted, as PNG (or WebP without loss); larger files')
+    add('--mark', action='store_true', help='photos: write "predicted colours" into a corner')
     add('--force', action='store_true', help='overwrite results that exist')
     add('--device', default='cpu', help='cpu, cuda or mps (default: cpu)')
     return p
@@ -110,7 +111,7 @@ def color(a)->int: # Exit status
     TemporalSmoothing(a.steady) # which refuses what it cannot use
     p = plan(a.photos, a.out, a.suffix, a.force, a.exact)
     for line in (*p.said, *p.bad): print(line, file=sys.stderr)
-    failed = color_album(p, colorizer, a.force, a.size, a.steady, **knobs)
+    failed = color_album(p, colorizer, a.force, a.size, a.steady, a.exact, a.mark, **knobs)
     bad = len(p.bad)+len(failed)
     there = f', {len(p.there)} were there already (--force colours them again)' if p.there else ''
     print(f'{len(p.jobs)-len(failed)} coloured, {bad} not{there}')

@@ -34,6 +34,12 @@ def _srgb_ab():
     return rgb2lab(rgb)[0,1:,:,0].T
 
 # %% ../../nbs/color/03_cells.ipynb #bf7866ba
+def _some_L_shows(ab):
+    "Is there a lightness at which sRGB has this chroma? `(N,2)` -> `(N,)`."
+    L = torch.linspace(0, 100, 1001)
+    lab = torch.cat([L[None,None,:].expand(1,len(ab),-1), ab.T[:,:,None].expand(-1,-1,len(L))])
+    return in_gamut(lab).any(-1)
+
 def grid_centers(
     grid:float=10, # Width of a cell in Lab units, 1 to 50
     reach:str='nearest', # 'nearest': cells that some sRGB colour falls into; 'center': cells whose center is one
@@ -43,9 +49,7 @@ def grid_centers(
     if reach not in ('nearest','center'): raise ValueError(f"reach is {reach!r}; it must be 'nearest' or 'center'")
     cells = ((_srgb_ab()/grid).round().unique(dim=0)*grid)+0.
     if reach=='nearest': return cells
-    L = torch.linspace(0, 100, 1001)
-    lab = torch.cat([L[None,None,:].expand(1,len(cells),-1), cells.T[:,:,None].expand(-1,-1,len(L))])
-    return cells[in_gamut(lab).any(-1)]
+    return torch.cat([some[_some_L_shows(some)] for some in cells.split(256)])
 
 # %% ../../nbs/color/03_cells.ipynb #b42e2e0d
 @register_codec
@@ -102,9 +106,10 @@ def _near(self:JointBins, ab):
     if not hasattr(self, '_tables'): self._tables = {}
     if ab.device not in self._tables:
         v = torch.arange(-128, 128.5, .5)
-        points = torch.cartesian_prod(v, v).split(16384)
-        near = [torch.cdist(p, self.centers).topk(max(self.k,2), largest=False).indices for p in points]
-        self._tables[ab.device] = torch.cat(near).to(ab.device)
+        points, near = torch.cartesian_prod(v, v), torch.empty(len(v)**2, max(self.k,2), dtype=torch.long)
+        for p,out in zip(points.split(step := max(1, 2**22//self.n)), near.split(step)): # 16 MB of distances at a time
+            out[:] = torch.cdist(p, self.centers).topk(max(self.k,2), largest=False).indices
+        self._tables[ab.device] = near.to(ab.device)
     at = ((ab.clamp(-128,128)+128)*2).round().long()
     return self._tables[ab.device][at[:,0]*513+at[:,1]]
 

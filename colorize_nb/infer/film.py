@@ -59,7 +59,7 @@ def color_frames(
     size:int=None, # Short side of the network's input; the model's own if not given
     steady:float=.8, # As `TemporalSmoothing`'s `keep`
     bs:int=8, # Frames that go through the network together
-    **knobs, # As `Colorizer.chroma`'s: `saturation`, and the codec's. What is not given stands in `colorizer.knobs`
+    **knobs, # As `Colorizer.chroma`'s: `saturation`, and the codec's
 ):
     "Yields each frame in colour, with its own lightness and size, as a PIL picture; `frames` may be a generator."
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)
@@ -105,8 +105,8 @@ def cdc(
 FORMATS = {'.mp4': 'mp4', '.mov': 'mov', '.mkv': 'matroska'} # what is written
 FILMS = {*FORMATS, '.m4v', '.avi', '.mpg', '.mpeg', '.webm', '.wmv', '.flv', '.3gp', '.ts', '.mts', '.ogv'} # read
 
-class FilmError(PhotoError): "A file that is no usable film, or a place that cannot be written; the message says why."
-class FilmIncomplete(FilmError): "A film of which frames are missing; the others are coloured; the message says where."
+class FilmError(PhotoError): "A file that is no usable film, or a place that cannot be written."
+class FilmIncomplete(FilmError): "A film that lacks frames; the others are coloured; the message says where."
 
 def _av():
     try: import av
@@ -124,13 +124,17 @@ def _even(img):
     if img.size==(w,h): return img
     return Image.fromarray(np.pad(np.asarray(img), ((0,h-img.height), (0,w-img.width), (0,0)), 'edge'))
 
+def _decode(packet): # None if damaged
+    try: return packet.decode()
+    except _av().error.InvalidDataError: return None
+
 def _first_frame(src):
-    "The size of the frames to be written. Raises `FilmError` if there are none."
+    "The size to be written. Raises `FilmError` without a frame."
     if src.exists() and not src.is_file(): raise FilmError(f'{src}: not a file but a folder, a pipe or a device')
     with _av().open(str(src)) as film:
-        frame = next(film.decode(video=0), None) if film.streams.video else None
-        if frame is None: raise FilmError(f'{src}: there are no pictures in it')
-        return _even(_upright(frame)).size
+        for packet in film.demux(video=0) if film.streams.video else ():
+            for frame in _decode(packet) or (): return _even(_upright(frame)).size
+    raise FilmError(f'{src}: there are no pictures in it that can be read')
 
 # %% ../../nbs/infer/03_film.ipynb #5a6d8a41
 class _Reader:
@@ -156,22 +160,22 @@ def _pass_on(self:_Reader, packet):
 @patch
 def _frames(self:_Reader, packet):
     self.packets += packet.size>0
-    try: frames = packet.decode()
-    except _av().error.InvalidDataError: self.damaged, frames = self.damaged+1, []
-    for f in frames:
+    frames = _decode(packet)
+    self.damaged += frames is None
+    for f in frames or ():
         self.times.append((f.pts, f.time_base or self.video.time_base))
         yield _upright(f)
 
 @patch
 def missing(self:_Reader, rate):
-    "How many frames the file promises and does not hold: by its count, or by its length where it has no count."
+    "How many frames the file promises and does not hold: by its count, or by its length."
     if self.video.frames: return max(0, self.video.frames-self.packets)
     left = (self.film.duration or 0)/1e6-self.end
     return round(left*float(rate)) if left>.5 else 0
 
 # %% ../../nbs/infer/03_film.ipynb #f115dcbe
 def _add_picture(out, shape, rate, base, crf):
-    "The stream of pictures of a film to be written: H.264, BT.709 as players take HD to be."
+    "The stream of pictures: H.264, BT.709 as players take HD to be."
     v = out.add_stream('libx264', rate=rate, options={'crf': str(crf)})
     v.width, v.height, v.pix_fmt = *shape, 'yuv420p'
     c = v.codec_context
@@ -180,7 +184,7 @@ def _add_picture(out, shape, rate, base, crf):
     return v
 
 def _add_sound(out, film, to):
-    "Streams for the sound of `film`: stream read -> stream written."
+    "Its sound: stream read -> stream written."
     try: return {a: out.add_stream_from_template(a) for a in film.streams.audio}
     except ValueError:
         kind = film.streams.audio[0].codec_context.name
@@ -235,7 +239,8 @@ def color_film(
         with av.open(str(src)) as film, whole_file(to) as part, av.open(str(part), 'w', format=kind) as out:
             missing = _color_into(film, out, shape, src, to, colorizer, how, crf)
     except (av.FFmpegError, OSError) as e:
-        at, done = (src, 'read') if getattr(e, 'filename', None) in (None, str(src)) else (to, 'written')
+        at = str(getattr(e, 'filename', None) or src) # a file, or what decodes
+        at, done = (src, 'read') if at in (str(src), 'avcodec_send_packet()') else (to, 'written')
         raise FilmError(f'{at}: could not be {done} as a film ({getattr(e, "strerror", None) or e})') from None
     if missing: raise FilmIncomplete(f'{src}: {missing} frames are missing, the file was cut; the others are in {to}')
     return to

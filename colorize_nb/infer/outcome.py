@@ -14,7 +14,8 @@ import numpy as np, torch
 from fastcore.basics import patch
 from PIL import Image
 
-from ..io.photo import PhotoError, open_photo, photo_meta, save_photo
+from ..io.photo import PhotoError, open_photo
+from ..io.save import marked, photo_meta, save_photo
 
 # %% ../../nbs/infer/01_outcome.ipynb #7471355d
 NOTE = 'Colours predicted by colorize_nb, not recorded by a camera'
@@ -39,12 +40,15 @@ def save(
     self:Colored,
     path=None, # Where to; beside the source with `-color` behind its name if not given
     force:bool=False, # Overwrite?
+    exact:bool=False, # Every pixel as painted: PNG, or WebP and TIFF without loss?
+    mark:bool=False, # Write "predicted colours" into the lower right corner?
 )->Path:
     "Write the photo with its own EXIF and colour profile, and the note. Raises `PhotoError`."
     if path is None:
         if self.source is None: raise PhotoError('this photo did not come from a file: say where to save it')
-        path = self.source.with_name(f'{self.source.stem}-color.jpg')
-    return save_photo(self.image, path, self.meta, self.note, force)
+        path = self.source.with_name(f"{self.source.stem}-color.{'png' if exact else 'jpg'}")
+    image = marked(self.image) if mark else self.image
+    return save_photo(image, path, self.meta, self.note, force, exact=exact)
 
 # %% ../../nbs/infer/01_outcome.ipynb #c6b8363c
 def open_once(

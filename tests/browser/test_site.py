@@ -13,7 +13,9 @@ pytest.importorskip('playwright')
 ROOT = Path(__file__).resolve().parent.parent.parent
 HTML = ROOT/'docs/_build/html'
 sys.path.insert(0, str(ROOT/'docs'))
+sys.path.append(str(ROOT/'tests'))
 from build import digest, moved
+from conftest import until
 STAMP = HTML/'made-from.txt'
 if not STAMP.exists() or STAMP.read_text()!=digest():
     why = f"{'a site of another version' if STAMP.exists() else 'no site'} in docs/_build/html; make docs SERVE= builds it"
@@ -172,6 +174,38 @@ def test_an_old_place_is_left_for_the_new_with_its_part(watched, site):
     watched.goto(site+'nbs/03_metrics.html#psnr')
     watched.wait_for_url('**/nbs/color/04_metrics.html#psnr')
     assert watched.wrong==[]
+
+def test_every_page_has_a_policy_before_any_script():
+    for p in (p for p in HTML.rglob('*.html') if '_static' not in p.parts):
+        head = p.read_text('utf8').split('<script')[0]
+        assert "connect-src 'self'" in head and "'unsafe-inline'" not in head.split('script-src')[1].split('"')[0], p
+
+LEAKS = { # what a page might do to tell somebody -> the part of the policy that forbids it
+    "fetch(away)": 'connect-src', "navigator.sendBeacon(away, 'x')": 'connect-src', "new WebSocket(away.replace('http', 'ws'))": 'connect-src', "new Image().src = away + 'x.png'": 'img-src',
+    "document.head.append(Object.assign(document.createElement('script'), {src: away + 'x.js'}))": 'script-src-elem', "document.head.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))": 'script-src-elem',
+    "document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\" onerror=\"window.ran = 1\">')": 'script-src-attr', "document.body.append(Object.assign(document.createElement('iframe'), {src: away}))": 'frame-src',
+    "setTimeout('window.ran = 1')": 'script-src', "document.body.insertAdjacentHTML('beforeend', '<form method=post action=' + away + '></form>'); document.querySelector('form[method=post]').submit()": 'form-action'}
+
+@pytest.mark.parametrize('where', ['color.html', 'nbs/io/01_photo.html'])
+def test_nothing_leaves_a_page(browser, site, where):
+    "Requests to another place on this machine, and scripts that came later, are refused by the page's policy."
+    asked = []
+    class Away(Quiet):
+        def do_GET(self): asked.append(self.path); self.send_response(204); self.send_header('Access-Control-Allow-Origin', '*'); self.end_headers()
+        do_POST = do_GET
+    server = ThreadingHTTPServer(('127.0.0.1', 0), Away)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    ctx = browser.new_context()
+    page = ctx.new_page()
+    page.goto(site+where)
+    page.evaluate("() => { window.said = []; document.addEventListener('securitypolicyviolation', e => said.push(e.effectiveDirective)) }")
+    for leak,part in LEAKS.items():
+        page.evaluate(f"() => {{ said.length = 0; const away = 'http://127.0.0.1:{server.server_port}/'; try {{ const p = (() => {{ {leak if leak.startswith(('document','setTimeout')) else 'return ' + leak} }})(); p && p.catch && p.catch(() => 0) }} catch (e) {{}} }}")
+        until(page, 'said.length', timeout=5000)
+        assert part in page.evaluate('said'), leak
+    assert not page.evaluate('window.ran') and asked==[]
+    ctx.close()
+    server.shutdown()
 
 def test_for_other_programs():
     text = (HTML/'llms.txt').read_text('utf8')

@@ -1,0 +1,30 @@
+"""What a page of the site may do: show and run what comes with it, ask nobody else. Browsers hold every page to this line.
+
+The scripts written into a page are known by their hashes, so nothing that slips into a page later can run.
+"""
+import base64, hashlib, html, re
+
+SCRIPT = re.compile(r'<script\b(?![^>]*\bsrc=)[^>]*>(.*?)</script>', re.S | re.I)
+HANDLER = re.compile(r'<[a-z][^>]*?\son[a-z]+="([^"]*)"', re.I)
+CHARSET = re.compile(r'<meta charset="utf-8" ?/?>', re.I)
+FIXED = {'default-src': "'self'", 'connect-src': "'self' data: blob:", 'img-src': "'self' data: blob:", 'media-src': "'self' data: blob:", 'font-src': "'self' data:",
+         'style-src': "'self' 'unsafe-inline'", 'worker-src': "'self' blob:", 'object-src': "'none'", 'frame-src': "'none'", 'base-uri': "'none'", 'form-action': "'self'"}
+
+def hashes(scripts):
+    "As a policy names scripts."
+    return sorted({f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts})
+
+def handlers(page): return {html.unescape(h) for h in HANDLER.findall(page)}
+
+def policy(page, also=()):
+    "The policy of a page: its own files, WebAssembly for the network, and the scripts written into it or named in `also`."
+    script = ' '.join(["'self'", "'wasm-unsafe-eval'", "'unsafe-hashes'", *hashes({*SCRIPT.findall(page), *also})])
+    return '; '.join(f'{k} {v}' for k,v in {**FIXED, 'script-src': script}.items())
+
+def guard(folder):
+    "Write into every page in `folder` what it may do. Handlers are those of the whole site: the search reads other pages."
+    pages = {p: p.read_text('utf8') for p in sorted(folder.rglob('*.html'))}
+    also = set().union(*map(handlers, pages.values()))
+    for p,text in pages.items():
+        tag = f'<meta http-equiv="Content-Security-Policy" content="{policy(text, also)}">'
+        p.write_text(CHARSET.sub(lambda m: m[0]+tag, text, count=1), 'utf8')
