@@ -65,7 +65,7 @@ lab: $(READY) ## Open JupyterLab on the start page
 	@$(BIN)/jupyter lab nbs/index.ipynb
 
 app: $(READY) ## Serve the first tutorial as a page without code: hand in a photo, get it in colour
-	@$(BIN)/voila nbs/tutorials/01_color_a_photo.ipynb --theme=light
+	@$(BIN)/python tools/app.py nbs/tutorials/01_color_a_photo.ipynb
 
 SERVE ?= 8000
 docs: $(READY) ## Build the site into docs/_build/html and serve it (make docs SERVE= only builds)

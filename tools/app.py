@@ -1,0 +1,81 @@
+"""`make app`: a notebook as a page without code, by Voila, for several visitors: memory comes back, and a full house says so.
+
+    python tools/app.py nbs/tutorials/01_color_a_photo.ipynb --visitors 8 --port 8866
+"""
+import argparse, asyncio, os
+from voila.app import Voila
+from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+from voila.tornado.handler import TornadoVoilaHandler
+from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+
+PER_VISIT = 1.2e9 # bytes that a visit may take: PyTorch, fastai and the model in a process of its own
+SPOKEN = 'v1.kernel.websocket.jupyter.org' # the only form of messages that Voila 0.5 can read
+FULL = '''<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="20"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>All places are taken</title><body style="font:1.1rem/1.5 system-ui;max-width:32rem;margin:20vh auto;padding:0 1rem">
+<h1>All places are taken</h1><p>{n} people are colouring photos here, which is as many as fit in this machine's memory. This page tries again every 20 seconds.</p></body></html>'''
+
+def room():
+    "How many visits fit in half of this machine's memory."
+    return max(1, int(os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')/2/PER_VISIT))
+
+class Seats:
+    "Who has a kernel, or is about to get one."
+    def __init__(self, kernels, most):
+        self.kernels, self.most, self.coming, self.here = kernels, most, set(), set()
+        self.start, kernels.start_kernel = kernels.start_kernel, self.start_kernel
+
+    async def start_kernel(self, *args, **kw):
+        kernel_id = await self.start(*args, **kw)
+        self.coming.discard(asyncio.current_task())
+        self.here.add(kernel_id)
+        return kernel_id
+
+    def taken(self):
+        self.here = {k for k in self.here if k in self.kernels}
+        return len(self.here)+len(self.coming)
+
+class Page(TornadoVoilaHandler):
+    async def get(self, path=None):
+        seats = self.settings['seats']
+        if seats.taken()>=seats.most:
+            self.set_status(503)
+            self.set_header('Retry-After', '20')
+            return self.finish(FULL.format(n=seats.most))
+        seats.coming.add(asyncio.current_task())
+        try: await super().get(path)
+        finally: seats.coming.discard(asyncio.current_task())
+
+class Farewell(VoilaShutdownKernelHandler):
+    "A page that closes says goodbye without the cookie's token; whoever knows a kernel's name may end it, nobody else can guess it."
+    def check_xsrf_cookie(self): pass
+
+class Channel(VoilaKernelWebsocketHandler):
+    "Refuses a client that speaks the older protocol: Voila would take its first bytes for a length, and stop for everybody."
+    async def get(self, kernel_id):
+        if SPOKEN not in self.request.headers.get('Sec-WebSocket-Protocol', ''):
+            self.set_status(400)
+            return self.finish(f'this server speaks {SPOKEN} only')
+        return await super().get(kernel_id)
+
+OURS = {o.__bases__[0]: o for o in (Page, Farewell, Channel)}
+
+class App(Voila):
+    visitors = 1
+    def init_settings(self):
+        settings = super().init_settings()
+        return {**settings, 'seats': Seats(self.kernel_manager, self.visitors)}
+
+    def init_handlers(self):
+        return [(h[0], OURS.get(h[1], h[1]), *h[2:]) for h in super().init_handlers()]
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    p.add_argument('notebook')
+    p.add_argument('--visitors', type=int, default=room(), help="at one time (default: what fits in half of this machine's memory)")
+    p.add_argument('--idle', type=int, default=120, help='seconds until a visit nobody is connected to is ended (default: 120)')
+    a, more = p.parse_known_args()
+    App.visitors = a.visitors
+    culling = [f'--MappingKernelManager.{k}={v}' for k,v in dict(cull_idle_timeout=a.idle, cull_interval=max(1, a.idle//4)).items()]
+    App.launch_instance([a.notebook, '--theme=light', *culling, *more])
+
+if __name__=='__main__': main()
