@@ -38,7 +38,7 @@ def _color_parser():
     add('--saturation', type=float, help="multiplies the chroma; 1 is as predicted (default: the model's own)")
     add('--steady', type=float, default=.8, help='films: part of the frame before where nothing moved (default: 0.8)')
     add('--suffix', default='-color', help='put behind the name of each result (default: -color)')
-    add('--exact', action='store_true', help='photos: every pixel as painted, as PNG (or WebP without loss); larger files')
+    add('--exact', action='store_true', help='photos: every pixel as painted (PNG, or WebP without loss)')
     add('--mark', action='store_true', help='photos: write "predicted colours" into a corner')
     add('--force', action='store_true', help='overwrite results that exist')
     add('--device', default='cpu', help='cpu, cuda or mps (default: cpu)')

@@ -72,7 +72,7 @@ def color_frames(
 
 # %% ../../nbs/infer/03_film.ipynb #3cb92d6e
 def _change(a, b, still):
-    "Sum over unchanged pixels of the distance in ab of two Lab frames, and their number."
+    "Sum over unchanged pixels of the distance in ab, and their number."
     same = (a[:,0]-b[:,0]).abs()<still
     return ((a-b)[:,1:].norm(dim=1)*same).sum().item(), same.sum().item()
 
@@ -114,7 +114,7 @@ def _av():
     return av
 
 def _upright(frame):
-    "A decoded frame as a PIL picture, turned as the film says."
+    "A frame as a PIL picture, turned as the film says."
     img = frame.to_image()
     return img.rotate(frame.rotation, expand=True) if frame.rotation else img
 
@@ -123,10 +123,6 @@ def _even(img):
     w, h = (n+n%2 for n in img.size)
     if img.size==(w,h): return img
     return Image.fromarray(np.pad(np.asarray(img), ((0,h-img.height), (0,w-img.width), (0,0)), 'edge'))
-
-def _decode(packet): # None if damaged
-    try: return packet.decode()
-    except _av().error.InvalidDataError: return None
 
 def _first_frame(src):
     "The size to be written. Raises `FilmError` without a frame."
@@ -137,8 +133,12 @@ def _first_frame(src):
     raise FilmError(f'{src}: there are no pictures in it that can be read')
 
 # %% ../../nbs/infer/03_film.ipynb #5a6d8a41
+def _decode(packet): # None if damaged
+    try: return packet.decode()
+    except _av().error.InvalidDataError: return None
+
 class _Reader:
-    "Frames of an open film, in turn; its sound goes to `out` untouched. `.times` are those of frames not taken yet."
+    "Frames of an open film; its sound goes to `out` untouched. `.times` are those of frames not taken yet."
     def __init__(self, film, out, sounds):
         self.film, self.out, self.sounds, self.video = film, out, sounds, film.streams.video[0]
         self.times, self.damaged, self.packets, self.end = deque(), 0, 0, 0.
@@ -211,6 +211,10 @@ def _color_into(film, out, shape, src, to, colorizer, how, crf):
     return reader.missing(rate)
 
 # %% ../../nbs/infer/03_film.ipynb #64647ab6
+def _where(e, src, to):
+    at = str(getattr(e, 'filename', None) or src) # a file, or what decodes
+    return f'{src}: could not be read' if at in (str(src), 'avcodec_send_packet()') else f'{to}: could not be written'
+
 def _place(src, to, force):
     "Where the film goes. Raises `FilmError` for a place that cannot be."
     to = Path(to) if to else src.with_name(f"{src.stem}-color{src.suffix if src.suffix.lower() in FORMATS else '.mp4'}")
@@ -239,8 +243,6 @@ def color_film(
         with av.open(str(src)) as film, whole_file(to) as part, av.open(str(part), 'w', format=kind) as out:
             missing = _color_into(film, out, shape, src, to, colorizer, how, crf)
     except (av.FFmpegError, OSError) as e:
-        at = str(getattr(e, 'filename', None) or src) # a file, or what decodes
-        at, done = (src, 'read') if at in (str(src), 'avcodec_send_packet()') else (to, 'written')
-        raise FilmError(f'{at}: could not be {done} as a film ({getattr(e, "strerror", None) or e})') from None
+        raise FilmError(f'{_where(e, src, to)} as a film ({getattr(e, "strerror", None) or e})') from None
     if missing: raise FilmIncomplete(f'{src}: {missing} frames are missing, the file was cut; the others are in {to}')
     return to

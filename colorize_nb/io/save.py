@@ -62,7 +62,7 @@ def xmp_packet(
 def source_type(
     src, # Path or PIL image
 )->str: # A term of IPTC's list, or None
-    "The digital source type that a picture's XMP names: `compositeWithTrainedAlgorithmicMedia` for what this package made."
+    "The digital source type that a picture's XMP names; results name one that tells of a trained model."
     img = src if isinstance(src, Image.Image) else _open(src)
     xmp = img.info.get('xmp') or img.info.get('XML:com.adobe.xmp') or b''
     if isinstance(xmp, str): xmp = xmp.encode()
