@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from colorize_nb import __version__
+from colorize_nb.color.metrics import bootstrap_interval
 from colorize_nb.color.space import rgb2lab
 from colorize_nb.io.files import whole_file
 from colorize_nb.io.photo import find_photos, open_photo, to_tensor
@@ -70,13 +71,6 @@ def keras(rgb, ab):
             'MAE RGB gray': per_photo((rgb-Y).abs()), 'lightness': per_photo(gray)}
 
 
-def interval(values, n=2000):
-    "95% bootstrap interval of the mean over photos."
-    g = torch.Generator().manual_seed(0)
-    means = values[torch.randint(len(values), (n, len(values)), generator=g)].mean(1)
-    return [round(v, 5) for v in means.quantile(torch.tensor([.025, .975])).tolist()]
-
-
 def measured(folder, seed):
     "`{name: (n,) values}` and how many photos gave the constants."
     files = find_photos([folder])
@@ -97,7 +91,7 @@ def main(folders, out=OUT):
         start, seeds = time.perf_counter(), []
         for s in SEEDS: seeds.append(measured(folder, s))
         values, n_fit = seeds[0]
-        rows = {k: dict(seeds=[round(v[k].mean().item(), 5) for v,_ in seeds], interval=interval(values[k])) for k in values}
+        rows = {k: dict(seeds=[round(v[k].mean().item(), 5) for v,_ in seeds], interval=[round(v, 5) for v in bootstrap_interval(values[k], n=2000)]) for k in values}
         n = len(values['lightness'])
         data['sets'][name] = dict(n=n, n_fit=n_fit, seconds=round(time.perf_counter()-start, 1), measured=rows)
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['quantize8', 'mse_ab', 'mae_ab', 'psnr', 'ciede', 'colorfulness', 'colorfulness_abs', 'gray_baseline',
-           'mean_color_baseline', 'dataset_mean_ab', 'through_8bit', 'needs_truth', 'table_row', 'evaluate']
+           'mean_color_baseline', 'dataset_mean_ab', 'through_8bit', 'needs_truth', 'table_row', 'evaluate',
+           'bootstrap_interval']
 
 # %% ../../nbs/color/04_metrics.ipynb #f237a1aa
 import inspect
@@ -150,3 +151,16 @@ def evaluate(
     "Methods by measures: `evaluate(photos, {'gray': gray_baseline})`. Predictions are rounded to 8 bits first."
     def pairs(method): return ((quantize8(method(rgb)), rgb) for rgb in photos)
     return Results([table_row(name, pairs(method), fns) for name,method in methods.items()], note)
+
+# %% ../../nbs/color/04_metrics.ipynb #d9526d91
+def bootstrap_interval(
+    x, # `(n,)` one number per photo
+    level:float=.95, # Part of the resampled means inside
+    n:int=10_000, # Resamples
+    seed:int=0, # Of the generator
+)->tuple: # (low, high)
+    "Percentile bootstrap interval of the mean of `x`."
+    draw = torch.randint(len(x), (n, len(x)), generator=torch.Generator().manual_seed(seed))
+    means = x.double()[draw].mean(1)
+    low, high = means.quantile(torch.tensor([(1-level)/2, (1+level)/2], dtype=torch.float64)).tolist()
+    return low, high

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MEASURES', 'SIZES', 'TRUTH', 'GRAY', 'MEAN', 'SPLITS', 'BEGIN', 'END', 'photos_of', 'Evaluation',
-           'evaluate_colorizer', 'bootstrap_interval', 'write_card']
+           'evaluate_colorizer', 'write_card']
 
 # %% ../../nbs/infer/05_evaluate.ipynb #c388fdfc
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ import torch
 from fastcore.basics import patch
 from PIL import Image
 
-from ..color.metrics import (
-    ciede, colorfulness, colorfulness_abs, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, through_8bit)
+from colorize_nb.color.metrics import (
+    bootstrap_interval, ciede, colorfulness, colorfulness_abs, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr,
+    through_8bit)
 from .colorizer import Colorizer
 from ..io.photo import PhotoError, find_photos, is_gray, open_photo, to_tensor
 from ..io.table import Results
@@ -100,19 +101,6 @@ def evaluate_colorizer(
             scores.setdefault(k, []).append(_scores(rgb, true))
         if progress: progress(i+1, len(files))
     return Evaluation(colorizer.name, {k: torch.stack(v) for k,v in scores.items()}, left_out)
-
-# %% ../../nbs/infer/05_evaluate.ipynb #ecd649ae
-def bootstrap_interval(
-    x, # `(n,)` one number per photo
-    level:float=.95, # Part of the resampled means inside
-    n:int=10_000, # Resamples
-    seed:int=0, # Of the generator
-)->tuple: # (low, high)
-    "Percentile bootstrap interval of the mean of `x`."
-    draw = torch.randint(len(x), (n, len(x)), generator=torch.Generator().manual_seed(seed))
-    means = x.double()[draw].mean(1)
-    low, high = means.quantile(torch.tensor([(1-level)/2, (1+level)/2], dtype=torch.float64)).tolist()
-    return low, high
 
 # %% ../../nbs/infer/05_evaluate.ipynb #014f6edd
 @patch

@@ -142,7 +142,7 @@ class TimeBudget(Callback):
     "One schedule over `seconds`; then the fit ends, after the step it is in. Ask for more epochs than can be done."
     order = 55 # after the Recorder, before the ParamScheduler
     def __init__(self,
-        seconds:float, # Of training and validation together
+        seconds:float, # Of training; validation does not count
         clock=time.perf_counter, # `time.process_time` counts CPU time
     ):
         self.seconds,self.clock = seconds,clock
@@ -152,6 +152,9 @@ class TimeBudget(Callback):
         return min((self.clock()-self.start)/self.seconds, 1.)
 
     def before_fit(self): self.start,self.steps = self.clock(),0
+    def before_validate(self): self.stopped = self.clock()
+    def after_validate(self): self.start += self.clock()-self.stopped
+
     def before_batch(self):
         if self.training: self.learn.pct_train = self.share
 
