@@ -1,91 +1,156 @@
-"""Train every recipe for a budget of time, colour the same photos with each, and write one table and one contact sheet.
+"""Train every recipe for the same time, color the same photos with each, and write what was measured of each photo.
 
-    python experiments/compare_recipes.py PHOTOS --eval FOLDER --minutes 10
+    python experiments/compare_recipes.py PHOTOS --eval FOLDER --minutes 15
 
-PHOTOS holds folders of training photos (`--packs`). Minutes are of CPU time, on a GPU of the clock. A recipe that was finished is not trained again; one that was cut off starts over. On a
-GPU: `--device cuda --full` for the papers' sizes and batches. `--recipes` takes a part of the list; several parts may run side by side; `--rate` trains them again at another rate, as rows of their own. Encoders start from random weights unless
-`--pretrained` lets their libraries download. What is measured goes to `--results`, a JSON and a strip of bundled photos a recipe, for nbs/train/08_results.ipynb; weights go to `--out`, and a contact sheet of 12 of
-the photos measured on, which is to look at and stays there: those photos are not ours to pass on.
+PHOTOS holds folders of training photos (`--packs`). Minutes are of training alone, counted in CPU time, on a GPU by the clock. Frozen encoders are asked once and trained
+behind from a cache of features. A recipe that was finished with the same settings is not trained again, so the command goes on where it was stopped; `--recipes` takes a
+part of the list. On a GPU: `--device cuda --full` for the papers' sizes and batches. `--rate` trains at another rate, as rows of their own. Encoders that would be a
+download start from random weights unless `--pretrained` lets their libraries fetch them.
+
+What is measured goes to `--results`, one JSON and one strip of bundled photos per recipe, for nbs/train/08_results.ipynb. Weights go to `--out`, and a contact sheet of 12
+of the photos measured on, which stays there: those photos are not ours to pass on.
 """
-import argparse, json, time
+import argparse
+import json
+import tempfile
+import time
 from pathlib import Path
 
 import torch
-from PIL import Image
 from fastai.torch_core import set_seed
+from PIL import Image
 
+from colorize_nb import __version__
+from colorize_nb.color.codecs import RGB
 from colorize_nb.color.metrics import ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, quantize8
+from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.folder import ColorizeDataLoaders
 from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.io.files import whole_file
 from colorize_nb.io.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
 from colorize_nb.io.show import image_grid
+from colorize_nb.models.borrowing import Borrowing
 from colorize_nb.models.layers import keras_params
+from colorize_nb.models.registry import create_model
+from colorize_nb.train.callbacks import TimeBudget
 from colorize_nb.train.recipes import get_recipe, list_recipes, recipe_learner
 from colorize_nb.train.search import overfit_one_batch
-from colorize_nb.train.callbacks import TimeBudget
 
-PHOTOS = ('coffee','chelsea','china','flower')
-ENCODERS = ('cats_vgg16','cats_vgg16_bn','cats_vgg16_dropout','fordham_vgg16','fordham_inception','koalarization','unet_resnet34') # libraries have their weights
+STRIP = ('coffee', 'chelsea', 'china', 'flower')
+# Architectures with an encoder whose weights their libraries download
+DOWNLOADS = ('cats_vgg16', 'cats_vgg16_bn', 'cats_vgg16_dropout', 'fordham_vgg16', 'fordham_inception', 'koalarization', 'unet_resnet34')
+# Stanford's 1e-3 throws its wide layer too far: nbs/models/papers/02_stanford.ipynb
+RATES = {n: 1e-4 for n in ('stanford_conv9', 'stanford_conv9_dropout', 'stanford_conv9_smooth_l1')}
 
-RATES = {n: 1e-4 for n in ('stanford_conv9','stanford_conv9_dropout','stanford_conv9_smooth_l1')} # Stanford's 1e-3 throws its wide layer too far: nbs/models/papers/02_stanford.ipynb
 
+# One recipe
 
 def row_name(name, rate): return name if rate is None else f'{name} at {rate:g}'
-def file_name(row): return row.replace(' at ', '_lr_').replace(' colour', '_color')
+def file_name(row): return row.replace(' at ', '_lr_').replace(' ', '_')
 
-def loaders(name, files, device, full, **kwargs):
+def size_of(r, full):
+    "Side of the photos in training; without `--full` at most 64 px, more where an encoder needs it."
+    if full: return r.size
+    return max(min(r.size, 64), r.small['size'] if r.arch in DOWNLOADS else 0)
+
+def batch_of(r, full): return r.bs if full else min(r.bs, 32)
+
+def model_kwargs(r, args):
+    "What the architecture gets beside the recipe's own values."
+    small = {k: v for k,v in r.small.items() if k=='side' and not args.full} # a scoring network that sees less
+    return {**small, **({'pretrained': True} if args.pretrained and r.arch in DOWNLOADS else {})}
+
+def first_batch(name, files, device):
+    "How many steps the recipe takes to learn two photos, or None if 300 are not enough."
     r = get_recipe(name)
-    size = r.size if full else max(min(r.size, 64), r.small['size'] if r.arch in ENCODERS else 0)
-    return ColorizeDataLoaders.from_files(files, codec=r.codec(), device=device, **{'size': size, 'bs': r.bs if full else min(r.bs, 32), 'augment': r.augment if full else 'flip', **kwargs})
-
-
-def train(name, files, minutes, out, device, full, pretrained, rate=None):
-    "Train one recipe for `minutes` and save it; its facts and file."
-    r, kw, row = get_recipe(name), {}, row_name(name, rate)
-    rate = rate or (r.lr if full else RATES.get(name, max(r.lr, 1e-3))) # rates for days of training are too low for minutes
-    if not full and 'side' in r.small: kw['side'] = r.small['side'] # a scoring network that sees less
     set_seed(0)
-    few = overfit_one_batch(name, loaders(name, files[:10], device, False, bs=2, augment=False, size=r.small['size']), model_kwargs={k: v for k,v in r.small.items() if k!='size'})
+    dls = ColorizeDataLoaders.from_files(files[:10], codec=r.codec(), size=r.small['size'], bs=2, augment=False, device=device)
+    few = overfit_one_batch(name, dls, model_kwargs={k: v for k,v in r.small.items() if k!='size'})
+    return few['steps'] if few['last']<=.2*few['gray'] else None
+
+def photo_loaders(r, files, args):
+    "Photos, cut and mirrored anew in each epoch."
+    augment = r.augment if args.full else 'flip'
+    return ColorizeDataLoaders.from_files(files, codec=r.codec(), size=size_of(r, args.full), bs=batch_of(r, args.full), augment=augment, device=args.device)
+
+def learner(name, files, args, folder):
+    "The recipe's learner: from a cache of features where its encoder is frozen, else from photos."
+    r, kwargs = get_recipe(name), model_kwargs(get_recipe(name), args)
     set_seed(0)
-    if pretrained and r.arch in ENCODERS: kw['pretrained'] = True
-    learn = recipe_learner(name, loaders(name, files, device, full), metrics=[], model_kwargs=kw, amp='bf16' if device=='cuda' else None)
-    clock = time.perf_counter if device=='cuda' else time.process_time
-    budget, start = TimeBudget(minutes*60, clock), clock()
-    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, rate, cbs=[budget])
-    spent = clock()-start
+    how = dict(metrics=[], amp='bf16' if args.device=='cuda' else None)
+    codec = r.codec()
+    model = create_model(r.arch, codec.n_in, codec.n_out, size_of(r, args.full), **{**r.kwargs, **kwargs})
+    if not (isinstance(model, Borrowing) and model.frozen):
+        return recipe_learner(name, photo_loaders(r, files, args), model_kwargs=kwargs, **how)
+    cache = FeatureCache.build(folder, files, model, codec, size=size_of(r, args.full), versions=2, device=args.device)
+    set_seed(0) # the same random encoder again
+    return recipe_learner(name, cache.dataloaders(codec, bs=batch_of(r, args.full), device=args.device), model_kwargs=kwargs, **how)
+
+def train(name, files, args):
+    "Train one recipe for `args.minutes`: what is to be said of it, and its file."
+    r, row = get_recipe(name), row_name(name, args.rate)
+    few = first_batch(name, files, args.device)
+    rate = args.rate or (r.lr if args.full else RATES.get(name, max(r.lr, 1e-3))) # rates for days are too low for minutes
+    clock = time.perf_counter if args.device=='cuda' else time.process_time
+    with tempfile.TemporaryDirectory() as folder:
+        learn, budget = learner(name, files, args, folder), TimeBudget(args.minutes*60, clock)
+        with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, rate, cbs=[budget])
     learn.model.eval()
-    f = learn.save_colorizer(out/f'{row}.safetensors', minutes=minutes, device=device)
-    p = keras_params(learn.model)
-    return {'recipe': row, 'source': r.source, 'parameters': p['total'], 'trainable': p['trainable'], 'size': learn.dls.size, 'batch': learn.dls.train.bs, 'rate': rate,
-            'steps for one batch': few['steps'] if few['last']<=.2*few['gray'] else None, 'against': 'a gray answer', 'steps': budget.steps, 'seconds per step': round(spent/max(1, budget.steps), 3)}, f
+    file = learn.save_colorizer(Path(args.out)/f'{row}.safetensors', minutes=args.minutes, device=args.device)
+    n = keras_params(learn.model)
+    facts = {'recipe': row, 'source': r.source, 'parameters': n['total'], 'trainable': n['trainable'],
+             'size': size_of(r, args.full), 'batch': batch_of(r, args.full), 'rate': rate}
+    steps = {'steps for one batch': few, 'against': 'a gray answer', 'steps': budget.steps, 'seconds per step': round(args.minutes*60/max(1, budget.steps), 3)}
+    return {**facts, **steps}, file
 
+
+# What it paints
+
+MEASURES = {'PSNR': psnr, 'CIEDE2000': ciede, 'colorfulness': lambda said, true: colorfulness(said)}
 
 def measure(photos, paint):
-    "Mean PSNR, CIEDE2000 and colourfulness over `photos`, of what `paint(path, true)` gives."
+    "Means over `photos` of what `paint(path, truth)` gives, and under `per photo` the numbers of each."
     rows = []
     for p in photos:
         true = to_tensor(open_photo(p))
-        rgb = quantize8(paint(p, true))
-        rows.append(torch.stack([psnr(rgb, true)[0], ciede(rgb, true)[0], colorfulness(rgb)[0]]))
-    return dict(zip(('PSNR','CIEDE2000','colorfulness'), [round(v, 3) for v in torch.stack(rows).mean(0).tolist()]))
+        said = quantize8(paint(p, true))
+        rows.append([round(f(said, true)[0].item(), 2) for f in MEASURES.values()])
+    means = torch.tensor(rows).double().mean(0)
+    means = [round(m, 3) if m<float('inf') else None for m in means.tolist()] # the photo itself has no finite PSNR
+    return {**dict(zip(MEASURES, means)), 'per photo': rows}
 
+@torch.no_grad()
+def own_lightness(colorizer, path):
+    "What a network for RGB paints itself, lightness included, enlarged to the photo's size."
+    photo = open_photo(path)
+    x = colorizer.codec.encode(to_tensor(photo.resize((colorizer.size,)*2)))[0].to(colorizer.device)
+    small = colorizer.codec.decode(x, colorizer.model(x)).cpu()
+    return torch.nn.functional.interpolate(small, size=(photo.height, photo.width), mode='bicubic').clamp(0, 1)
+
+def painted(colorizer, photos):
+    "`measure` of a model; one for RGB is measured with the photo's lightness, as all others are, and with its own."
+    found = measure(photos, lambda p, t: to_tensor(colorizer(p).image))
+    if not isinstance(colorizer.codec, RGB): return found
+    own = measure(photos, lambda p, t: own_lightness(colorizer, p))
+    return {**found, 'with its own lightness': {k: own[k] for k in MEASURES}}
 
 def strip(paint, files=None, side=110):
     "Photos (the bundled ones if none are given) by `paint(photo)`, beside each other: a PIL picture."
     small = []
-    for f in files or [bundled_photos()[k] for k in PHOTOS]:
+    for f in files or [bundled_photos()[k] for k in STRIP]:
         im = open_photo(f)
         im.thumbnail((4*side, 2*side))
         small.append(paint(im).resize((round(im.width*side/im.height), side), Image.Resampling.LANCZOS))
-    row = Image.new('RGB', (sum(i.width+4 for i in small)-4, side), 'white')
-    for k,i in enumerate(small): row.paste(i, (sum(o.width+4 for o in small[:k]), 0))
+    row, left = Image.new('RGB', (sum(i.width+4 for i in small)-4, side), 'white'), 0
+    for i in small:
+        row.paste(i, (left, 0))
+        left += i.width+4
     return row
-
 
 def contact(files, baselines, out, device):
     "Every model in `out` on the same photos, a row each, under what `baselines` make of them: the file written."
     found = [f.stem for r in list_recipes() for f in (*out.glob(f'{r}.safetensors'), *sorted(out.glob(f'{r} at *.safetensors')))]
-    strips = [strip(f, files) for f in baselines.values()]
+    strips = [strip(paint, files) for paint in baselines.values()]
     for n in found:
         c = Colorizer.load(out/f'{n}.safetensors', device) # one at a time: some are large
         strips.append(strip(lambda im: c(im).image, files))
@@ -93,43 +158,67 @@ def contact(files, baselines, out, device):
     return out/'contact.jpg'
 
 
-def main(photos, packs, eval, n_eval, minutes, recipes, out, results, device, full, pretrained, rate):
-    out, results = Path(out), Path(results)
-    for d in (out, results): d.mkdir(parents=True, exist_ok=True)
-    unknown = set(recipes or ())-set(list_recipes())
-    if unknown: raise SystemExit(f'no recipe is called {", ".join(sorted(unknown))}; known: {", ".join(list_recipes())}')
-    files = [f for pack in packs for f in find_photos([Path(photos)/pack])]
-    test = find_photos([eval])
-    test = test[::max(1, len(test)//n_eval)][:n_eval]
-    def put(row, paint):
-        strip(paint).save(results/f"{file_name(row['recipe'])}.jpg", quality=80)
-        (results/f"{file_name(row['recipe'])}.json").write_text(json.dumps(row, indent=1))
-        print(json.dumps(row), flush=True)
+# All of them
+
+def baselines_of(files):
+    "Name -> what is done to a photo without a network."
     mean = dataset_mean_ab(to_tensor(open_photo(f)) for f in files[::max(1, len(files)//200)])
-    baselines = {'photo': lambda im: im, 'gray': lambda im: to_image(gray_baseline(to_tensor(im))), 'mean colour': lambda im: to_image(mean_color_baseline(to_tensor(im), mean))}
-    for name,f in baselines.items():
-        if not (results/f'{file_name(name)}.json').exists(): put({'recipe': name, **(measure(test, lambda p,t: to_tensor(f(to_image(t)))) if name!='photo' else {})}, f)
-    for name in recipes or list_recipes():
-        if (results/f'{file_name(row_name(name, rate))}.json').exists(): continue
-        try: facts, f = train(name, files, minutes, out, device, full, pretrained, rate)
-        except (ImportError, ConnectionError) as e: print(f'{name}: left out: {e}', flush=True); continue
-        c = Colorizer.load(f, device)
-        put({**facts, **measure(test, lambda p,t: to_tensor(c(p).image)), 'minutes': minutes, 'photos': len(test), 'device': device}, lambda im: c(im).image)
-    print(f'12 photos by each: {contact(test[::max(1, len(test)//12)][:12], baselines, out, device)}')
+    return {'photo': lambda im: im, 'gray': lambda im: to_image(gray_baseline(to_tensor(im))),
+            'mean color': lambda im: to_image(mean_color_baseline(to_tensor(im), mean))}
+
+def finished(path, settings):
+    "Is there a result with the same settings?"
+    if not path.exists(): return False
+    row = json.loads(path.read_text())
+    return all(row.get(k)==v for k,v in settings.items())
+
+def main(args):
+    out, results = Path(args.out), Path(args.results)
+    for d in (out, results): d.mkdir(parents=True, exist_ok=True)
+    unknown = set(args.recipes or ())-set(list_recipes())
+    if unknown: raise SystemExit(f'no recipe is called {", ".join(sorted(unknown))}; known: {", ".join(list_recipes())}')
+    files = [f for pack in args.packs for f in find_photos([Path(args.photos)/pack])]
+    test = find_photos([args.eval])
+    test = test[::max(1, len(test)//args.n_eval)][:args.n_eval]
+    data = dict(photos=len(test), measured_on=Path(args.eval).name, version=__version__)
+    settings = dict(data, minutes=args.minutes, data=args.packs, device=args.device, seed=0)
+
+    def put(row, paint):
+        path = results/f"{file_name(row['recipe'])}.json"
+        strip(paint).save(path.with_suffix('.jpg'), quality=80)
+        with whole_file(path) as part: part.write_text(json.dumps(row))
+        print(json.dumps({k: v for k,v in row.items() if k!='per photo'}), flush=True)
+
+    baselines = baselines_of(files)
+    for name,paint in baselines.items():
+        if finished(results/f'{file_name(name)}.json', data): continue
+        put({'recipe': name, **measure(test, lambda p, t: to_tensor(paint(to_image(t)))), **data}, paint)
+    for name in args.recipes or list_recipes():
+        if finished(results/f'{file_name(row_name(name, args.rate))}.json', settings): continue
+        try: facts, file = train(name, files, args)
+        except (ImportError, ConnectionError) as e:
+            print(f'{name}: left out: {e}', flush=True)
+            continue
+        c = Colorizer.load(file, args.device)
+        put({**facts, **painted(c, test), **settings}, lambda im: c(im).image)
+    print(f'12 photos by each: {contact(test[::max(1, len(test)//12)][:12], baselines, out, args.device)}')
 
 
-if __name__=='__main__':
+def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('photos')
     p.add_argument('--eval', required=True, help='folder of photos to measure on')
-    p.add_argument('--n-eval', type=int, default=48)
-    p.add_argument('--packs', nargs='+', default=['train128','train84'])
-    p.add_argument('--minutes', type=float, default=10)
+    p.add_argument('--n-eval', type=int, default=300)
+    p.add_argument('--packs', nargs='+', default=['train128', 'train84'])
+    p.add_argument('--minutes', type=float, default=15, help='of training, validation not counted')
     p.add_argument('--recipes', nargs='+')
-    p.add_argument('--rate', type=float, help='a learning rate for all of them, instead of each one\'s own')
+    p.add_argument('--rate', type=float, help="a learning rate for all of them, instead of each one's own")
     p.add_argument('--out', default='runs/recipes')
     p.add_argument('--results', default='colorize_nb/results/recipes')
     p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     p.add_argument('--full', action='store_true', help="the papers' sizes and batches")
     p.add_argument('--pretrained', action='store_true', help='encoders with ImageNet weights, downloaded')
-    main(**vars(p.parse_args()))
+    return p.parse_args()
+
+
+if __name__=='__main__': main(arguments())

@@ -10,9 +10,11 @@ import json
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 import colorize_nb
+from ..color.metrics import bootstrap_interval
 from ..io.show import image_grid
 from ..io.table import Results
 from ..io.wipe import data_uri
@@ -30,10 +32,11 @@ def measured(
     *names, # Recipes: beginnings of names, or wildcards; all if none is given
     folder=None, # Of results; those in the package if not given
 )->dict: # file's name -> what was measured
-    "Results: baselines, then recipes in the order of `list_recipes`, each followed by its runs at other rates."
+    "Results: photo and baselines, then recipes in the order of `list_recipes`, each followed by its runs at other rates."
     found = {f.stem: json.loads(f.read_text('utf8')) for f in Path(folder or RESULTS).glob('*.json')}
     asked = [r for r in list_recipes() if not names or any(fnmatchcase(r, f'{n}*') for n in names)]
-    order = [*BASELINES, *(n for r in asked for n in _runs(r, found))]
+    photo = ['photo'] if 'colorfulness' in found.get('photo', {}) else []
+    order = [*photo, *BASELINES, *(n for r in asked for n in _runs(r, found))]
     return {n: found[n] for n in order if n in found}
 
 # %% ../../nbs/train/08_results.ipynb #c0a1b2d1
@@ -51,11 +54,22 @@ def strips(
 
 # %% ../../nbs/train/08_results.ipynb #c0a1b2d2
 COLUMNS = ('recipe', 'parameters', 'size', 'batch', 'rate', 'steps', 'seconds per step', 'steps for one batch',
-           'PSNR', 'CIEDE2000', 'colorfulness')
+           'PSNR', 'CIEDE2000', 'less gray', 'colorfulness')
 NOTE = ('{photos} photos, {minutes:g} minutes each, {device}, seed 0; steps for one batch: until its loss was a fifth '
         'of that of {against}, blank if 300 were not enough')
 
-def _row(d): return {k: f'{d[k]:,}' if k=='parameters' and k in d else d.get(k) for k in COLUMNS}
+def _less_gray(d, gray):
+    "The mean difference in CIEDE2000 to gray over the same photos, with its 95% interval; blank without both."
+    ours, theirs = (torch.tensor(o.get('per photo', [])) for o in (d, gray))
+    if d is gray or not len(ours) or ours.shape!=theirs.shape: return None
+    gain = ours[:,1]-theirs[:,1]
+    low, high = bootstrap_interval(gain)
+    return f'{gain.mean():+.2f} [{low:+.2f}, {high:+.2f}]'
+
+def _row(d, gray):
+    row = {**d, 'less gray': _less_gray(d, gray)}
+    if 'parameters' in d: row['parameters'] = f"{d['parameters']:,}"
+    return {k: row.get(k) for k in COLUMNS}
 
 def trained(
     *names, # As `measured`
@@ -67,7 +81,10 @@ def trained(
     if facts is None:
         known = ', '.join(n for n in measured(folder=folder) if n not in BASELINES)
         raise ValueError(f'no recipe that begins with {" or ".join(names)} was trained; trained: {known}')
-    return Results([_row(d) for d in rows], NOTE.format(**{'against': 'its first step', **facts}))
+    gray = next((d for d in rows if d['recipe']=='gray'), {})
+    rows = [_row(d, gray) for d in rows]
+    shown = [k for k in COLUMNS if any(r[k] is not None for r in rows)]
+    return Results([{k: r[k] for k in shown} for r in rows], NOTE.format(**{'against': 'its first step', **facts}))
 
 # %% ../../nbs/train/08_results.ipynb #c0a1b2c6
 def _dots(ax, rows, order, column):
