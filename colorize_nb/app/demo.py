@@ -137,10 +137,12 @@ Predicted colours are guesses and no evidence of what was there.</p>'''
 
 def _strip(path, shown):
     "One row per photo, as a JPEG."
+    import matplotlib.pyplot as plt
     labels = [*next(iter(shown.values()))]
     titles = [f'{n}: {k}' if k=='gray' else k for n in shown for k in labels]
     fig = show_photos([im for ims in shown.values() for im in ims.values()], titles, ncols=len(labels), size=2)
     fig.savefig(path, dpi=90, pil_kwargs=dict(quality=88))
+    plt.close(fig)
     return path
 
 def _figure(name, ims, row, held):
