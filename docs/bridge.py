@@ -4,13 +4,28 @@ import json, re
 from readme import directives, text # the same cells, read the same way
 
 NAME = re.compile(r'(?<![`\w\[])`([A-Za-z_][\w.]*)(\(\))?`(?!`)')
-PANELS = {'color_app': 'On this site, [a page](%scolor.md) does the same, in your own browser.', # a panel's name in its cell -> where a reader without Python goes
-          '': 'Some of its states are drawn beside this note, or on the page of [the panels](%snbs/widgets/03_explorers.ipynb).'}
+# What a panel's cell holds -> its picture in docs/static/panels (docs/panels.py takes them), what it is, where a reader without Python goes
+PANELS = {'color_app': ('app', 'The panel that colours photos you hand in', 'color.html', 'Colour a photo in this page instead'),
+          'LabExplorer': ('lab', 'The Lab explorer: lightness and chroma under sliders', 'nbs/widgets/03_explorers.html', 'More of its states'),
+          'BinsExplorer': ('bins', 'The bins explorer: colours put into bins', 'nbs/widgets/04_bins_explorer.html', 'More of its states'),
+          'DistributionExplorer': ('distribution', 'The distribution explorer: which colours are likely at a pixel', 'nbs/widgets/03_explorers.html', 'More of its states'),
+          'turing_test': ('turing', 'The Turing test: which of two photos was coloured by a network', 'nbs/widgets/12_turing.html', 'Its page')}
 
-def panel_note(source, up):
-    "What stands where a notebook shows a panel that needs a running Python."
-    instead = next(v for k,v in PANELS.items() if k in source)
-    return f'```{{note}}\nHere a notebook shows a panel with sliders and buttons; `make lab` opens it live. {instead % up}\n```'
+def panel_picture(source, up):
+    "What stands where a notebook shows a panel that needs a running Python: its picture."
+    name, what, page, go = next((v for k,v in PANELS.items() if re.search(rf'\b{k}\b', source)), (None, 'A panel with sliders and buttons', 'nbs/widgets/03_explorers.html', 'Panels and their states'))
+    picture = f'<img src="{up}_static/panels/{name}.jpg" alt="{what}" loading="lazy">' if name else ''
+    said = f'{what}, as a notebook shows it; <code>make lab</code> opens it live. <a href="{up}{page}">{go}</a>.'
+    return f'```{{raw}} html\n<figure class="panel">{picture}<figcaption>{said}</figcaption></figure>\n```'
+
+def notebook_bar(path, up):
+    "Under the promise of a page: open its notebook, download it; of a tutorial also its answers."
+    from published import COLAB, published, settings
+    cfg, here = settings(), f'<a href="{path.name}" download>Download this notebook</a>'
+    to = f"{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{path.as_posix()}"
+    opened = f'<a href="{COLAB}/{to}">Open in Colab</a>' if published() else f'<span>Open this notebook: <code>jupyter lab {path.as_posix()}</code></span>'
+    answers = f'<a href="solutions/{path.stem}.html">Answers to the exercises</a>' if path.parent.name=='tutorials' else ''
+    return f'```{{raw}} html\n<div class="notebook">{here}{opened}{answers}</div>\n```'
 
 def link_names(md, names):
     "Public names in backticks, outside code blocks and headings, as links to the reference."
@@ -24,8 +39,12 @@ def words_for(heading, said):
     last = re.split(r'(?<=[.:!?])\s', plain)[-1] if plain else ''
     return re.sub(r'\s+', ' ', f'{heading}: {last}'.rstrip(': .'))[:220]
 
-def page(nb, names, up=''):
-    "The notebook (a dict) as MyST-NB shall show it; `names` maps public names to their full ones; `up` leads to the site's root."
+def with_bar(source, bar):
+    "A page's first cell with `bar` under its title and promise."
+    return re.sub(r'^(# [^\n]+\n+> [^\n]+)', lambda m: f'{m[0]}\n\n{bar}\n', source, count=1)
+
+def page(nb, names, up='', path=None):
+    "The notebook (a dict) as MyST-NB shall show it; `names` maps public names to their full ones; `up` leads to the site's root; `path` is the notebook's."
     cells, heading, said = [], '', ''
     for c in nb['cells']:
         opts, source = directives(text(c['source']))
@@ -34,6 +53,7 @@ def page(nb, names, up=''):
             if found := re.findall(r'(?m)^#+ (.+)$', source): heading = re.sub(r'[`*]', '', found[-1])
             said = re.sub(r'(?m)^(#+|>) .*$', '', source)
             cells.append(dict(cell_type='markdown', metadata={}, source=link_names(source, names)))
+            if path and len(cells)==1: cells[0]['source'] = with_bar(cells[0]['source'], notebook_bar(path, up))
             continue
         outputs = [] if opts.get('output')=='false' else [o for o in c['outputs'] if o.get('name')!='stderr']
         panel = any('widget-view' in k for o in outputs for k in o.get('data', {}))
@@ -41,10 +61,11 @@ def page(nb, names, up=''):
         tags = ['remove-input'] if opts.get('echo')=='false' else ['hide-input'] if opts.get('code-fold')=='true' else []
         alt = opts.get('fig-alt') or words_for(heading, said)
         cells.append(dict(cell_type='code', execution_count=None, metadata=dict(tags=tags, mystnb=dict(image=dict(alt=alt))), source=source, outputs=outputs))
-        if panel: cells.append(dict(cell_type='markdown', metadata={}, source=panel_note(source, up)))
+        if panel: cells.append(dict(cell_type='markdown', metadata={}, source=panel_picture(source, up)))
+    if path and path.parent.name=='tutorials': cells.append(dict(cell_type='markdown', metadata={}, source=f'```{{toctree}}\n:hidden:\n\nAnswers <solutions/{path.stem}>\n```'))
     for i,c in enumerate(cells): c['id'] = f'c{i}'
     return dict(cells=cells, metadata=dict(kernelspec=dict(display_name='python3', language='python', name='python3')), nbformat=4, nbformat_minor=5)
 
-def write(src, dst, names, up):
+def write(src, dst, names, up, path=None):
     dst.parent.mkdir(parents=True, exist_ok=True)
-    dst.write_text(json.dumps(page(json.loads(src.read_text('utf8')), names, up)), 'utf8')
+    dst.write_text(json.dumps(page(json.loads(src.read_text('utf8')), names, up, path)), 'utf8')

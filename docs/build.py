@@ -60,21 +60,23 @@ def sources():
     names, found = reference.all_names(), books()
     for p in (p for ps in found.values() for p in ps):
         q = SRC/p.relative_to(ROOT)
-        bridge.write(p, q, names, '../'*(len(q.relative_to(SRC).parts)-1))
+        bridge.write(p, q, names, '../'*(len(q.relative_to(SRC).parts)-1), p.relative_to(ROOT))
     claims = {k: found[k] for k in ('Do the claims hold?',)}
-    tutorials = {k: found[k] for k in ('Tutorials','Answers to the exercises')}
+    tutorials, answers = {'Tutorials': found['Tutorials']}, {k: found[k] for k in ('Answers to the exercises',)}
     (SRC/'claims.md').write_text(contents('Do the claims hold?', 'What five papers say about colorization, put to the test.', claims), 'utf8')
     (SRC/'tutorials.md').write_text(contents('Tutorials', 'Ten lessons that run on a laptop, from a first photo to old photographs.', tutorials), 'utf8')
-    (SRC/'book.md').write_text(contents('The book', 'Every module of the library is a notebook that explains it.', {k: v for k,v in found.items() if k not in {**claims, **tutorials}}), 'utf8')
+    (SRC/'book.md').write_text(contents('The book', 'Every module of the library is a notebook that explains it.', {k: v for k,v in found.items() if k not in {**claims, **tutorials, **answers}}), 'utf8')
     for f in ('CHANGELOG.md','CONTRIBUTING.md'): shutil.copy2(ROOT/f, SRC/f.lower())
     reference.write(SRC/'reference')
     colorizer = Colorizer.load('shipped')
     generated.script_and_style(static)
     generated.hero(SRC, colorizer)
+    generated.home(SRC)
     generated.gallery(SRC, colorizer)
     generated.recipes(SRC)
+    generated.papers(SRC)
     generated.card(SRC)
-    generated.model(static)
+    generated.models(static)
     return found
 
 def moved():
@@ -103,7 +105,10 @@ def main():
     r = subprocess.run([sys.executable, '-m', 'sphinx', '-b', 'html', '-c', str(DOCS), '-j', 'auto', '-q', '-W', '--keep-going', str(SRC), str(HTML)], cwd=ROOT)
     if r.returncode: sys.exit(r.returncode)
     for old,new in moved().items(): redirect(old, new)
-    import generated, policy
+    for ps in found.values(): # 'download' leads to them
+        for p in ps: shutil.copy2(p, HTML/p.relative_to(ROOT))
+    import generated, lighten, policy
+    lighten.lighten(HTML)
     policy.guard(HTML)
     line = lambda p: (first_lines(p)[0], p.relative_to(ROOT).with_suffix('.html').as_posix(), first_lines(p)[1])
     generated.llms(HTML, {k: [line(p) for p in ps] for k,ps in found.items() if 'Answers' not in k} |

@@ -11,7 +11,7 @@ cfg = cfg['DEFAULT']
 
 project, author, version, copyright = cfg['lib_name'], cfg['author'], cfg['version'], cfg['copyright']
 release = version
-extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.viewcode', 'sphinx.ext.mathjax', 'reference']
+extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.viewcode', 'sphinx.ext.mathjax', 'sphinx_copybutton', 'reference', 'finding']
 exclude_patterns = ['**/.ipynb_checkpoints']
 default_role = 'code'
 
@@ -32,10 +32,12 @@ html_theme = 'sphinx_book_theme'
 html_title = 'colorize_nb'
 html_static_path = [str(DOCS/'_build/src/_static')] # put together by build.py
 html_css_files = ['site.css']
-html_js_files = [('wipe.js', dict(defer='defer'))]
+html_js_files = [('wipe.js', dict(defer='defer')), ('site.js', dict(defer='defer'))]
+html_search_scorer = str(DOCS/'static/scorer.js') # lessons before reference
+copybutton_selector = 'div.highlight pre, .first pre, pre.cite'
 html_favicon = str(DOCS/'static/favicon.svg')
 html_theme_options = dict(use_download_button=False, use_fullscreen_button=False, use_source_button=False, use_issues_button=False, show_toc_level=2,
-                          navigation_with_keys=False, navbar_persistent=[], pygments_light_style='friendly', pygments_dark_style='github-dark', logo=dict(text='colorize_nb'))
+                          navigation_with_keys=False, navbar_persistent=[], pygments_light_style='a11y-high-contrast-light', pygments_dark_style='a11y-high-contrast-dark', logo=dict(text='colorize_nb'))
 html_copy_source = html_show_sourcelink = False
 html_context = dict(default_mode='auto')
 mathjax_path = 'mathjax/tex-svg.js'

@@ -1,10 +1,11 @@
 "Pages and pictures that are made anew each time: the home page's wipe, the recipes, the gallery, the model's file for the browser, llms.txt."
-import html, json, re
+import base64, hashlib, html, json, re, shutil
 from pathlib import Path
 
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.onnx import export_onnx, onnx_facts
-from colorize_nb.io.photo import bundled_photos, open_photo
+from colorize_nb.color.metrics import ciede, colorfulness
+from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.io.wipe import CSS, JS, wipe
 from colorize_nb.models.layers import keras_params
 from colorize_nb.models.registry import create_model
@@ -21,6 +22,14 @@ PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','
 SCENES = {'people': ('astronaut','grace_hopper'), 'animals': ('chelsea',), 'things': ('coffee','motorcycle'), 'plants': ('flower',), 'buildings and sky': ('china','rocket'),
           'pictures of science, which it never saw': ('retina','hubble','ihc')}
 
+WHY = {'people': 'Clothes may have any colour: lightness does not tell which.', 'things': 'A cup may be red or gray, and both look alike without colour.',
+       'pictures of science, which it never saw': 'Their colours were chosen by people; nothing in their lightness tells which.'}
+# Why a recipe's pictures fail, where it is known
+RANDOM = 'Its borrowed encoder starts from random weights here, not from those of ImageNet.'
+CAUSES = {**dict.fromkeys(('cats_vgg16','cats_vgg16_bn','cats_vgg16_dropout','fordham_vgg16','fordham_inception','koalarization','unet_resnet34'), RANDOM),
+          **dict.fromkeys(('indiana_unet','fordham_ae_rgb'), 'It predicts red, green and blue, so it has to learn lightness too.'),
+          'zhang_eccv16': 'The paper trains for 450 thousand steps.'}
+
 def thumbnail(im, path, side=420):
     "Write `im` at most `side` pixels long."
     im = im.convert('RGB')
@@ -34,33 +43,73 @@ def script_and_style(static):
     (static/'wipe.css').write_text('\n'.join(rules), 'utf8')
     (static/'wipe.js').write_text('document.addEventListener("DOMContentLoaded", () => {' + JS + '});', 'utf8')
 
+def to_files(figure, folder, up=''):
+    "The HTML of a wipe with its pictures in files of `folder`, fetched as they come into view."
+    def one(m):
+        data = base64.b64decode(m[1])
+        path = folder/'_static/gallery'/f'{hashlib.sha256(data).hexdigest()[:12]}.jpg'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return f'src="{up}_static/gallery/{path.name}" loading="lazy"'
+    return re.sub(r'src="data:image/jpeg;base64,([^"]+)"', one, figure)
+
 def hero(folder, colorizer):
-    "The home page's picture: the input against the prediction."
-    photo = open_photo(bundled_photos()['chelsea'])
+    "The home page's picture: what works, the input against the prediction."
+    photo = open_photo(bundled_photos()['china'])
     shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image}
-    picture = wipe('Chelsea', shown, 'drag the line: the input on the left, the prediction on the right', side=900)
-    (folder/'hero.html').write_text(f'<div class="hero">{picture}</div>', 'utf8')
+    picture = wipe('Drag the line', shown, 'the input on the left, the prediction of the model that comes with the package on the right', side=640)
+    (folder/'hero.html').write_text(to_files(f'<div class="hero">{picture}</div>', folder).replace(' loading="lazy"', ''), 'utf8')
+
+def home(folder):
+    "The first page: how to get the package follows `published` of settings.ini."
+    from published import published, settings
+    url, p = settings()['git_url'], folder/'index.md'
+    text = p.read_text('utf8').replace('REPOSITORY', f'<a href="{url}">Repository</a>' if published() else '<a href="publish.html">Repository</a>')
+    text = text.replace('INSTALL', f'git clone {url}\ncd colorize_nb' if published() else 'cd colorize_nb   # the folder of the repository')
+    p.write_text(text, 'utf8')
+
+def photo_figure(folder, name, path, colorizer):
+    "One photo of the gallery: input against prediction under a wipe; thumbnails that open, and what the error is."
+    photo = open_photo(path)
+    shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image, 'target': photo}
+    for k,im in shown.items(): thumbnail(im, folder/'_static/gallery'/f'{name}-{k}.jpg', 900)
+    said = name.replace('_', ' ')
+    error, color, own = (f(*map(to_tensor, ims)).item() for f,ims in ((ciede, (shown['prediction'], photo)), (colorfulness, (shown['prediction'],)), (colorfulness, (photo,))))
+    gray = ciede(to_tensor(shown['input'].convert('RGB')), to_tensor(photo)).item()
+    note = f"CIEDE2000 {error:.1f}, left gray {gray:.1f}; colorfulness {color:.0f}, of the target {own:.0f}"
+    figure = to_files(wipe(said, {k: shown[k] for k in ('input','prediction')}, note, 'farther than gray' if error>gray else '', side=640), folder)
+    thumbs = ''.join(f'<img loading="lazy" src="_static/gallery/{name}-{k}.jpg" data-title="{html.escape(said)}: {k}" alt="{html.escape(said)}: {k}">' for k in shown)
+    return figure.replace('<figcaption>', f'<div class="thumbs">{thumbs}</div><figcaption>')
+
+def wall(folder):
+    "One strip per trained recipe, the nearest to the target first, with what fails and why."
+    done = measured(folder=RESULTS)
+    gray, mean = done['gray'], done['mean_color']
+    order = sorted(done, key=lambda n: done[n]['CIEDE2000'])
+    def figure(n, words, mark=''):
+        shutil.copy2(RESULTS/f'{n}.jpg', folder/'_static/gallery'/f'{n}.jpg')
+        return f'<figure id="wall-{n}"><img loading="lazy" src="_static/gallery/{n}.jpg" alt="Bundled photos: {html.escape(n)}"><figcaption><b>{html.escape(done.get(n, {}).get("recipe", n))}</b>{mark} {words}</figcaption></figure>'
+    def words(n):
+        d = done[n]
+        said = verdict(d, gray, mean) if 'steps' in d else ''
+        head = f"CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colorfulness {d['colorfulness']}"
+        cause = f"{CAUSES.get(n.split('_lr_')[0], '')} Trained for {d['steps']} steps." if said.startswith('What fails') else ''
+        return f'{head}<br><span class="{"fails" if said.startswith("What") else "well"}">{said}</span> {cause}'
+    return ''.join([figure('photo', 'the target')] + [figure(n, words(n)) for n in order])
 
 def gallery(folder, colorizer):
-    "Thumbnails by scene: input, prediction, target; then by model, for recipes that were trained."
-    found, page = bundled_photos(), ['# Gallery', '', '> Photos that come with scikit-image, scikit-learn and matplotlib, coloured by the shipped model, failures included; then one strip per trained recipe.', '']
+    "By scene, a wipe for each photo; then by recipe, as on a wall."
+    found = bundled_photos()
+    page = ['---', 'html_theme.sidebar_secondary.remove: true', '---', '# Gallery', '', '> Drag the line over each photo; a thumbnail opens large. What fails is shown too, and says why.', '',
+            'Photos that come with scikit-image, scikit-learn and matplotlib, coloured by the shipped model. They were not chosen for looking well. A lower CIEDE2000 is nearer to the target.', '']
     named = {n for ns in SCENES.values() for n in ns}
     scenes = {**SCENES, 'more': tuple(n for n in found if n not in named)}
-    scenes = {scene: here for scene,names in scenes.items() if (here := [n for n in names if n in found])}
     for scene,names in scenes.items():
-        page += [f'## {scene.capitalize()}', '']
-        for n in names:
-            photo = open_photo(found[n])
-            shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image, 'target': photo}
-            for k,im in shown.items(): thumbnail(im, folder/'_static/gallery'/f'{n}-{k}.jpg')
-            cells = ''.join(f'<figure><img loading="lazy" src="_static/gallery/{n}-{k}.jpg" alt="{html.escape(n)}: {k}"><figcaption>{k}</figcaption></figure>' for k in shown)
-            page += [f'```{{raw}} html\n<div class="triple"><b>{html.escape(n.replace("_", " "))}</b>{cells}</div>\n```', '']
-    strips = sorted(RESULTS.glob('*.jpg'))
-    if strips:
-        page += ['## By model', '', 'The same bundled photos by each recipe that was trained, for ten minutes of CPU time each; `photo` is the target.', '']
-        for s in strips:
-            (folder/'_static/gallery'/s.name).write_bytes(s.read_bytes())
-            page += [f'```{{raw}} html\n<figure class="strip"><figcaption>{html.escape(s.stem)}</figcaption><img loading="lazy" src="_static/gallery/{s.name}" alt="Bundled photos coloured by {html.escape(s.stem)}"></figure>\n```', '']
+        if not (here := [n for n in names if n in found]): continue
+        figures = ''.join(photo_figure(folder, n, found[n], colorizer) for n in here)
+        page += [f'## {scene.capitalize()}', '', WHY.get(scene, ''), '', f'```{{raw}} html\n<div class="photos">{figures}</div>\n```', '']
+    page += ['## By recipe', '', 'The same photos by each recipe, ten minutes of CPU time each, the nearest to the target first. [Recipes](recipes.md) has networks and rates, [their results](nbs/train/08_results.ipynb) a table to sort.', '',
+             f'```{{raw}} html\n<div class="wall">{wall(folder)}</div>\n```', '']
     (folder/'gallery.md').write_text('\n'.join(page), 'utf8')
 
 def blocks(model, most=40):
@@ -109,15 +158,62 @@ def recipes(folder):
             '| recipe | source | parameters | size | codec | loss |', '|---|---|---:|---:|---|---|', *rows, '']
     (folder/'recipes.md').write_text('\n'.join(page + [l for t in texts for l in t]), 'utf8')
 
+# Of each paper: what it prints -> the same of answers that look at no photo (key of results/claims/baselines.json), and the scale
+PRINTED = {
+ 'fordham': [(f'test L2, {n}', v, 'L2 gray', 'L2 mean colour', 1) for n,v in (('plain, nature', .0020), ('plain, final 10K', .0193), ('VGG16, 10K', .02), ('VGG16, 16K', .0117),
+               ('Inception, nature', .0179), ('Inception, 5K', .0125), ('Inception, 10K', .0112))]
+          + [(f'test MAE, {n}', v, 'MAE gray', 'MAE median colour', 1) for n,v in (('plain, nature', .0786), ('plain, final 10K', .0803), ('VGG16, 10K', .0706), ('VGG16, 16K', .0754),
+               ('Inception, nature', .0938), ('Inception, 5K', .0753), ('Inception, 10K', .0697))],
+ 'stanford': [(f'accuracy, {n} bins, %', v, '', f'accuracy {n}', 100) for n,v in ((10, 41.5), (30, 27.8), (50, 18.9))]
+           + [(f'Frobenius norm, {n}', v, 'closeness gray', 'closeness mean colour', 1) for n,v in (('L2 with dropout', 18.67), ('smooth L1', 13.45), ('L2', 15.65), ('cross-entropy', 11.27))],
+ 'indiana': [('accuracy, %', 54, '', 'red is largest', 100), ('loss (MAE of RGB), %', 48, 'MAE RGB gray', '', 100)],
+ 'cats': [], 'koalarization': []}
+
+def share(measured_here, key, scale):
+    "The mean of a baseline over its seeds, as it is printed; nothing without `key`."
+    if not key: return ''
+    found = measured_here[key]['seeds']
+    return f'{scale*sum(found)/len(found):.{1 if scale>1 else 4 if max(found)<1 else 2}f}'
+
+def printed_numbers(paper):
+    "Every number a paper prints, beside gray and one constant on our photos."
+    if not PRINTED[paper]: return ['The paper prints its results as curves and pictures, without numbers that could stand beside others.', '']
+    sets = json.loads((RESULTS.parent/'claims/baselines.json').read_text('utf8'))['sets']
+    name, here = 'eval256', sets['eval256']
+    rows = [f"| {what} | {value} | {share(here['measured'], gray, scale)} | {share(here['measured'], one, scale)} |" for what,value,gray,one,scale in PRINTED[paper]]
+    return ['| printed | paper | gray | one colour or bin for all |', '|---|---:|---:|---:|', *rows, '',
+            f"The last two columns look at no photo; they are measured on {here['n']} photos of our own set `{name}`, mean of three splits. Whether a claim follows: [figures without a baseline](../nbs/claims/01_baselines.ipynb).", '']
+
+def built_here(paper, done):
+    "What the recipes of a paper reached here, beside gray and one colour."
+    def label(n, d): return f"{d['recipe']}, rate {d['rate']:g}" if '_lr_' in n else d['recipe']
+    def known(n): return done[n].get('source', '').lower().startswith(paper) and 'steps' in done[n]
+    rows = [f"| {label(n, d)} | {d['CIEDE2000']} | {d['PSNR']} | {d['colorfulness']} |" for n,d in done.items() if known(n) or n in ('gray','mean_color')]
+    facts = next(d for n,d in done.items() if known(n))
+    return ['| built here | CIEDE2000 | PSNR, dB | colorfulness |', '|---|---:|---:|---:|', *rows, '', f"{facts['minutes']:g} minutes each on a {facts['device'].upper()}, {facts['photos']} photos that no training saw, seed 0; smaller than the papers' trainings by far, and of other photos.", '']
+
+def papers(folder):
+    "Puts the numbers into the pages of the papers, where they ask for them."
+    done = measured(folder=RESULTS)
+    for paper in PRINTED:
+        p = folder/'papers'/f'{paper}.md'
+        numbers = ['## Its numbers, beside gray and ours', '', '::::{container} numbers', '', *printed_numbers(paper), *built_here(paper, done), '::::', '']
+        text = p.read_text('utf8')
+        if '% numbers' not in text: raise ValueError(f'{p.name} has no line "% numbers"')
+        p.write_text(text.replace('% numbers', '\n'.join(numbers)), 'utf8')
+
 def card(folder):
     "The shipped model's card as a page."
     (folder/'model_card.md').write_text(shipped_models()['shipped'].with_suffix('.md').read_text('utf8'), 'utf8')
 
-def model(static):
-    "The shipped model and what the page that colours a photo must know of it."
-    path = export_onnx('shipped', static/'model'/'shipped.onnx', force=True)
-    facts = {**onnx_facts(Colorizer.load('shipped')), 'megabytes': round(path.stat().st_size/1e6)}
-    path.with_suffix('.json').write_text(json.dumps({k: facts[k] for k in ('stride','size','saturation','megabytes')}), 'utf8')
+def models(static):
+    "The models that come with the package and what the page that colours a photo must know of them."
+    known = []
+    for name in shipped_models():
+        path = export_onnx(name, static/'model'/f'{name}.onnx', force=True)
+        facts = {**onnx_facts(Colorizer.load(name)), 'megabytes': round(path.stat().st_size/1e6), 'name': name}
+        known.append({k: facts[k] for k in ('name','stride','size','saturation','megabytes')})
+    (static/'model/models.json').write_text(json.dumps(known), 'utf8')
 
 def llms(html_dir, pages, site='colorize_nb'):
     "llms.txt: what there is, one line per page."

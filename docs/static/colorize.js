@@ -1,4 +1,4 @@
-// Colours a photo in the page. The network is shipped.onnx, run by onnxruntime-web; its input size and default saturation stand in shipped.json.
+// Colours a photo in the page. The networks are model/*.onnx, run by onnxruntime-web; models.json has what each model needs to know.
 // The way to it and back is that of colorize_nb/infer/colorizer.py and paint.py:
 // a small copy (resized as Pillow does), L of CIELAB in, a and b out, chroma enlarged along the edges of L, the photo's own L at full size.
 'use strict';
@@ -93,20 +93,19 @@ const Colorize = (() => {
   }
 
   // ---- the network
-  let net;
-  const facts = async base => { // {stride, size, saturation, megabytes}
-    const answer = await fetch(new URL('model/shipped.json', base).href);
-    if (!answer.ok) throw new Error(`shipped.json: ${answer.status}`);
+  const nets = {};
+  const models = async base => { // [{name, stride, size, saturation, megabytes}]
+    const answer = await fetch(new URL('model/models.json', base).href);
+    if (!answer.ok) throw new Error(`models.json: ${answer.status}`);
     return answer.json();
   };
-  async function load(base, starts = () => {}) { // {session, stride, size, saturation, megabytes}
-    if (net) return net;
-    const known = await facts(base);
+  async function load(base, known, starts = () => {}) { // a model of `models`, with its session
+    if (nets[known.name]) return nets[known.name];
     starts(known);
     ort.env.wasm.wasmPaths = new URL('ort/', base).href;
     ort.env.wasm.numThreads = 1; // more need headers that plain servers do not send
-    const session = await ort.InferenceSession.create(new URL('model/shipped.onnx', base).href, {executionProviders: ['wasm']});
-    return net = {...known, session};
+    const session = await ort.InferenceSession.create(new URL(`model/${known.name}.onnx`, base).href, {executionProviders: ['wasm']});
+    return nets[known.name] = {...known, session};
   }
 
   function inputShape(w, h, size) {
@@ -135,9 +134,10 @@ const Colorize = (() => {
     return [lo, hi, f];
   };
 
-  async function paint(img, ab, saturation = 1, progress = () => {}) { // ImageData at the photo's size
-    const {width: W, height: H, data} = img, out = new ImageData(W, H), L = lightness(data, W*H);
-    const [top, bottom, fy] = neighbours(H, ab.h), [left, right, fx] = neighbours(W, ab.w), rgb = [0,0,0], slope = -.5/SIGMA**2;
+  // What stays the same while the saturation moves: L, and a and b for each pixel
+  function* spread(img, ab) { // {L, a, b}; yields now and then
+    const {width: W, height: H, data} = img, L = lightness(data, W*H), a = new Float32Array(W*H), b = new Float32Array(W*H);
+    const [top, bottom, fy] = neighbours(H, ab.h), [left, right, fx] = neighbours(W, ab.w), slope = -.5/SIGMA**2;
     for (let y = 0; y < H; y++) {
       for (let x = 0; x < W; x++) {
         const l = L[y*W+x];
@@ -147,17 +147,38 @@ const Colorize = (() => {
           const w = (k > 1 ? fy[y] : 1-fy[y])*(k & 1 ? fx[x] : 1-fx[x])*(Math.exp(slope*d*d)+1e-4);
           sa += w*ab.a[i]; sb += w*ab.b[i]; total += w;
         }
-        toGamut(l, saturation*sa/total, saturation*sb/total, rgb);
-        const j = 4*(y*W+x);
-        for (let c = 0; c < 3; c++) out.data[j+c] = Math.round(255*between(rgb[c], 0, 1));
-        out.data[j+3] = 255;
+        a[y*W+x] = sa/total; b[y*W+x] = sb/total;
       }
-      if (y%64 === 63) { progress(y/H); await new Promise(r => setTimeout(r)) } // let the page breathe
+      yield y/H;
+    }
+    return {L, a, b, W, H};
+  }
+  function* fill({L, a, b, W, H}, saturation, out) { // pixels into `out`, row by row
+    const rgb = [0,0,0];
+    for (let y = 0; y < H; y++) {
+      for (let i = y*W; i < (y+1)*W; i++) {
+        toGamut(L[i], saturation*a[i], saturation*b[i], rgb);
+        for (let c = 0; c < 3; c++) out.data[4*i+c] = Math.round(255*between(rgb[c], 0, 1));
+        out.data[4*i+3] = 255;
+      }
+      yield y/H;
     }
     return out;
   }
+  const BUDGET = 12; // ms of work between two breaths of the page
+  async function breathe(work, progress = () => true) { // runs to the end, or until `progress` says no
+    for (let t = performance.now();;) {
+      const {value, done} = work.next();
+      if (done) return value;
+      if (performance.now()-t < BUDGET) continue;
+      if (progress(value) === false) return null;
+      await new Promise(r => setTimeout(r));
+      t = performance.now();
+    }
+  }
+  const now = work => { for (;;) { const {value, done} = work.next(); if (done) return value } };
 
-  return {load, chroma, paint, resize, lightness, toGamut};
+  return {models, load, chroma, spread, fill, breathe, now, resize, lightness, toGamut};
 })();
 
 // ---- the panel
@@ -166,9 +187,15 @@ document.addEventListener('DOMContentLoaded', () => {
   if (!panel) return;
   const $ = s => panel.querySelector(s), base = new URL('_static/', document.baseURI), MOST = 50e6;
   const say = (s, bad = false) => { $('.said').textContent = s; $('.said').classList.toggle('bad', bad) };
-  let photo, ab, saturation, name = 'photo', turn = 0;
+  const PREVIEW = 720; // longest side of what is painted while the slider moves
+  let photo, saturation, full, small, source = '', name = 'photo', turn = 0, known, example = '';
+  const asked = new URLSearchParams(location.hash.slice(1));
 
-  function saturate(v) { saturation = v; $('.saturation').value = v; $('output').value = v.toFixed(2) } // the slider is rounded, the model's own number is not
+  function saturate(v) { saturation = v; $('.saturation').value = v; $('output').value = v.toFixed(2); $('.saturation').setAttribute('aria-valuetext', `${v.toFixed(2)} times the predicted chroma`) } // the slider is rounded, the model's own number is not
+  function remember() { // the whole state is in the address; a photo of one's own is not, it stays here
+    const state = {model: $('.models').value, saturation: saturation?.toFixed(2), left: $('.left-of').value, photo: example};
+    history.replaceState(null, '', '#' + new URLSearchParams(Object.entries(state).filter(([, v]) => v)));
+  }
 
   const pixels = canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   function show(canvas, data) { canvas.width = data.width; canvas.height = data.height; canvas.getContext('2d').putImageData(data, 0, 0) }
@@ -181,50 +208,102 @@ document.addEventListener('DOMContentLoaded', () => {
     return pixels(canvas);
   }
 
-  async function draw() {
-    const mine = ++turn, t0 = performance.now();
-    const image = await Colorize.paint(photo, ab, saturation, part => { if (mine === turn) say(`Painting ${Math.round(100*part)}%`) });
-    if (mine !== turn) return;
+  const gray = img => { const out = new ImageData(img.width, img.height), L = Colorize.lightness(img.data, img.width*img.height), zero = new Float32Array(L.length);
+    return Colorize.now(Colorize.fill({L, a: zero, b: zero, W: img.width, H: img.height}, 0, out)) };
+  const chromatic = img => { // has it colours of its own?
+    let many = 0;
+    for (let i = 0; i < img.data.length; i += 4*97) if (Math.max(...img.data.subarray(i, i+3))-Math.min(...img.data.subarray(i, i+3)) > 12) many++;
+    return many*97*4 > .02*img.data.length;
+  };
+  function left() { // what stands left of the line: lightness alone, or the photo's own colours
+    const own = $('.left-of').value === 'own';
+    show($('canvas.before'), own ? photo : gray(photo));
+    $('.tag.left').textContent = own ? 'own colours' : 'input';
+    $('canvas.before').dataset.key = own ? 'own colours' : 'input';
+    $('canvas.before').setAttribute('aria-label', own ? "The photo's own colours" : "The photo's lightness");
+  }
+  function preview() { // at most PREVIEW pixels long: a few milliseconds, so that the slider never waits
+    const out = new ImageData(small.W, small.H);
+    show($('canvas.after'), Colorize.now(Colorize.fill(small, saturation, out)));
+  }
+  async function draw() { // all pixels, in small pieces
+    const mine = ++turn, t0 = performance.now(), out = new ImageData(photo.width, photo.height);
+    panel.dataset.state = 'busy';
+    const image = await Colorize.breathe(Colorize.fill(full, saturation, out), part => mine === turn && (say(`Painting ${Math.round(100*part)}%`), true));
+    if (!image || mine !== turn) return;
     show($('canvas.after'), image);
-    const L = Colorize.lightness(photo.data, photo.width*photo.height), gray = new ImageData(photo.width, photo.height), rgb = [0,0,0];
-    for (let i = 0; i < L.length; i++) { Colorize.toGamut(L[i], 0, 0, rgb); for (let c = 0; c < 4; c++) gray.data[4*i+c] = c < 3 ? Math.round(255*Math.min(1, Math.max(0, rgb[c]))) : 255 }
-    show($('canvas.before'), gray);
-    $('.wipe').style.setProperty('--ratio', photo.width/photo.height);
     $('.result').hidden = false;
     say(`${name}: ${photo.width} x ${photo.height} pixels, coloured here in ${((performance.now()-t0+took)/1000).toFixed(1)} s. The colours are a guess.`);
     panel.dataset.state = 'done';
+    remember();
   }
 
   let took = 0;
-  async function color(blob, called) {
+  async function color(blob, called, from = '') {
     panel.dataset.state = 'busy';
-    name = called;
+    source = blob; name = called; example = from; full = small = null; turn++;
     try {
       say('Reading the photo');
       try { photo = await read(blob) }
       catch (e) { throw /pixels/.test(e.message) ? e : new Error(`${called} is not a picture this browser can read: try a JPEG, PNG or WebP`) }
       say('Fetching the model');
       let net;
-      try { net = await Colorize.load(base, known => say(`Fetching the model (${known.megabytes} MB, once)`)) }
-      catch (e) { throw new Error(location.protocol === 'file:' ? 'a page opened from the disk may not fetch the model: serve the folder (make docs, or python -m http.server)' : `the model did not load (${e.message})`) }
-      if (saturation === undefined) saturate(net.saturation);
+      try {
+        known ??= await choices();
+        const model = known.find(m => m.name === $('.models').value) ?? known[0];
+        net = await Colorize.load(base, model, m => say(`Fetching the model (${m.megabytes} MB, once)`));
+      } catch (e) { throw new Error(location.protocol === 'file:' ? 'a page opened from the disk may not fetch the model: serve the folder (make docs, or python -m http.server)' : `the model did not load (${e.message})`) }
+      if (saturation === undefined) saturate(asked.has('saturation') ? Math.min(2, Math.max(0, +asked.get('saturation') || 0)) : net.saturation);
       say('Looking at the photo');
-      const t0 = performance.now();
-      ab = await Colorize.chroma(photo, net);
+      const t0 = performance.now(), mine = ++turn, ab = await Colorize.chroma(photo, net), k = Math.min(1, PREVIEW/Math.max(photo.width, photo.height));
+      small = Colorize.now(Colorize.spread(k < 1 ? Colorize.resize(photo, Math.round(photo.width*k), Math.round(photo.height*k), 'box', 1) : photo, ab));
+      $('.wipe').style.setProperty('--ratio', photo.width/photo.height);
+      preview();
+      const own = chromatic(photo);
+      $('.own').hidden = !own;
+      if (!own) $('.left-of').value = 'input';
+      left();
+      $('.result').hidden = false;
+      full = await Colorize.breathe(Colorize.spread(photo, ab), part => mine === turn && (say(`Spreading the colours ${Math.round(100*part)}%`), true));
+      if (!full) return;
       took = performance.now()-t0;
       await draw();
     } catch (e) { say(e.message, true); panel.dataset.state = 'failed' }
   }
 
-  $('input[type=file]').addEventListener('change', e => e.target.files[0] && color(e.target.files[0], e.target.files[0].name));
+  async function choices() {
+    const found = await Colorize.models(base), select = $('.models');
+    select.replaceChildren(...found.map(m => new Option(`${m.name} (${m.megabytes} MB)`, m.name)));
+    if (found.some(m => m.name === asked.get('model'))) select.value = asked.get('model');
+    $('.which').hidden = found.length < 2; // a choice of one is none
+    return found;
+  }
+  const take = file => file && color(file, file.name);
+  $('input[type=file]').addEventListener('change', e => take(e.target.files[0]));
   const drop = $('.drop');
   for (const k of ['dragenter','dragover']) drop.addEventListener(k, e => { e.preventDefault(); drop.classList.add('over') });
   for (const k of ['dragleave','drop']) drop.addEventListener(k, () => drop.classList.remove('over'));
-  drop.addEventListener('drop', e => { e.preventDefault(); if (e.dataTransfer.files[0]) color(e.dataTransfer.files[0], e.dataTransfer.files[0].name) });
-  panel.querySelectorAll('button[data-src]').forEach(b => b.addEventListener('click', async () => {
-    try { color(await (await fetch(b.dataset.src)).blob(), b.textContent) } catch (e) { say(`the example did not load (${e.message})`, true) } }));
-  $('.saturation').addEventListener('input', () => { saturate(+$('.saturation').value); if (ab) draw() });
-  $('.save').addEventListener('click', () => $('canvas.after').toBlob(blob => {
+  drop.addEventListener('drop', e => { e.preventDefault(); take(e.dataTransfer.files[0]) });
+  addEventListener('paste', e => take([...e.clipboardData.files].find(f => f.type.startsWith('image/'))));
+  async function open(b) { try { await color(await (await fetch(b.dataset.src)).blob(), b.textContent, b.dataset.name) } catch (e) { say(`the example did not load (${e.message})`, true) } }
+  panel.querySelectorAll('button[data-src]').forEach(b => b.addEventListener('click', () => open(b)));
+  let rest;
+  $('.saturation').addEventListener('input', () => {
+    saturate(+$('.saturation').value);
+    if (!small) return;
+    if (full) turn++; // what is being painted is out of date
+    panel.dataset.state = 'busy';
+    say('Saturation ' + saturation.toFixed(2));
+    requestAnimationFrame(preview);
+    clearTimeout(rest);
+    if (full) rest = setTimeout(draw, 250); // all pixels once the slider rests
+  });
+  $('.models').addEventListener('change', () => { saturation = undefined; asked.delete('saturation'); if (source) color(source, name, example) });
+  $('.left-of').addEventListener('change', () => { left(); remember() });
+  if (asked.get('left') === 'own') $('.left-of').value = 'own';
+  const first = [...panel.querySelectorAll('button[data-src]')].find(b => b.dataset.name === asked.get('photo'));
+  if (first) open(first);
+  $('.save').addEventListener('click', () => panel.dataset.state === 'done' && $('canvas.after').toBlob(blob => {
     const a = Object.assign(document.createElement('a'), {href: URL.createObjectURL(blob), download: name.replace(/\.\w+$/, '') + '-color.png'});
     a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1e4) }));
 });

@@ -1,0 +1,88 @@
+// Tables sort by a click on a heading, numbers get bars where that helps, pictures and wide tables open large.
+'use strict';
+(() => {
+  const BARS = /CIEDE|colorfulness|PSNR|SSIM|LPIPS|AuC|accuracy|seconds|per second|parameters/i;
+  const number = text => { const m = text.replace(/[\u2212\u2013]/g, '-').replace(/,(?=\d{3})/g, '').match(/^\s*[-+]?\d*\.?\d+(e[-+]?\d+)?/i); return m ? +m[0] : NaN };
+  const make = (tag, attrs = {}, ...inside) => { const e = Object.assign(document.createElement(tag), attrs); e.append(...inside); return e };
+
+  // ---- large: one dialog for all
+  let dialog;
+  function large(what, title) {
+    if (!dialog) {
+      const close = make('button', {type: 'button', className: 'close', textContent: 'Close'});
+      dialog = make('dialog', {className: 'large'}, make('header', {}, make('b'), close), make('div', {className: 'inside', tabIndex: 0}));
+      close.onclick = () => dialog.close();
+      dialog.onclick = e => { if (e.target === dialog) dialog.close() };
+      document.body.append(dialog);
+    }
+    dialog.setAttribute('aria-label', title || 'Large view');
+    dialog.querySelector('b').textContent = title || '';
+    dialog.querySelector('.inside').replaceChildren(what);
+    dialog.showModal();
+  }
+
+  const picture = img => () => large(make('img', {src: img.currentSrc || img.src, alt: img.alt}), img.dataset.title || img.closest('figure')?.querySelector('figcaption b, figcaption')?.textContent || '');
+  function opens(img) {
+    if (img.closest('a, button, .wipe, #colorizer, #playground') || img.naturalWidth < 200) return;
+    img.classList.add('opens');
+    img.tabIndex = 0;
+    img.setAttribute('role', 'button');
+    img.setAttribute('aria-label', `${img.alt}. Open large`);
+    img.onclick = picture(img);
+    img.onkeydown = e => { if (e.key === 'Enter' || e.key === ' ') { e.preventDefault(); picture(img)() } };
+  }
+
+  // ---- tables
+  function sortable(table) {
+    const heads = [...table.tHead.rows].at(-1).cells, body = table.tBodies[0], first = [...body.rows];
+    const read = (row, i) => row.cells[i]?.textContent.trim() ?? '';
+    [...heads].forEach((th, i) => {
+      const button = make('button', {type: 'button', title: 'Sort by this column'}, ...th.childNodes);
+      if (!button.textContent.trim()) { button.setAttribute('aria-label', 'Sort by the first column'); button.append('\u2003') }
+      th.replaceChildren(button);
+      const numeric = first.filter(r => read(r, i)).every(r => !isNaN(number(read(r, i))));
+      button.onclick = () => { // up, down, as it was
+        const turn = {none: 'ascending', ascending: 'descending', descending: 'none'}[th.getAttribute('aria-sort') || 'none'];
+        for (const h of heads) h.removeAttribute('aria-sort');
+        if (turn !== 'none') th.setAttribute('aria-sort', turn);
+        const sign = turn === 'descending' ? -1 : 1, by = (a, b) => {
+          const [x, y] = [read(a, i), read(b, i)];
+          if (!x || !y) return !x - !y; // empty cells last
+          return sign*(numeric ? number(x)-number(y) : x.localeCompare(y)) };
+        body.append(...(turn === 'none' ? first : [...first].sort(by)));
+      };
+    });
+  }
+
+  function bars(table) {
+    const heads = [...table.tHead.rows].at(-1).cells, rows = [...table.tBodies[0].rows];
+    [...heads].forEach((th, i) => {
+      if (!i || !BARS.test(th.textContent)) return;
+      const values = rows.map(r => number(r.cells[i]?.textContent ?? '')), most = Math.max(...values.filter(v => !isNaN(v)));
+      if (!(most > 0) || values.some(v => v < 0)) return;
+      rows.forEach((r, k) => { if (!isNaN(values[k])) { r.cells[i].classList.add('bar'); r.cells[i].style.setProperty('--part', `${Math.round(100*values[k]/most)}%`) } });
+    });
+  }
+
+  function dress(table) {
+    if (!table.tHead || !table.tBodies[0] || table.matches('.params, .fastprogress, .field-list') || table.closest('#playground')) return;
+    if (table.tBodies[0].rows.length > 2 && !table.querySelector('tbody [colspan], tbody [rowspan]')) sortable(table);
+    if (table.closest('.cell_output, .numbers') && table.tBodies[0].rows.length > 4) bars(table);
+    const box = table.parentElement.matches('.pst-scrollable-table-container, .scroll') ? table.parentElement : make('div', {className: 'scroll'});
+    if (box !== table.parentElement) { table.replaceWith(box); box.append(table) }
+    if (box.scrollWidth <= box.clientWidth+2) return;
+    box.tabIndex = 0;
+    box.setAttribute('role', 'region');
+    box.setAttribute('aria-label', 'A table that scrolls');
+    const open = make('button', {type: 'button', className: 'open-table', textContent: 'Open the whole table'});
+    open.onclick = () => { const place = make('span'); table.replaceWith(place); large(table, '');
+      dialog.addEventListener('close', () => place.replaceWith(table), {once: true}) };
+    box.before(open);
+  }
+
+  addEventListener('load', () => {
+    document.querySelectorAll('.bd-article table').forEach(dress);
+    document.querySelectorAll('.bd-article img').forEach(img => img.complete ? opens(img) : img.addEventListener('load', () => opens(img)));
+    document.querySelectorAll('.bd-article .cell_output pre, .bd-article .highlight pre').forEach(pre => { if (pre.scrollWidth > pre.clientWidth+2) pre.tabIndex = 0 });
+  });
+})();

@@ -1,0 +1,174 @@
+"What the built site looks like and how it is found: photos keep their colours in the dark, tables sort, a cold page is light, axe finds nothing serious."
+import io, re
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_site import HTML, PAGES, ROOT, site, watched # the fixtures of the site
+
+LOOK = ['index.html', 'gallery.html', 'color.html', 'recipes.html', 'papers/fordham.html', 'nbs/train/08_results.html', 'nbs/tutorials/01_color_a_photo.html', 'nbs/tutorials/03_why_brown.html',
+        'nbs/infer/02_colorizer.html', 'reference/infer_colorizer.html', 'glossary.html', 'model_card.html', 'search.html']
+RESULTS = 'nbs/train/08_results.html'
+
+def pixels(locator): return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert('RGB')).astype(int)
+
+@pytest.mark.parametrize('where,which', [('index.html', '.hero .wipe .after:not([hidden])'), ('gallery.html', '.wall img'), ('nbs/infer/02_colorizer.html', '.cell_output img')])
+def test_photos_keep_their_colors_in_the_dark(watched, site, where, which):
+    shots = {}
+    for theme in ('light','dark'):
+        watched.emulate_media(color_scheme=theme)
+        watched.goto(site+where)
+        picture = watched.locator(which).first
+        picture.scroll_into_view_if_needed()
+        watched.wait_for_function('i => i.complete && i.naturalWidth', arg=picture.element_handle())
+        assert watched.evaluate('document.documentElement.dataset.theme')==theme
+        shots[theme] = pixels(picture)
+    assert shots['light'].shape==shots['dark'].shape
+    inside = np.s_[12:-12, 12:-12] # the rounded corners show the page
+    assert np.abs(shots['light'][inside]-shots['dark'][inside]).max() <= 2 and np.ptp(shots['light'], 2).max() > 20
+
+def column(page, n): return page.locator('.cell_output table').first.evaluate(f"t => [...t.tBodies[0].rows].map(r => parseFloat(r.cells[{n}].textContent.replace(/,/g, ''))).filter(v => !isNaN(v))")
+
+def test_a_table_of_results_sorts_and_keeps_its_first_column(watched, site):
+    watched.set_viewport_size(dict(width=700, height=900))
+    watched.goto(site+RESULTS)
+    table = watched.locator('.cell_output table').first
+    heads = table.locator('thead tr').last.locator('th')
+    n = next(i for i,t in enumerate(heads.all_inner_texts()) if t.startswith('CIEDE2000'))
+    before = column(watched, n)
+    heads.nth(n).locator('button').click()
+    assert column(watched, n)==sorted(before)!=before and heads.nth(n).get_attribute('aria-sort')=='ascending'
+    heads.nth(n).locator('button').click()
+    assert column(watched, n)==sorted(before, reverse=True)
+    heads.nth(n).locator('button').click()
+    assert column(watched, n)==before
+    first = table.locator('tbody td, tbody th').first
+    x = first.bounding_box()['x']
+    moved = table.evaluate('t => { const box = t.closest(".scroll, .pst-scrollable-table-container"); box.scrollLeft = 300; return box.scrollLeft }')
+    assert moved > 20 and abs(first.bounding_box()['x']-x) < 2 # the table moved, its first column did not
+    assert table.locator('td.bar').count() > 10 and watched.wrong==[]
+
+def test_pictures_and_tables_open_large(watched, site):
+    watched.set_viewport_size(dict(width=700, height=900))
+    watched.goto(site+RESULTS)
+    picture = watched.locator('.cell_output img.opens').first
+    small = picture.bounding_box()['width']
+    picture.focus()
+    watched.set_viewport_size(dict(width=1600, height=1000))
+    watched.keyboard.press('Enter')
+    assert watched.locator('dialog.large img').bounding_box()['width'] > small
+    watched.keyboard.press('Escape')
+    watched.set_viewport_size(dict(width=700, height=900))
+    watched.reload()
+    rows = watched.locator('.bd-article table').first.locator('tr').count()
+    watched.get_by_role('button', name='Open the whole table').first.click()
+    assert watched.locator('dialog.large table tr').count() == rows
+    watched.get_by_role('button', name='Close').click()
+    assert watched.locator('.bd-article table').first.locator('tr').count()==rows and watched.wrong==[]
+
+def test_print_keeps_the_tables(watched, site):
+    watched.goto(site+RESULTS)
+    watched.emulate_media(media='print')
+    assert watched.locator('.cell_output .scroll, .pst-scrollable-table-container').first.evaluate('e => getComputedStyle(e).overflowX')=='visible'
+    assert not watched.locator('.bd-sidebar-primary').is_visible()
+
+def test_the_first_screen_leads_everywhere(watched, site):
+    watched.set_viewport_size(dict(width=1280, height=800))
+    watched.goto(site)
+    for where in ('color.html','playground.html','tutorials.html'):
+        if not (HTML/where).exists(): continue
+        box = watched.locator(f'.first a[href="{where}"]').bounding_box()
+        assert box and box['y']+box['height'] < 800, where
+    assert watched.get_by_text('What does not:').bounding_box()['y'] < 800 and watched.locator('.first pre').bounding_box()['y'] < 800
+    assert watched.locator('.first a', has_text='Repository').bounding_box()['y'] < 800
+
+@pytest.mark.parametrize('where', ['index.html', 'tutorials.html', 'papers/fordham.html'])
+def test_a_cold_page_is_light(browser, site, where):
+    ctx = browser.new_context()
+    page, sizes = ctx.new_page(), {}
+    page.on('response', lambda r: sizes.update({r.url: len(r.body())}))
+    page.goto(site+where, wait_until='networkidle')
+    assert sum(sizes.values()) < 1e6, sorted(((v, k) for k,v in sizes.items()), reverse=True)[:6]
+    assert not [u for u in sizes if re.search('mathjax|fontawesome|woff|searchindex', u)]
+    ctx.close()
+
+def test_signs_are_drawn_without_a_font(watched, site):
+    watched.goto(site)
+    sign = watched.locator('.fa-circle-half-stroke:visible, .fa-sun:visible, .fa-moon:visible').first
+    box = sign.bounding_box()
+    assert box['width']>8 and np.ptp(pixels(sign).mean(2)) > 60 # something is drawn
+
+@pytest.mark.parametrize('words,page', [('grayscale', 'nbs/color'), ('color', 'color.html'), ('video', 'nbs/infer/03_film.html'), ('train my own photos', 'nbs/tutorials/05_train_your_own.html')])
+def test_search_knows_what_people_type(watched, site, words, page):
+    watched.goto(f"{site}search.html?q={words.replace(' ', '+')}")
+    watched.wait_for_selector('#search-results li a', timeout=20_000)
+    watched.wait_for_function("document.querySelectorAll('#search-results li').length > 2 || document.querySelector('#search-results .search-summary')?.textContent.includes('found')", timeout=20_000)
+    watched.wait_for_timeout(1000)
+    first = watched.locator('#search-results li > a').evaluate_all('as => as.slice(0, 10).map(a => a.href)')
+    assert any(page in a for a in first), first
+
+@pytest.mark.parametrize('theme', ['light','dark'])
+@pytest.mark.parametrize('where', LOOK)
+def test_axe_finds_nothing_serious(browser, site, where, theme):
+    axe = ROOT/'docs/node_modules/axe-core/axe.min.js'
+    ctx = browser.new_context(viewport=dict(width=1100, height=900), color_scheme=theme, bypass_csp=True)
+    page = ctx.new_page()
+    page.goto(site+where)
+    page.wait_for_timeout(400)
+    page.add_script_tag(path=axe)
+    found = page.evaluate("async () => (await axe.run()).violations.filter(v => ['serious','critical'].includes(v.impact)).map(v => [v.id, v.nodes.length, v.nodes[0].html.slice(0, 160), v.nodes[0].failureSummary?.slice(0, 260)])")
+    ctx.close()
+    assert found==[]
+
+def test_code_has_a_button_to_copy_it(watched, site):
+    watched.goto(site+'nbs/tutorials/01_color_a_photo.html')
+    assert watched.locator('div.highlight pre').count()==watched.locator('div.highlight button.copybtn').count() > 0
+
+def test_a_notebook_is_opened_and_downloaded_from_its_page(watched, site):
+    watched.goto(site+'nbs/tutorials/03_why_brown.html')
+    with watched.expect_download() as d: watched.get_by_role('link', name='Download this notebook').click()
+    assert d.value.path().read_bytes()==(ROOT/'nbs/tutorials/03_why_brown.ipynb').read_bytes()
+    watched.get_by_role('link', name='Answers to the exercises').click()
+    watched.wait_for_url('**/solutions/03_why_brown.html')
+
+def test_panels_show_their_picture():
+    shown = [p for p in PAGES if 'class="panel"' in (HTML/p).read_text('utf8')]
+    assert len(shown)>3
+    for p in shown:
+        for src in re.findall(r'<figure class="panel"><img src="([^"]+)"', (HTML/p).read_text('utf8')): assert ((HTML/p).parent/src).resolve().is_file()
+
+def test_no_page_of_another_library(): assert [p for p in PAGES if re.match(r'_modules/(?!colorize_nb|index)', p)]==[]
+
+def test_the_gallery_wipes(watched, site):
+    watched.goto(site+'gallery.html')
+    wipes = watched.locator('.photos .wipe')
+    assert wipes.count()>=8
+    wipes.nth(2).locator('.line').press('End')
+    assert wipes.nth(2).evaluate("w => w.style.getPropertyValue('--x')")=='100%'
+    watched.locator('.thumbs img').first.click()
+    assert watched.locator('dialog.large img').is_visible()
+    assert watched.locator('.wall .fails').count()>=1
+
+@pytest.mark.parametrize('paper', ['fordham','stanford','indiana','cats','koalarization'])
+def test_a_paper_says_who_and_how_much(paper):
+    text = (HTML/f'papers/{paper}.html').read_text('utf8')
+    assert all(w in text for w in ('Authors','Year','Link','How to cite','mean_color')) and '% numbers' not in text
+
+def test_the_state_of_the_panel_is_in_the_address(watched, site):
+    watched.goto(site+'color.html#saturation=0.40&photo=china&left=own')
+    watched.wait_for_function("['done','failed'].includes(document.querySelector('#colorizer').dataset.state)", timeout=90_000)
+    assert watched.locator('#colorizer output').inner_text()=='0.40' and watched.locator('.tag.left').inner_text()=='own colours'
+    assert np.ptp(pixels(watched.locator('canvas.before')), 2).max()>60
+    watched.locator('#colorizer .saturation').press('ArrowRight')
+    watched.wait_for_function("location.hash.includes('saturation=0.45')", timeout=30_000)
+
+def test_saturation_moves_without_jerks_on_twelve_megapixels(watched, site, tmp_path, note):
+    Image.effect_noise((4000, 3000), 60).convert('RGB').save(f := tmp_path/'large.jpg', quality=80)
+    watched.goto(site+'color.html')
+    watched.set_input_files('#colorizer input[type=file]', f)
+    watched.wait_for_function("['done','failed'].includes(document.querySelector('#colorizer').dataset.state)", timeout=240_000)
+    took = watched.evaluate("""async () => { const s = document.querySelector('.saturation'), frames = [];
+      for (let i = 0; i < 12; i++) { const t = performance.now(); s.value = i/10; s.dispatchEvent(new Event('input')); await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); frames.push(performance.now()-t) }
+      return frames.sort((a, b) => a-b)[6] }""")
+    note(f'a step of the saturation at 4000 x 3000: {took:.0f} ms, two frames')
+    assert took < 250
