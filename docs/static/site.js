@@ -65,6 +65,7 @@
   }
 
   function dress(table) {
+    if (table.tHead && !table.tHead.textContent.trim()) { table.tHead.remove(); return } // a list of facts has no headings
     if (!table.tHead || !table.tBodies[0] || table.matches('.params, .fastprogress, .field-list') || table.closest('#playground')) return;
     if (table.tBodies[0].rows.length > 2 && !table.querySelector('tbody [colspan], tbody [rowspan]')) sortable(table);
     if (table.closest('.cell_output, .numbers') && table.tBodies[0].rows.length > 4) bars(table);
