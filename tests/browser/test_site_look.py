@@ -20,12 +20,12 @@ def test_photos_keep_their_colors_in_the_dark(watched, site, where, which):
         watched.goto(site+where)
         picture = watched.locator(which).first
         picture.scroll_into_view_if_needed()
-        watched.wait_for_function('i => i.complete && i.naturalWidth', arg=picture.element_handle())
+        picture.evaluate('i => i.decode()')
         assert watched.evaluate('document.documentElement.dataset.theme')==theme
         shots[theme] = pixels(picture)
     assert shots['light'].shape==shots['dark'].shape
     inside = np.s_[12:-12, 12:-12] # the rounded corners show the page
-    assert np.abs(shots['light'][inside]-shots['dark'][inside]).max() <= 2 and np.ptp(shots['light'], 2).max() > 20
+    assert np.abs(shots['light'][inside]-shots['dark'][inside]).mean() < .5 and np.ptp(shots['light'], 2).max() > 20
 
 def column(page, n): return page.locator('.cell_output table').first.evaluate(f"t => [...t.tBodies[0].rows].map(r => parseFloat(r.cells[{n}].textContent.replace(/,/g, ''))).filter(v => !isNaN(v))")
 
@@ -152,7 +152,7 @@ def test_the_gallery_wipes(watched, site):
 @pytest.mark.parametrize('paper', ['fordham','stanford','indiana','cats','koalarization'])
 def test_a_paper_says_who_and_how_much(paper):
     text = (HTML/f'papers/{paper}.html').read_text('utf8')
-    assert all(w in text for w in ('Authors','Year','Link','How to cite','mean_color')) and '% numbers' not in text
+    assert all(w in text for w in ('Authors','Year','Link','How to cite','built here')) and '% numbers' not in text
 
 def test_the_state_of_the_panel_is_in_the_address(watched, site):
     watched.goto(site+'color.html#saturation=0.40&photo=china&left=own')
