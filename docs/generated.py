@@ -65,7 +65,8 @@ def home(folder):
     from published import published, settings
     url, p = settings()['git_url'], folder/'index.md'
     text = p.read_text('utf8').replace('REPOSITORY', f'<a href="{url}">Repository</a>' if published() else '<a href="publish.html">Repository</a>')
-    text = text.replace('INSTALL', f'git clone {url}\ncd colorize_nb' if published() else 'cd colorize_nb   # the folder of the repository')
+    text = text.replace('INSTALL', f'git clone {url}\ncd colorize_nb' if published() else 'cd colorize_nb      # the repository')
+    if not (folder/'playground.md').exists(): text = re.sub(r'(?m)^.*playground.*\n', '', text)
     p.write_text(text, 'utf8')
 
 def photo_figure(folder, name, path, colorizer):
