@@ -98,14 +98,14 @@ def test_signs_are_drawn_without_a_font(watched, site):
     box = sign.bounding_box()
     assert box['width']>8 and np.ptp(pixels(sign).mean(2)) > 60 # something is drawn
 
-@pytest.mark.parametrize('words,page', [('grayscale', 'nbs/color'), ('color', 'color.html'), ('video', 'nbs/infer/03_film.html'), ('train my own photos', 'nbs/tutorials/05_train_your_own.html')])
-def test_search_knows_what_people_type(watched, site, words, page):
+@pytest.mark.parametrize('words,place', [('grayscale', 'nbs/color'), ('color', 'color.html'), ('video', 'nbs/infer/03_film.html'), ('train my own photos', 'nbs/tutorials/05_train_your_own.html')])
+def test_search_knows_what_people_type(watched, site, words, place):
     watched.goto(f"{site}search.html?q={words.replace(' ', '+')}")
     watched.wait_for_selector('#search-results li a', timeout=20_000)
     watched.wait_for_function("document.querySelectorAll('#search-results li').length > 2 || document.querySelector('#search-results .search-summary')?.textContent.includes('found')", timeout=20_000)
     watched.wait_for_timeout(1000)
     first = watched.locator('#search-results li > a').evaluate_all('as => as.slice(0, 10).map(a => a.href)')
-    assert any(page in a for a in first), first
+    assert any(place in a for a in first), first
 
 @pytest.mark.parametrize('theme', ['light','dark'])
 @pytest.mark.parametrize('where', LOOK)
