@@ -17,7 +17,7 @@ def other_words(text, name=''):
 def add(app, tree):
     "As keywords, which the index of the search takes in."
     name = app.env.docname
-    if words := other_words(tree.astext(), name): tree += nodes.meta(name='keywords', content=words)
+    if words := other_words(tree.astext(), name): tree += nodes.meta(name='keywords', content=', '.join(words.split()))
 
 def setup(app):
     app.connect('doctree-read', add)
