@@ -37,14 +37,14 @@ def layer_rows(
     return rows
 
 # %% ../../nbs/models/02_inspect.ipynb #eea2e66a
-def _draw_box(ax, x, row, top):
-    "Draw one layer at `x`; `top` is the tallest picture. Returns where the box ends."
+def _draw_box(ax, x, row, top, said):
+    "Draw one layer at `x`, its numbers under it if `said`; `top` is the tallest picture. Returns where the box ends."
     import matplotlib.pyplot as plt
     c, h, _ = row['output']
     width, height = .12+.9*(c/1024)**.6, max(.06, h/top)
     color = '#c9703f' if row['parameters'] else '#8a9aa5'
     ax.add_patch(plt.Rectangle((x, -height/2), width, height, facecolor=color, edgecolor='white', lw=.6))
-    ax.text(x+width/2, -.56, f'{c}\n{h}', ha='center', va='top', fontsize=6)
+    if said: ax.text(x+width/2, -.56, f'{c}\n{h}', ha='center', va='top', fontsize=6)
     return x+width
 
 # %% ../../nbs/models/02_inspect.ipynb #02aa0002
@@ -59,7 +59,9 @@ def draw_shapes(
     top = max(r['output'][1] for r in rows)
     fig, ax = plt.subplots(figsize=(10, 2.6), dpi=80, layout='constrained')
     x = 0.
-    for row in rows: x = _draw_box(ax, x, row, top)+.12
+    for before,row in zip([None, *rows], rows):
+        said = len(rows)<=24 or before is None or row['output'][1]!=before['output'][1]
+        x = _draw_box(ax, x, row, top, said)+.12
     ax.set(xlim=(-.1, x), ylim=(-.85, .55), title=title)
     ax.axis('off')
     return fig

@@ -32,7 +32,7 @@ def measured(
     *names, # Recipes: beginnings of names, or wildcards; all if none is given
     folder=None, # Of results; those in the package if not given
 )->dict: # file's name -> what was measured
-    "Results: photo and baselines, then recipes in the order of `list_recipes`, each followed by its runs at other rates."
+    "Results: photo, baselines, then recipes in the order of `list_recipes`, each before its runs at other rates."
     found = {f.stem: json.loads(f.read_text('utf8')) for f in Path(folder or RESULTS).glob('*.json')}
     asked = [r for r in list_recipes() if not names or any(fnmatchcase(r, f'{n}*') for n in names)]
     photo = ['photo'] if 'colorfulness' in found.get('photo', {}) else []
@@ -71,6 +71,7 @@ def _row(d, gray):
     if 'parameters' in d: row['parameters'] = f"{d['parameters']:,}"
     return {k: row.get(k) for k in COLUMNS}
 
+# %% ../../nbs/train/08_results.ipynb #81f732a7
 def trained(
     *names, # As `measured`
     folder=None, # As `measured`
