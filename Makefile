@@ -10,7 +10,7 @@ SETUP  := settings.ini setup.py pyproject.toml
 export PYTHONWARNINGS = ignore::FutureWarning:torch.jit._script
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow mutants test-latest lab app docs predict bench readme export hooks clean
+.PHONY: help setup demo test test-slow torture mutants test-latest lab app docs predict bench readme export hooks clean
 
 help: ## Show this list
 	@echo 'make TARGET, where TARGET is one of:'
@@ -45,6 +45,9 @@ test: $(READY) ## Run every notebook and the tests (under 10 minutes on 2 cores)
 test-slow: $(READY) ## Run the tests that take minutes, and the solutions of the tutorials
 	@OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing --path nbs/tutorials/solutions
 	@$(BIN)/python -m pytest -m slow
+
+torture: $(READY) ## Hand in thousands of broken photos, names, films and model files; print what came of each kind
+	@OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m colorize_nb.app.torture --n 4000 --seconds 60 --out colorize_nb/results/torture.json
 
 mutants: $(READY) ## Break the package on purpose, one thing at a time, and print what the tests do not notice
 	@OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py

@@ -57,6 +57,7 @@ from .infer.colorizer import *
 from .infer.film import *
 from .infer.onnx import *
 from .infer.evaluate import *
+from .infer.audit import *
 
 # %% ../nbs/all.ipynb #3aa652f4
 from .widgets.base import *

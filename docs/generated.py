@@ -2,6 +2,7 @@
 import base64, hashlib, html, json, re, shutil
 from pathlib import Path
 
+from colorize_nb.infer.audit import LIMITS, audit
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.onnx import export_onnx, onnx_facts
 from colorize_nb.color.metrics import ciede, colorfulness
@@ -204,8 +205,10 @@ def papers(folder):
         p.write_text(text.replace('% numbers', '\n'.join(numbers)), 'utf8')
 
 def card(folder):
-    "The shipped model's card as a page."
-    (folder/'model_card.md').write_text(shipped_models()['shipped'].with_suffix('.md').read_text('utf8'), 'utf8')
+    "The shipped model's card as a page, with an audit of the model as it is."
+    text = shipped_models()['shipped'].with_suffix('.md').read_text('utf8')
+    said = '\n\n'.join(table.to_markdown() for table in audit('shipped'))
+    (folder/'model_card.md').write_text(f'{text}\n\n## Who is coloured how\n\n{LIMITS} What is measured: [the audit](nbs/infer/06_audit.ipynb).\n\n{said}\n', 'utf8')
 
 def models(static):
     "The models that come with the package and what the page that colours a photo must know of them."

@@ -77,7 +77,7 @@ def _device(name):
 @patch
 def _input(self:Colorizer, img, size):
     "What the network sees of `img`, and the size of the small copy in it."
-    if size<STRIDE: raise ValueError(f'size is {size}; the network needs {STRIDE} or more')
+    if not STRIDE<=size<=4096: raise ValueError(f'size is {size}; it must be {STRIDE} or more, and up to 4096')
     small = small_copy(img, size)
     return pad_to_stride(self.codec.x_from_L(lightness(small))), small.size
 

@@ -95,6 +95,14 @@ def _writer(path, exact):
     return fmt
 
 # %% ../../nbs/io/05_save.ipynb #babb3f83
+def _write(img, part, fmt, meta, *told):
+    "`img` as a file; without the photo's EXIF block where that is so broken that PIL cannot write it again."
+    try: return img.save(part, format=fmt, **_options(fmt, meta, *told))
+    except Exception:
+        if not meta.get('exif'): raise
+    img.save(part, format=fmt, **_options(fmt, {**meta, 'exif': None}, *told))
+
+# %% ../../nbs/io/05_save.ipynb #save0b
 def save_photo(
     img:Image.Image, # Mode RGB
     path, # Where to; the extension chooses the format
@@ -108,9 +116,9 @@ def save_photo(
     path = Path(path)
     fmt, taken = _writer(path, exact), f'{path}: exists already; pass force (--force) to overwrite it'
     if path.exists() and not force: raise PhotoError(taken)
-    opts = _options(fmt, meta or {}, _printable(note), quality, exact)
+    told = meta or {}, _printable(note), quality, exact
     try:
-        with whole_file(path, overwrite=force) as part: img.save(part, format=fmt, **opts)
+        with whole_file(path, overwrite=force) as part: _write(img, part, fmt, *told)
     except (OSError, ValueError) as e:
         came = isinstance(e, FileExistsError) and path.exists() # while we were writing
         raise PhotoError(taken if came else f'{path}: could not be written ({e})') from None

@@ -12,7 +12,7 @@ def address(root, tmp_path_factory):
     with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
     log = open(home/'log.txt', 'w')
     env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1', 'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d')}
-    p = subprocess.Popen([sys.executable, '-m', 'voila', 'nbs/tutorials/01_color_a_photo.ipynb', '--no-browser', f'--port={port}'], cwd=root, stdout=log, stderr=log, env=env)
+    p = subprocess.Popen([sys.executable, 'tools/app.py', 'nbs/tutorials/01_color_a_photo.ipynb', '--no-browser', f'--port={port}'], cwd=root, stdout=log, stderr=log, env=env)
     try:
         for _ in range(480):
             try: urllib.request.urlopen(f'http://127.0.0.1:{port}/static/', timeout=2); break
