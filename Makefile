@@ -46,7 +46,7 @@ test-slow: $(READY) ## Run the tests that take minutes, and the solutions of the
 	@OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing --path nbs/tutorials/solutions
 	@$(BIN)/python -m pytest -m slow
 
-torture: $(READY) ## Hand in thousands of broken photos, names, films and model files; print what came of each kind
+torture: $(READY) ## Hand in broken photos, names, films and model files, a minute of each; print what came of them
 	@OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m colorize_nb.app.torture --n 4000 --seconds 60 --out colorize_nb/results/torture.json
 
 mutants: $(READY) ## Break the package on purpose, one thing at a time, and print what the tests do not notice
