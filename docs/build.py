@@ -29,7 +29,7 @@ def books():
 
 def digest():
     "Of all that the site is made from: a site with another one is of another version."
-    kinds = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('colorize_nb/results','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs/static','*'))
+    kinds = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('colorize_nb/results','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs/static','*'), ('docs/play','*'))
     files = [p for d,kind in kinds for p in (ROOT/d).rglob(kind)
              if p.is_file() and not p.name.startswith('_modidx') and not {'.ipynb_checkpoints','runs','__pycache__'} & {*p.parts}]
     return hashlib.sha256(b''.join(hashlib.sha256(p.read_bytes()).digest() for p in sorted(files))).hexdigest()
@@ -48,7 +48,7 @@ def contents(title, promise, sections):
     return '\n'.join(lines)
 
 def sources():
-    import bridge, generated, reference
+    import bridge, generated, playground, reference
     from colorize_nb.infer.colorizer import Colorizer
     shutil.rmtree(BUILD, ignore_errors=True)
     static = SRC/'_static'
@@ -77,6 +77,7 @@ def sources():
     generated.papers(SRC)
     generated.card(SRC)
     generated.models(static)
+    playground.write(static, BUILD/'play')
     return found
 
 def moved():
@@ -112,7 +113,7 @@ def main():
     policy.guard(HTML)
     line = lambda p: (first_lines(p)[0], p.relative_to(ROOT).with_suffix('.html').as_posix(), first_lines(p)[1])
     generated.llms(HTML, {k: [line(p) for p in ps] for k,ps in found.items() if 'Answers' not in k} |
-                   {'More': [(n, f'{n}.html', a) for n,a in (('reference/index','every public name'), ('recipes','every published system as data'), ('gallery','pictures'), ('glossary','words'), ('color','colour a photo in the page'))]})
+                   {'More': [(n, f'{n}.html', a) for n,a in (('reference/index','every public name'), ('recipes','every published system as data'), ('gallery','pictures'), ('glossary','words'), ('playground','a network trained in the page: losses on the same batches'), ('explorers','Lab, sepia and bins live in the page'), ('color','colour a photo in the page'))]})
     (HTML/'made-from.txt').write_text(digest())
     size = sum(f.stat().st_size for f in HTML.rglob('*') if f.is_file())
     print(f'docs/_build/html: {sum(1 for _ in HTML.rglob("*.html"))} pages, {size/1e6:.0f} MB; prepared in {t1-t0:.0f} s, built in {time.time()-t1:.0f} s')

@@ -1,0 +1,97 @@
+// The playground: state in the address, knobs, pictures, answers, the pixel, costs.
+import {Answers} from './view_answers.js';
+import {Costs} from './view_costs.js';
+import {Knobs} from './view_knobs.js';
+import {Pictures} from './view_pictures.js';
+import {Pixel} from './view_pixel.js';
+import {Story} from './view_story.js';
+import {h, later} from './dom.js';
+import {Link} from './link.js';
+import {LIVE, read, RETRAIN, write} from './state.js';
+import {NAMES, task} from './task.js';
+
+class Playground {
+  constructor(root) {
+    this.state = read(location.hash);
+    this.run = {step: 0, status: 'fresh', models: null, curves: []};
+    this.link = new Link(data => this.hear(data));
+    this.redraw = later(() => this.draw());
+    const change = set => this.change(set), parts = {pick: at => this.change({at}), change};
+    this.story = new Story(set => { change(set); if (this.run.status === 'fresh') this.play() });
+    this.knobs = new Knobs(this, change);
+    this.views = [this.story, this.knobs, this.pictures = new Pictures(parts), this.answers = new Answers(), this.pixel = new Pixel(), this.costs = new Costs()];
+    this.code = h('code', {});
+    root.replaceChildren(this.story.el, this.knobs.bar, this.pictures.el, this.knobs.decoding, this.answers.el, this.knobs.el, this.pixel.el, this.costs.el,
+      h('section', {}, h('h2', {}, 'The same in Python'), h('pre', {tabindex: 0}, this.code)));
+    this.root = root;
+    addEventListener('hashchange', () => { if (location.hash.includes('=') && location.hash !== write(this.state)) this.change(read(location.hash)) });
+    new MutationObserver(() => this.redraw()).observe(document.documentElement, {attributeFilter: ['data-theme']}); // the plane's ink
+    this.draw();
+  }
+  get losses() { return [this.state.loss, this.state.beside].filter(Boolean) }
+  get tasks() { return this.losses.map(l => (this.known ??= new Map()).get(l) ?? this.known.set(l, task(l)).get(l)) }
+  get settings() { const {loss, beside, red, noise, rate, width, steps} = this.state; return {loss, beside, rate, width, steps, red: red/100, noise: noise/100, seed: 0} }
+
+  change(set) {
+    const before = this.state;
+    this.state = {...before, ...set};
+    if (this.state.beside === this.state.loss) this.state.beside = '';
+    const anew = RETRAIN.some(k => this.state[k] !== before[k]);
+    const going = this.run.status === 'running';
+    if (anew && this.run.status !== 'fresh') this.reset();
+    else if (LIVE.some(k => this.state[k] !== before[k])) this.link.say({do: 'set', settings: this.settings});
+    history.replaceState(null, '', write(this.state));
+    this.redraw();
+    if (anew && going) this.play();
+  }
+  reset() { this.link.turn++; this.link.say({do: 'pause'}); this.run = {step: 0, status: 'fresh', models: null, curves: []} }
+  again() { this.reset(); this.play() }
+  async play() {
+    if (this.run.status === 'running') return this.pause();
+    const {status} = this.run;
+    this.run.status = 'running';
+    this.redraw();
+    if (status === 'paused' || status === 'done') return this.link.say({do: 'go'});
+    this.run.loading = true;
+    try { await this.link.start(this.settings) } catch (e) { this.hear({what: 'failed', message: e.message}) }
+  }
+  pause() {
+    if (this.run.loading) { this.reset(); return this.redraw() }
+    this.run.status = 'paused';
+    this.link.say({do: 'pause'});
+    this.redraw();
+  }
+
+  hear(data) {
+    const run = this.run;
+    if (data.what === 'step') { run.step = data.step; run.loading = false }
+    if (data.what === 'look') {
+      Object.assign(run, {step: data.step, rate: data.rate, models: data.models});
+      data.models.forEach((m, i) => (run.curves[i] ??= []).push([data.step, m.cost]));
+    }
+    if (data.what === 'done' || data.what === 'paused') run.status = data.what;
+    if (data.what === 'failed') Object.assign(run, {status: 'failed', message: data.message});
+    if (data.what === 'broken') Object.assign(run, {status: 'failed', message: `the costs are no numbers any more at step ${data.step}: lower the rate and start again`});
+    this.redraw();
+  }
+  draw() {
+    for (const v of this.views) v.draw(this);
+    this.code.textContent = this.python();
+    Object.assign(this.root.dataset, {state: this.run.status, step: this.run.step});
+  }
+  python() {
+    const {red, steps, rate, how, T} = this.state, p = red/100;
+    const lines = [`COLORS['shirt'] = ((${p}, 52., 28.), (${+(1-p).toFixed(2)}, 14., -48.))`, 'def draw(i): return ambiguous_shapes(16, 32, seed=i)[0] # on a ground of noise 100%'];
+    for (const loss of this.losses) {
+      const classes = loss.endsWith('_ce'), codec = loss === 'rebalanced_ce' ? 'JointBins().with_prior(prior)' : classes ? 'JointBins()' : 'LabAB()';
+      lines.push('');
+      if (loss === 'rebalanced_ce') lines.push('prior = color_prior(JointBins(), map(draw, range(8)))');
+      lines.push(`dls = stream_loaders(GeneratedBatches(draw, ${steps}), GeneratedBatches(draw, 1, fresh=False), ${codec}, size=32)`,
+        `learn = colorize_learner(dls, 'unet_compact', loss='${loss}', wd=0.) # ${NAMES[loss]}`, `learn.fit_one_cycle(1, ${rate})`);
+      if (classes) lines.push('x, y = learn.dls.valid.one_batch()', `show_photos(learn.dls.codec.decode(x, learn.model(x), how='${how}'${how === 'annealed' ? `, T=${T}` : ''}))`);
+    }
+    return ['from colorize_nb.all import *', '', ...lines].join('\n');
+  }
+}
+const root = document.querySelector('#playground');
+if (root) new Playground(root);

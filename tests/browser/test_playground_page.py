@@ -1,0 +1,145 @@
+"The playground played in a real browser: it trains within seconds, L2 mixes, the mode chooses, decoding needs no training, the address keeps the state."
+import base64, io, re, time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from test_site import site, watched # both need the built site, and skip without it
+from colorize_nb.color.space import rgb2lab
+from colorize_nb.data.shapes import COLORS, best_answer
+from colorize_nb.io.photo import to_tensor
+
+STATE = "document.querySelector('#playground').dataset"
+RED, BLUE = (np.array(c[1:]) for c in COLORS['shirt'])
+
+def until(page, true, seconds=60):
+    "Wait for an expression of the page (Playwright's own waiting calls eval, which the site's policy forbids)."
+    end = time.time()+seconds
+    while not page.evaluate(true):
+        assert time.time() < end, f'{true}: not so after {seconds} s'
+        page.wait_for_timeout(100)
+
+def pair(page, kind, loss):
+    "What the page says beside a swatch: predicted and best ab, and how far apart."
+    d = page.locator(f'.card[data-kind={kind}] .pair[data-loss={loss}]').evaluate('e => ({...e.dataset})')
+    return np.array([float(v) for v in d['got'].split(',')]), np.array([float(v) for v in d['best'].split(',')]), float(d['apart'])
+
+def canvas(page, row, i):
+    "Lab `(3,H,W)` of picture `i` of a row: input, predictions, target."
+    url = page.locator('.pictures .row:not([hidden])').nth(row).locator('canvas').nth(i).evaluate("c => c.toDataURL('image/png')")
+    return rgb2lab(to_tensor(Image.open(io.BytesIO(base64.b64decode(url.split(',')[1]))).convert('RGB')))[0]
+
+def seen(page, row, i):
+    "Mean ab of a prediction where the target has an object."
+    inside = canvas(page, 3, i)[1:].norm(dim=0) > 20
+    return canvas(page, row, i)[1:][:,inside].mean(1).numpy()
+
+def step(page): return int(page.locator('#playground').get_attribute('data-step'))
+
+def test_plays(watched, site, note):
+    watched.goto(site+'playground.html#beside=soft_ce&how=mode&noise=0&width=8')
+    t0 = time.time()
+    watched.get_by_role('button', name='Train', exact=True).click()
+    until(watched, f'+{STATE}.step > 0')
+    note(f'playground: first step {time.time()-t0:.1f} s after the click')
+    until(watched, f"['done','failed'].includes({STATE}.state)", 800)
+    assert step(watched)==400, watched.locator('.said').inner_text()
+    note(f'playground: 400 steps of two networks in {time.time()-t0:.0f} s')
+
+    got, best, apart = pair(watched, 'shirt', 'l2')
+    assert np.abs(best-best_answer('shirt', 'mean').numpy()).max() <= .5 and apart < 8, (got, best)
+    chosen, choice, far = pair(watched, 'shirt', 'soft_ce')
+    assert far < 8 and np.linalg.norm(chosen-RED) < 15 < np.linalg.norm(chosen-got), (chosen, got)
+    for i in (0,1): # a red shirt and a blue one, as drawn on the page
+        mixed, decided = seen(watched, 1, i), seen(watched, 2, i)
+        assert BLUE[0] < mixed[0] < RED[0] and BLUE[1]+15 < mixed[1] < RED[1]-10, f'L2 shows {mixed}, neither red nor blue is meant'
+        assert decided[1] > mixed[1], f'the mode shows {decided}, the redder of the two'
+    note(f'playground: shirts by L2 {got}, best {best}; by the mode of classes {chosen}, best {choice}')
+
+    watched.get_by_text('mean', exact=True).click() # the same network, decoded otherwise
+    until(watched, "location.hash.includes('how=mean')")
+    watched.wait_for_timeout(200)
+    mean, _, _ = pair(watched, 'shirt', 'soft_ce')
+    assert np.linalg.norm(mean-chosen) > 8 and step(watched)==400
+    assert watched.wrong==[]
+
+def test_the_address_keeps_the_state(watched, site):
+    watched.goto(site+'playground.html#loss=l1&red=30&noise=0&width=24&T=0.5&at=2,3,4')
+    assert watched.get_by_label('Loss', exact=True).input_value()=='l1' and watched.get_by_label('Width').input_value()=='24'
+    slider = watched.get_by_role('slider', name='The dice')
+    assert slider.get_attribute('aria-valuetext')=='30 of 100 shirts are red, 70 blue'
+    slider.focus()
+    watched.keyboard.press('ArrowRight')
+    watched.locator('.pictures').focus()
+    watched.keyboard.press('ArrowDown')
+    until(watched, "location.hash.includes('red=31') && location.hash.includes('at=2,3,5')")
+    best = watched.locator('.card[data-kind=shirt] .pair').get_attribute('data-best')
+    assert [float(v) for v in best.split(',')]==list(BLUE), 'the median sides with the more frequent colour'
+    watched.reload()
+    assert watched.get_by_role('slider', name='The dice').input_value()=='31' and watched.get_by_label('Loss', exact=True).input_value()=='l1'
+
+def test_nonsense_in_the_address_is_passed_over(watched, site):
+    watched.goto(site+'playground.html#loss=magic&red=1e9&width=7&at=9,99,-1&rate=x')
+    assert watched.get_by_label('Loss', exact=True).input_value()=='l2' and watched.get_by_role('slider', name='The dice').input_value()=='100'
+    assert watched.wrong==[]
+
+@pytest.mark.parametrize('scheme', ['light','dark'])
+def test_sliders_move_the_page_at_once(watched, site, note, scheme):
+    watched.emulate_media(color_scheme=scheme)
+    watched.goto(site+'playground.html')
+    cdp = watched.context.new_cdp_session(watched)
+    cdp.send('Performance.enable', dict(timeDomain='threadTicks')) # time of the page's own thread, however busy the machine is
+    def worked(): return next(m['value'] for m in cdp.send('Performance.getMetrics')['metrics'] if m['name']=='TaskDuration')
+    move = """async to => {
+        const s = document.querySelector('.knobs input[type=range]');
+        for (let i = 20; i < to; i++) { s.value = i; s.dispatchEvent(new Event('input')); await new Promise(r => requestAnimationFrame(r)) } }"""
+    watched.evaluate(move, 30)
+    before = worked()
+    watched.evaluate(move, 80)
+    ms = 1000*(worked()-before)/60
+    note(f'playground: {ms:.1f} ms of work per frame while the dice move')
+    assert 0 < ms < 1000/60, f'{ms:.1f} ms of work per frame; 60 frames per second leave 16.7'
+    assert watched.locator('.card[data-kind=shirt] .pair').get_attribute('data-best')==', '.join(f'{v:.0f}' for v in .79*RED+.21*BLUE)
+
+def test_every_knob_has_a_name_and_says_its_value(watched, site):
+    watched.goto(site+'playground.html#loss=soft_ce')
+    for el in watched.locator('#playground :is(input,select,button)').all():
+        name = el.evaluate("e => (e.labels?.[0]?.textContent ?? e.textContent).trim()")
+        assert name, el.evaluate('e => e.outerHTML')
+    assert all(re.search(r'\w', s.get_attribute('aria-valuetext')) for s in watched.locator('#playground input[type=range]').all())
+
+def test_sepia_answers_as_the_library(watched, site):
+    from colorize_nb.widgets.explorers import answers
+    watched.goto(site+'explorers.html')
+    ab = torch.stack([rgb2lab(torch.tensor([int(c[i:i+2], 16)/255 for i in (1,3,5)]).view(1,3,1,1))[0,1:,0,0] for c in ('#d83c3e','#2877d6')])
+    for red,blue in ((60,40), (30,40)):
+        for i,v in enumerate((red, blue)): watched.get_by_label(f'How likely is colour {i+1}').fill(str(v))
+        p = torch.tensor([red, blue])/(red+blue)
+        for name,want in answers(ab, p).items():
+            if name=='mean': continue # that of L2
+            got = watched.locator(f'[data-answer="{name}"]').get_attribute('data-ab')
+            assert [float(v) for v in got.split(',')]==pytest.approx(want.tolist(), abs=.11), name
+    assert watched.wrong==[]
+
+def test_bins_are_those_of_the_library(watched, site):
+    from colorize_nb.color.cells import JointBins
+    watched.goto(site+'explorers.html')
+    until(watched, "document.querySelector('#explorers').dataset.photo === 'Coffee'")
+    watched.locator('#bins').get_by_text('joint cells').click()
+    for grid in (10, 16, 25):
+        watched.get_by_label('Width of a cell').fill(str(grid))
+        until(watched, f"document.querySelector('#bins code').textContent.includes('grid={grid},')")
+        assert f'of {JointBins(grid).n} colours are used' in watched.locator('#bins .said').inner_text()
+    assert watched.wrong==[]
+
+def test_explorers_fit_a_phone_and_read_a_photo(watched, site, tmp_path):
+    watched.set_viewport_size(dict(width=390, height=844))
+    watched.goto(site+'explorers.html')
+    Image.new('RGB', (64,48), (200,40,40)).save(f := tmp_path/'red.png')
+    until(watched, "document.querySelector('#explorers').dataset.photo === 'Coffee'")
+    watched.set_input_files('#explorers input[type=file]', f)
+    until(watched, "document.querySelector('#explorers').dataset.photo === 'red.png'")
+    until(watched, "document.querySelector('#bins .said').textContent.startsWith('1 of')")
+    assert watched.evaluate('document.documentElement.scrollWidth') <= 391 and watched.wrong==[]
