@@ -98,7 +98,7 @@ def test_signs_are_drawn_without_a_font(watched, site):
     box = sign.bounding_box()
     assert box['width']>8 and np.ptp(pixels(sign).mean(2)) > 60 # something is drawn
 
-@pytest.mark.parametrize('words,place', [('grayscale', 'nbs/color'), ('color', 'color.html'), ('video', 'nbs/infer/03_film.html'), ('train my own photos', 'nbs/tutorials/05_train_your_own.html')])
+@pytest.mark.parametrize('words,place', [('grayscale', 'nbs/tutorials/01_color_a_photo.html'), ('color', 'color.html'), ('video', 'nbs/infer/03_film.html'), ('train my own photos', 'nbs/tutorials/05_train_your_own.html')])
 def test_search_knows_what_people_type(watched, site, words, place):
     watched.goto(f"{site}search.html?q={words.replace(' ', '+')}")
     watched.wait_for_selector('#search-results li a', timeout=20_000)
