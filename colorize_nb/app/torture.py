@@ -16,17 +16,22 @@ from ..io.files import whole_file
 from ..io.table import Results
 
 # %% ../../nbs/app/05_torture.ipynb #tt000022
+def _quietly(kind, i, folder):
+    "The outcome of one trial; what it warns of and prints is of no interest."
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter('ignore')
+        return ATTACKS[kind](random.Random(f'{kind} {i}'), folder)
+
 def trials(
     kind:str, # One of `ATTACKS`
     n:int, # How many
     seed:int=0, # Number of the first
 ):
     "Yields `(number, outcome, seconds, what was said)` of each; an outcome is 'done', 'refused' or 'fell'."
-    warnings.simplefilter('ignore')
     for i in range(seed, seed+n):
         start, said = time.perf_counter(), ''
-        with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()):
-            try: found = ATTACKS[kind](random.Random(f'{kind} {i}'), Path(d))
+        with tempfile.TemporaryDirectory() as d:
+            try: found = _quietly(kind, i, Path(d))
             except Exception as e: found, said = 'fell', f'{type(e).__name__}: {e}'[:300]
         yield i, found, time.perf_counter()-start, said
 
