@@ -2,7 +2,7 @@
 import base64, hashlib, html, json, re, shutil
 from pathlib import Path
 
-from colorize_nb.infer.audit import LIMITS, audit
+from colorize_nb.infer.audit import LIMITS, SCENES, audit
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.onnx import export_onnx, onnx_facts
 from colorize_nb.color.metrics import ciede, colorfulness
@@ -20,11 +20,8 @@ RESULTS = ROOT/'colorize_nb/results/recipes'
 PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','cats'),
          'Stanford': ('papers/02_stanford','stanford'), 'Koalarization': ('papers/03_koalarization','koalarization'),
          'Indiana': ('papers/04_indiana','indiana'), 'Zhang': ('papers/05_zhang', None), 'this': ('05_compact', None)}
-SCENES = {'people': ('astronaut','grace_hopper'), 'animals': ('chelsea',), 'things': ('coffee','motorcycle'), 'plants': ('flower',), 'buildings and sky': ('china','rocket'),
-          'pictures of science, which it never saw': ('retina','hubble','ihc')}
-
 WHY = {'people': 'Clothes may have any colour: lightness does not tell which.', 'things': 'A cup may be red or gray, and both look alike without colour.',
-       'pictures of science, which it never saw': 'Their colours were chosen by people; nothing in their lightness tells which.'}
+       'pictures of science': 'The model never saw such pictures. Their colours were chosen by people; nothing in their lightness tells which.'}
 # Why a recipe's pictures fail, where it is known
 RANDOM = 'Its borrowed encoder starts from random weights here, not from those of ImageNet.'
 CAUSES = {**dict.fromkeys(('cats_vgg16','cats_vgg16_bn','cats_vgg16_dropout','fordham_vgg16','fordham_inception','koalarization','unet_resnet34'), RANDOM),

@@ -7,9 +7,6 @@ lightness, before their softmax. Results go to `colorize_nb/results/tutorials/fu
 minutes on one core.
 """
 import argparse
-import json
-import platform
-import random
 import time
 from pathlib import Path
 
@@ -19,16 +16,13 @@ from fastai.callback.schedule import Learner
 from fastai.data.core import DataLoader, DataLoaders
 from torch import nn
 
-import colorize_nb
+import arms
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline
 from colorize_nb.data.photos import central_square
-from colorize_nb.io.files import whole_file
-from colorize_nb.io.photo import find_photos, open_photo, to_tensor
+from colorize_nb.io.photo import open_photo, to_tensor
 from colorize_nb.models.borrowing import ClassScores, fuse
 from colorize_nb.models.compact import UnetCompact
 
-FILE = Path(colorize_nb.__file__).parent/'results/tutorials/fusion.json'
 ARMS = ('right scores', "another photo's scores", 'no scores')
 CODEC, SIZE, BS = LabAB(ab_scale=50), 64, 32
 
@@ -73,45 +67,33 @@ def told(arm, scores, seed):
 
 
 def train(rgb, scores, seed, steps, lr):
-    "A trained network and the seconds it took."
+    "A trained network, its steps and the seconds they took."
     torch.manual_seed(seed)
     net = FusedUnet()
     x, y = CODEC.encode(rgb)
     items = list(zip(x, scores, F.avg_pool2d(y.as_subclass(torch.Tensor), 2)))
     train = DataLoader(items, bs=BS, shuffle=True, drop_last=True, n_inp=2, num_workers=0)
     learn = Learner(DataLoaders(train, DataLoader(items[:BS], bs=BS, n_inp=2, num_workers=0), device='cpu'), net, nn.SmoothL1Loss())
-    start = time.process_time()
-    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(round(steps/len(train)), lr)
-    return net.eval(), time.process_time()-start
+    epochs, start = round(steps/len(train)), time.process_time()
+    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr)
+    return net.eval(), epochs*len(train), time.process_time()-start
 
 
 @torch.no_grad()
 def measure(net, rgb, scores):
-    "Per photo: CIEDE2000 of the prediction and of gray, colorfulness of prediction and photo."
-    rows = []
-    for photo,told_of_it in zip(rgb.split(1), scores.split(1)):
-        x = CODEC.encode(photo)[0]
-        said = CODEC.decode(x, net(x, told_of_it))
-        rows.append([round(v.item(), 3) for v in (ciede(said, photo), ciede(gray_baseline(photo), photo), colorfulness(said), colorfulness(photo))])
-    return rows
+    "`arms.scores` of each photo."
+    inputs = CODEC.encode(rgb)[0].split(1)
+    return [arms.scores(CODEC.decode(x, net(x, told_of_it)), photo) for x,told_of_it,photo in zip(inputs, scores.split(1), rgb.split(1))]
 
 
 def main(photos, n, held, steps, seeds, lr):
-    files = find_photos([Path(photos)])
-    random.Random(0).shuffle(files)
-    (held_rgb, held_scores), (rgb, scores) = look(files[:held]), look(files[held:held+n])
-    found = json.loads(FILE.read_text()) if FILE.exists() else dict(rows=[])
-    found.update(data=Path(photos).name, n_train=n, n_held=held, steps=steps, batch=BS, size=SIZE, loss='smooth_l1', lr=lr, device='cpu',
-                 python=platform.python_version(), torch=torch.__version__, version=colorize_nb.__version__)
-    for seed in range(seeds):
-        for arm in ARMS:
-            if any(r['arm']==arm and r['seed']==seed for r in found['rows']): continue
-            net, seconds = train(rgb, told(arm, scores, seed), seed, steps, lr)
-            rows = measure(net, held_rgb, told(arm, held_scores, seed))
-            found['rows'].append(dict(arm=arm, seed=seed, steps=steps, seconds=round(seconds), photos=rows))
-            with whole_file(FILE) as part: part.write_text(json.dumps(found))
-            means = torch.tensor(rows).mean(0)
-            print(f'{arm}, seed {seed}: {seconds:.0f} s, CIEDE2000 {means[0]:.2f} (gray {means[1]:.2f}), colorfulness {means[2]:.1f} of {means[3]:.1f}', flush=True)
+    files, held_files = arms.split(photos, n, held)
+    (rgb, scores), (held_rgb, held_scores) = look(files), look(held_files)
+    facts = dict(data=Path(photos).name, n_train=n, n_held=held, steps=steps, batch=BS, size=SIZE, loss='smooth_l1', lr=lr)
+    def train_and_measure(arm, seed):
+        net, done, seconds = train(rgb, told(arm, scores, seed), seed, steps, lr)
+        return done, seconds, measure(net, held_rgb, told(arm, held_scores, seed))
+    arms.run(arms.RESULTS/'fusion.json', ARMS, seeds, facts, train_and_measure)
 
 
 if __name__=='__main__':

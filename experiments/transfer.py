@@ -6,9 +6,6 @@ PHOTOS is a folder of color photos. Results go to `colorize_nb/results/tutorials
 a strip of bundled photos as each arm colors them is drawn beside it. About 15 minutes on one core.
 """
 import argparse
-import json
-import platform
-import random
 import tempfile
 import time
 from pathlib import Path
@@ -16,19 +13,16 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-import colorize_nb
+import arms
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline
 from colorize_nb.data.features import FeatureCache
-from colorize_nb.data.photos import central_square
 from colorize_nb.data.folder import ColorizeDataLoaders
+from colorize_nb.data.photos import central_square
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.io.files import whole_file
-from colorize_nb.io.photo import bundled_photos, find_photos, open_photo, to_tensor
+from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.models.registry import create_model
 from colorize_nb.train.learner import colorize_learner
 
-RESULTS = Path(colorize_nb.__file__).parent/'results/tutorials'
 ARMS = { # arm -> (ImageNet weights, frozen)
     'pretrained, frozen': (True, True),
     'random, frozen': (False, True),
@@ -61,13 +55,10 @@ def train(arm, seed, files, held, steps, lr, cache):
 
 
 def measure(model, held):
-    "Per photo: CIEDE2000 of the prediction and of gray, colorfulness of prediction and photo."
-    colorizer, rows = Colorizer(model, CODEC, SIZE), []
-    for f in held:
-        photo = central_square(open_photo(f), SIZE)
-        true, said = to_tensor(photo), to_tensor(colorizer(photo).image)
-        rows.append([v.item() for v in (ciede(said, true), ciede(gray_baseline(true), true), colorfulness(said), colorfulness(true))])
-    return [[round(v, 3) for v in row] for row in rows]
+    "`arms.scores` of each photo."
+    colorizer = Colorizer(model, CODEC, SIZE)
+    photos = [central_square(open_photo(f), SIZE) for f in held]
+    return [arms.scores(to_tensor(colorizer(photo).image), to_tensor(photo)) for photo in photos]
 
 
 def strip(model):
@@ -80,23 +71,14 @@ def strip(model):
 
 
 def main(photos, n, held, steps, seeds, lr):
-    files = find_photos([Path(photos)])
-    random.Random(0).shuffle(files)
-    held, files = files[:held], files[held:held+n]
-    path = RESULTS/'transfer.json'
-    found = json.loads(path.read_text()) if path.exists() else dict(rows=[])
-    found.update(data=Path(photos).name, n_train=n, n_held=len(held), steps=steps, batch=BS, size=SIZE, loss='smooth_l1', lr=lr, device='cpu',
-                 python=platform.python_version(), torch=torch.__version__, version=colorize_nb.__version__)
+    files, held = arms.split(photos, n, held)
+    facts = dict(data=Path(photos).name, n_train=n, n_held=len(held), steps=steps, batch=BS, size=SIZE, loss='smooth_l1', lr=lr)
     with tempfile.TemporaryDirectory() as cache:
-        for seed in range(seeds):
-            for arm in ARMS:
-                if any(r['arm']==arm and r['seed']==seed for r in found['rows']): continue
-                model, done, seconds = train(arm, seed, files, held, steps, lr, cache)
-                found['rows'].append(dict(arm=arm, seed=seed, steps=done, seconds=round(seconds), photos=measure(model, held)))
-                if seed==0: strip(model).save(RESULTS/f"transfer-{arm.replace(', ', '-').replace(' ', '-')}.jpg", quality=85)
-                with whole_file(path) as part: part.write_text(json.dumps(found))
-                scores = torch.tensor(found['rows'][-1]['photos']).mean(0)
-                print(f'{arm}, seed {seed}: {done} steps, {seconds:.0f} s, CIEDE2000 {scores[0]:.2f} (gray {scores[1]:.2f}), colorfulness {scores[2]:.1f} of {scores[3]:.1f}', flush=True)
+        def train_and_measure(arm, seed):
+            model, done, seconds = train(arm, seed, files, held, steps, lr, cache)
+            if seed==0: strip(model).save(arms.RESULTS/f"transfer-{arm.replace(', ', '-').replace(' ', '-')}.jpg", quality=85)
+            return done, seconds, measure(model, held)
+        arms.run(arms.RESULTS/'transfer.json', ARMS, seeds, facts, train_and_measure)
 
 
 if __name__=='__main__':

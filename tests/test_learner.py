@@ -249,12 +249,14 @@ def test_inputs_that_are_lists(dls, tmp_path):
     class TwoMaps(nn.Module):
         def __init__(self): super().__init__(); self.a, self.b = nn.Conv2d(3, 2, 1), nn.Conv2d(5, 2, 1)
         def forward(self, xs): return self.a(xs[0]) + nn.functional.interpolate(self.b(xs[1]), scale_factor=2)
-    class Loader(list): n_inp, codec, size, dataset, device = 1, LabAB(), 32, range(12), 'cpu'
+    class Loader(list):
+        n_inp, codec, size, dataset, device = 1, LabAB(), 32, range(12), 'cpu'
+        def new(self, **kwargs): return self # `get_preds` asks for one without shuffling
     batches = [([torch.randn(4,3,8,8), torch.randn(4,5,4,4)], torch.zeros(4,2,8,8)) for _ in range(3)]
     learn = quiet(colorize_learner(ColorizeDataLoaders(Loader(batches), Loader(batches[:1]), device='cpu'), TwoMaps(), metrics=[], channels_last=True))
     timer = DataTimer()
     learn.fit_one_cycle(3, 1e-2, cbs=timer)
-    assert learn.training_record.facts['photos']==3*3*4 and timer.images_per_s>0 and learn.model(batches[0][0]).shape==(4,2,8,8)
+    assert learn.training_record.facts['photos']==3*3*4 and timer.images_per_s>0 and learn.get_preds()[0].shape==(4,2,8,8)
 
 def test_features_are_not_drawn_but_said():
     from colorize_nb.data.stream import GeneratedBatches, stream_loaders

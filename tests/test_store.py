@@ -57,7 +57,7 @@ def test_a_header_that_lies(tmp_path, tensors, header, monkeypatch):
     monkeypatch.setattr(torch.hub, 'load_state_dict_from_url', offline)
     start = time.process_time()
     assert refused(with_header(tmp_path/'x.safetensors', tensors, header))
-    assert time.process_time()-start<5 # seconds; 22,334 cells take one on an idle machine, a busy one has slower caches
+    assert time.process_time()-start<1.5
 
 
 def test_small_cells_cost_little_memory():

@@ -34,11 +34,17 @@ def _srgb_ab():
     return rgb2lab(rgb)[0,1:,:,0].T
 
 # %% ../../nbs/color/03_cells.ipynb #bf7866ba
-def _some_L_shows(ab):
-    "Is there a lightness at which sRGB has this chroma? `(N,2)` -> `(N,)`."
-    L = torch.linspace(0, 100, 1001)
+def _shows(ab, L):
+    "Does sRGB have this chroma at one of the lightnesses `L`? `(N,2)` -> `(N,)`."
     lab = torch.cat([L[None,None,:].expand(1,len(ab),-1), ab.T[:,:,None].expand(-1,-1,len(L))])
     return in_gamut(lab).any(-1)
+
+def _some_L_shows(ab):
+    "Is there a lightness at which sRGB has this chroma? `(N,2)` -> `(N,)`. A few answer for most; the others see all."
+    L = torch.linspace(0, 100, 1001)
+    shown = _shows(ab, L[::50])
+    shown[~shown] = _shows(ab[~shown], L)
+    return shown
 
 def grid_centers(
     grid:float=10, # Width of a cell in Lab units, 1 to 50

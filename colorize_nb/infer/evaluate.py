@@ -14,9 +14,8 @@ import torch
 from fastcore.basics import patch
 from PIL import Image
 
-from colorize_nb.color.metrics import (
-    bootstrap_interval, ciede, colorfulness, colorfulness_abs, dataset_mean_ab, gray_baseline, mean_color_baseline,
-    psnr, through_8bit)
+from ..color.metrics import bootstrap_interval, ciede, colorfulness, colorfulness_abs, psnr, through_8bit
+from ..color.metrics import dataset_mean_ab, gray_baseline, mean_color_baseline
 from .colorizer import Colorizer
 from ..io.photo import PhotoError, find_photos, is_gray, open_photo, to_tensor
 from ..io.table import Results
