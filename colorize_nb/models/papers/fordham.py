@@ -46,14 +46,14 @@ class FordhamCNN(nn.Module):
         dropout:float=0., # Share of activations dropped behind each convolution
         up:str='deconv', # 'deconv' or 'upsample'
         init:str='he_normal', # Of section 6.2.2; 'glorot_uniform' is what Keras does unasked
+        widths=(64,128,256,512), # Channels at each level, finest first
     ):
         super().__init__()
-        kw, widths = dict(norm=norm, dropout=dropout), (64, 128, 256, 512)
+        kw, ups = dict(norm=norm, dropout=dropout), (widths[-1], *widths[::-1])
         pairs = [(_conv(a, b, 1, **kw), _conv(b, b, 2, **kw)) for a,b in zip((n_in, *widths), widths)]
         self.downs = nn.Sequential(*sum(pairs, ()))
-        ups = (512, 512, 256, 128, 64)
         self.ups = nn.Sequential(*[_double(a, b, up, **kw) for a,b in zip(ups, ups[1:])])
-        self.head = SameConv(64, n_out)
+        self.head = SameConv(widths[0], n_out)
         keras_init(self, init)
 
     def forward(self, x): return self.head(self.ups(self.downs(x)))

@@ -1,0 +1,76 @@
+"""The trainings that decide the papers' claims, as data: `claims.py` runs them.
+
+An experiment is a set of arms that differ in what the claim is about and in nothing else. What an arm does not say stands in `BASE`.
+`decode` lists how a prediction becomes color: `{name: knobs of the codec}`; 'own L' in a name puts the photo's lightness in place of the predicted one.
+"""
+
+SMALL = dict(widths=[24,32,48,64], depths=[0,0,1,1])
+BASE = dict(
+    model='unet_compact', model_kwargs=SMALL, # a name that `create_model` knows, or one of `claims_nets`
+    codec='LabAB', codec_kwargs={},
+    loss='l1',
+    l2=0.,            # kernel regularisation, as Keras counts it
+    pack='train128',  # folder of photos
+    n=4000,           # photos to train on
+    steps=500,
+    lr=4e-3,
+    decode={'': {}},
+)
+
+CLASSES = {'mode': dict(how='mode'), 'mean': dict(how='mean')}
+CELLS = {'mode': dict(how='mode'), 'annealed': dict(how='annealed'), 'mean': dict(how='mean')}
+OWN_L = {'': {}, 'own L': {}}
+FULL = dict(model='full_size')
+PLAIN = dict(model='fordham_cnn', n=300, lr=2e-3, tests=['held', 'seen'])
+THREE, NINE = [16,16,16], [16]*9
+PACKS = dict(general='train128', flowers='flowers128/train', cats='cats128/train', landscapes='landscapes64/train', fruit='fruit64/train')
+
+def fordham(norm, dropout, l2): return dict(PLAIN, model_kwargs=dict(widths=(16,32,64,128), norm=norm, dropout=dropout), l2=l2)
+
+EXPERIMENTS = {
+    'losses': {
+        'L1': {},
+        'L2': dict(loss='l2'),
+        'smooth L1': dict(loss='smooth_l1'),
+        '10 bins': dict(codec='ChannelBins', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
+        '30 bins': dict(codec='ChannelBins', codec_kwargs=dict(n=30), loss='ce', decode=CLASSES),
+        '50 bins': dict(codec='ChannelBins', codec_kwargs=dict(n=50), loss='ce', decode=CLASSES),
+        '10 density bins': dict(codec='density', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
+        'cells, hard': dict(codec='JointBins', codec_kwargs=dict(grid=15, k=1), loss='ce', decode=CELLS),
+        'cells, soft': dict(codec='JointBins', codec_kwargs=dict(grid=15), loss='soft_ce', decode=CELLS),
+        'cells, rebalanced': dict(codec='rebalanced', codec_kwargs=dict(grid=15), loss='rebalanced_ce', decode=CELLS),
+    },
+    'regularization': {
+        'nothing': fordham(False, 0., 0.),
+        'BatchNorm': fordham(True, 0., 0.),
+        'dropout': fordham(False, .3, 0.),
+        'kernel L2': fordham(False, 0., 1e-3),
+        'BatchNorm + dropout': fordham(True, .3, 0.),
+        'BatchNorm + kernel L2': fordham(True, 0., 1e-3),
+        'dropout + kernel L2': fordham(False, .3, 1e-3),
+        'all three': fordham(True, .3, 1e-3),
+    },
+    'spaces': {
+        'Lab': dict(FULL),
+        'RGB': dict(FULL, codec='RGB', decode=OWN_L),
+        'YCbCr': dict(FULL, codec='YCbCr'),
+    },
+    'networks': {
+        '3 convolutions, dense head': dict(model='convs', model_kwargs=dict(widths=THREE, head='dense'), lr=1e-3),
+        '3 convolutions': dict(model='convs', model_kwargs=dict(widths=THREE)),
+        '9 convolutions': dict(model='convs', model_kwargs=dict(widths=NINE)),
+        '9 convolutions, time of 3': dict(model='convs', model_kwargs=dict(widths=NINE), steps=167),
+        'U-Net, skips cut': dict(model='no_skips'),
+        'U-Net': {},
+    },
+    'data': {
+        '1 photo': dict(n=1),
+        '40 photos': dict(n=40),
+        '400 photos': dict(n=400),
+        '4000 photos': {},
+        '4 epochs of 1000': dict(n=1000, steps=125),
+        '16 epochs of 1000': dict(n=1000),
+        '48 epochs of 1000': dict(n=1000, steps=1500),
+    },
+    'domains': {name: dict(pack=pack, n=1500, tests=[*PACKS]) for name,pack in PACKS.items()},
+}
