@@ -38,8 +38,8 @@ from colorize_nb.io.photo import bundled_photos, find_photos, open_photo, to_ima
 from colorize_nb.models.layers import L2Penalty
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
+from colorize_nb.train.trials import TRIALS, strip_name
 
-OUT = Path(colorize_nb.__file__).parent/'results/claims'
 SIZE, BS, HELD = 64, 32, 300
 STRIP = ('flower', 'chelsea', 'coffee', 'china')
 CODECS = {c.__name__: c for c in (LabAB, RGB, YCbCr, ChannelBins, JointBins)}
@@ -167,7 +167,7 @@ def facts_of(true):
 
 def run(experiment, photos, seeds):
     "Train and measure what is missing of one experiment."
-    path = OUT/f'{experiment}.json'
+    path = TRIALS/f'{experiment}.json'
     data = json.loads(path.read_text()) if path.exists() else dict(rows=[], tests={})
     data.update(base=BASE, arms=EXPERIMENTS[experiment], size=SIZE, batch=BS, factors=list(FACTORS), device='cpu', python=platform.python_version(),
                 torch=torch.__version__, version=colorize_nb.__version__)
@@ -189,10 +189,9 @@ def run(experiment, photos, seeds):
 
 def draw(experiment, name, net, codec, arm):
     "Keep a strip of what an arm does with bundled photos, one per decoding."
-    (OUT/experiment).mkdir(exist_ok=True)
+    (TRIALS/experiment).mkdir(exist_ok=True)
     for how,knobs in arm['decode'].items():
-        file = '-'.join(''.join(c if c.isalnum() else ' ' for c in f'{name} {how}').split())
-        strip(net, codec, how, knobs).save(OUT/experiment/f'{file}.jpg', quality=85)
+        strip(net, codec, how, knobs).save(TRIALS/experiment/f'{strip_name(f"{name} {how}")}.jpg', quality=85)
 
 
 def main(packs, only, seeds, workers):

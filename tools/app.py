@@ -8,6 +8,8 @@ from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
+import warm
+
 PER_VISIT = 1.2e9 # bytes that a visit may take: PyTorch, fastai and the model in a process of its own
 SPOKEN = 'v1.kernel.websocket.jupyter.org' # the only form of messages that Voila 0.5 can read
 FULL = '''<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="20"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -75,6 +77,7 @@ def main():
     p.add_argument('--idle', type=int, default=120, help='seconds until a visit nobody is connected to is ended (default: 120)')
     a, more = p.parse_known_args()
     App.visitors = a.visitors
+    warm.use()
     culling = [f'--MappingKernelManager.{k}={v}' for k,v in dict(cull_idle_timeout=a.idle, cull_interval=max(1, a.idle//4)).items()]
     App.launch_instance([a.notebook, '--theme=light', *culling, *more])
 

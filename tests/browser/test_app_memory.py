@@ -37,9 +37,11 @@ class Served:
         return [p for p in self.process.children(recursive=True) if is_alive(p)]
 
     def kernels(self):
+        "Processes of kernels: started by themselves, or copies of the one that has everything imported."
         def is_kernel(p):
-            try: return 'ipykernel' in ' '.join(p.cmdline())
+            try: said = ' '.join(p.cmdline())
             except psutil.Error: return False # it has just ended
+            return 'ipykernel' in said and not ('forkserver' in said and p.ppid()==self.process.pid)
         return [p for p in self.alive() if is_kernel(p)]
 
     def memory(self):
@@ -79,7 +81,7 @@ def test_one_seat(root, tmp_path):
 
 @pytest.mark.slow
 def test_memory_comes_back(root, tmp_path, browser, note):
-    "Ten visits one after another, then five at once: when all have left, no kernel is there and no more memory is taken than before."
+    "After a first visit, ten one after another, then five at once: when all have left, no kernel is there and no more memory is taken than before."
     app = Served(root, tmp_path, '--visitors', '6', '--idle', '30')
     def visit():
         page = browser.new_context().new_page()
@@ -88,6 +90,10 @@ def test_memory_comes_back(root, tmp_path, browser, note):
     def seen(page): page.locator('.widget-image').last.wait_for(timeout=400_000)
     def leave(page): page.goto('about:blank'); page.context.close()
     try:
+        page = visit() # on Linux, kernels are copies of a process that is warm by now
+        seen(page)
+        leave(page)
+        assert app.until_empty(90)
         before, within = app.memory(), []
         for _ in range(10):
             page = visit()
@@ -103,5 +109,5 @@ def test_memory_comes_back(root, tmp_path, browser, note):
         for p in pages: leave(p)
         assert app.until_empty(90)
         note(f'five at once: {top:.2f} GB, {(top-ten)/5:.2f} each; {app.memory():.2f} GB when they have left')
-        assert max(within)<before+1.6 and ten<before+.2 and app.memory()<before+.2
+        assert max(within)<before+1 and ten<before+.2 and app.memory()<before+.2
     finally: app.stop()
