@@ -19,6 +19,7 @@ from .color.bins import *
 from .color.cells import *
 from .color.metrics import *
 from .color.quality import *
+from .color.frontier import *
 
 # %% ../nbs/all.ipynb #8d777f38
 from .data.photos import *
@@ -58,6 +59,7 @@ from .infer.film import *
 from .infer.onnx import *
 from .infer.evaluate import *
 from .infer.audit import *
+from .infer.animation import *
 
 # %% ../nbs/all.ipynb #3aa652f4
 from .widgets.base import *

@@ -21,8 +21,8 @@ CLASSES = {'mode': dict(how='mode'), 'mean': dict(how='mean')}
 CELLS = {'mode': dict(how='mode'), 'annealed': dict(how='annealed'), 'mean': dict(how='mean')}
 OWN_L = {'': {}, 'own L': {}}
 FULL = dict(model='full_size')
-PLAIN = dict(model='fordham_cnn', n=300, lr=2e-3, tests=['held', 'seen'])
-THREE, NINE = [16,16,16], [16]*9
+PLAIN = dict(model='fordham_cnn', n=200, steps=250, lr=2e-3, tests=['held', 'seen'])
+OWN_3 = [16,16,4] # Stanford's widths of three convolutions
 PACKS = dict(general='train128', flowers='flowers128/train', cats='cats128/train', landscapes='landscapes64/train', fruit='fruit64/train')
 
 def fordham(norm, dropout, l2): return dict(PLAIN, model_kwargs=dict(widths=(16,32,64,128), norm=norm, dropout=dropout), l2=l2)
@@ -56,10 +56,11 @@ EXPERIMENTS = {
         'YCbCr': dict(FULL, codec='YCbCr'),
     },
     'networks': {
-        '3 convolutions, dense head': dict(model='convs', model_kwargs=dict(widths=THREE, head='dense'), lr=1e-3),
-        '3 convolutions': dict(model='convs', model_kwargs=dict(widths=THREE)),
-        '9 convolutions': dict(model='convs', model_kwargs=dict(widths=NINE)),
-        '9 convolutions, time of 3': dict(model='convs', model_kwargs=dict(widths=NINE), steps=167),
+        'narrow, dense head': dict(model='convs', model_kwargs=dict(widths=OWN_3, head='dense'), lr=1e-3),
+        'narrow, convolutional head': dict(model='convs', model_kwargs=dict(widths=OWN_3), lr=1e-3),
+        '3 convolutions': dict(model='convs', model_kwargs=dict(widths=[16]*3)),
+        '9 convolutions': dict(model='convs', model_kwargs=dict(widths=[16]*9)),
+        '9 convolutions, time of 3': dict(model='convs', model_kwargs=dict(widths=[16]*9), steps=220),
         'U-Net, skips cut': dict(model='no_skips'),
         'U-Net': {},
     },
@@ -70,7 +71,7 @@ EXPERIMENTS = {
         '4000 photos': {},
         '4 epochs of 1000': dict(n=1000, steps=125),
         '16 epochs of 1000': dict(n=1000),
-        '48 epochs of 1000': dict(n=1000, steps=1500),
+        '32 epochs of 1000': dict(n=1000, steps=1000),
     },
     'domains': {name: dict(pack=pack, n=1500, tests=[*PACKS]) for name,pack in PACKS.items()},
 }

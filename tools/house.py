@@ -18,7 +18,7 @@ IDEAS = dict(io='read any photo, write files whole, show grids and tables',
              widgets='sliders that explain, panels that compare, train, hint and test',
              app='the package from a terminal')
 # What `from colorize_nb.all import *` leaves to those who ask for it by name: modules, or folders
-NOT_IN_ALL = ('io.wipe', 'models.layers', 'models.papers', 'train.results', 'train.published', 'train.own_recipes', 'widgets.controls',
+NOT_IN_ALL = ('io.wipe', 'models.layers', 'models.papers', 'train.results', 'train.published', 'train.trials', 'train.own_recipes', 'widgets.controls',
               'widgets.tune_knobs', 'widgets.tune_drawing', 'app')
 
 def pages(*folders):

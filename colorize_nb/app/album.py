@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..infer.animation import ANIMATED, color_animation, is_animation
 from ..infer.film import FILMS, FORMATS, color_film
 from ..io.photo import PhotoError, find_photos
 
@@ -34,8 +35,9 @@ def result_path(
     exact:bool=False, # Photos in a format that keeps every pixel as painted: PNG where theirs does not?
 )->Path:
     "Where the result of one photo or film goes."
-    film = photo.suffix.lower() in FILMS
-    kinds, other = (FORMATS, '.mp4') if film else (EXACT if exact else WRITTEN, '.png')
+    kinds, other = EXACT if exact else WRITTEN, '.png'
+    if photo.suffix.lower() in FILMS: kinds, other = FORMATS, '.mp4'
+    elif is_animation(photo): kinds = ANIMATED
     return folder/f'{photo.stem}{suffix}{photo.suffix if photo.suffix.lower() in kinds else other}'
 
 # %% ../../nbs/app/02_album.ipynb #f5704818
@@ -98,7 +100,9 @@ def plan(
     return p
 
 # %% ../../nbs/app/02_album.ipynb #5cdef841
-def _films_apart(jobs): return [[j for j in jobs if (j[0].suffix.lower() in FILMS)==film] for film in (False, True)]
+def _moves(path): return path.suffix.lower() in FILMS or is_animation(path)
+
+def _films_apart(jobs): return [[j for j in jobs if _moves(j[0])==film] for film in (False, True)]
 
 def _save(result, to, how):
     "None, or the line that says why a photo has no result; `how` goes to `Colored.save`."
@@ -120,9 +124,10 @@ def _photos(jobs, colorizer, how, size, **knobs):
 
 # %% ../../nbs/app/02_album.ipynb #bd166860
 def _films(jobs, colorizer, force, **how):
-    "Colour films; yields None or a line for each."
+    "Colour films and animations; yields None or a line for each."
     for f,to in jobs:
-        try: why = color_film(f, to, colorizer, force, **how) and None
+        color = color_film if f.suffix.lower() in FILMS else color_animation
+        try: why = color(f, to, colorizer, force, **how) and None
         except (ValueError, OSError, MemoryError) as e: why = str(e) or f'{f}: too large for the memory there is'
         if why: print(why, file=sys.stderr)
         yield why
