@@ -36,6 +36,7 @@ from .models.efficientnet_lite import *
 from .models.encoders import *
 from .models.compact import *
 from .models.unet import *
+from .models.device import *
 from .models.borrowing import *
 from .models.store import *
 from .models.unet_lite import *

@@ -9,7 +9,7 @@ __all__ = ['train_model']
 import sys, tempfile
 from pathlib import Path
 
-from .cli import at_least
+from .cli import at_least, chosen_device
 
 # %% ../../nbs/app/03_training.ipynb #4857f439
 def _try_place(path):
@@ -62,11 +62,12 @@ def _save(learn, out):
     raise ValueError(f'{out}: the model could not be saved anywhere')
 
 # %% ../../nbs/app/03_training.ipynb #fe4a04fa
-def _judge(learn, path, size):
+def _judge(learn, path, size, device):
     "Print what the model scores on the photos held out, beside gray and their mean color."
+    from colorize_nb.infer.colorizer import Colorizer
     from colorize_nb.infer.evaluate import evaluate_colorizer
     held = list(learn.dls.valid_ds.items)[:100]
-    try: table = evaluate_colorizer(path, held, sizes=(size,)).table().to_text()
+    try: table = evaluate_colorizer(Colorizer.load(path, device), held, sizes=(size,)).table().to_text()
     except ValueError as e: table = f'not measured: {e}'
     print(f'\nOn photos held out from training:\n{table}\n')
 
@@ -79,11 +80,11 @@ def train_model(
     from colorize_nb.data.folder import ColorizeDataLoaders
     from colorize_nb.train.learner import colorize_learner
     from colorize_nb.train.resume import Checkpoint
-    codec, loss = _codec_and_loss(a.arch, a.loss)
-    dls = ColorizeDataLoaders.from_folder(a.folder, codec=codec, size=a.size, bs=a.bs, skip_gray=True)
+    (codec, loss), device = _codec_and_loss(a.arch, a.loss), chosen_device(a.device)
+    dls = ColorizeDataLoaders.from_folder(a.folder, codec=codec, size=a.size, bs=a.bs, skip_gray=True, device=device)
     learn = colorize_learner(dls, a.arch, loss=loss)
     _fit(learn, a, [Checkpoint(a.checkpoint)] if a.checkpoint else None)
     saved = _save(learn, a.out)
-    _judge(learn, saved, a.size)
+    _judge(learn, saved, a.size, device)
     print(f'saved {saved}; use it with: colorize-nb photo.jpg --model {saved}')
     return 0 if saved==a.out else 1

@@ -20,6 +20,7 @@ from .paint import (
     PAINT_KNOBS, STRIDE, check_knobs, codec_knobs, input_shape, lightness, pad_to_stride, paint,
     paint_knobs, small_copy)
 from ..io.photo import PhotoError, open_photo
+from ..models.device import full_precision, pick_device
 from ..models.store import StoreError, load_model_file, shipped_models
 
 # %% ../../nbs/infer/02_colorizer.ipynb #6dc92288
@@ -32,10 +33,11 @@ class Colorizer:
         size:int=128, # Short side of the network's input, in pixels
         name:str='model', # What results and tables call it
         meta:dict=None, # What its file tells people; `meta['knobs']` become the default knobs
-        device='cpu', # Where the network runs
+        device='cpu', # Where the network runs, and on a CUDA GPU the painting
     ):
         self.model, self.codec, self.size, self.name = model.eval(), codec, size, name
         self.meta, self.device = meta or {}, torch.device(device)
+        self.batched = self.device.type!='cpu' # Do photos of one shape go through the network together?
         self.knobs = dict(self.meta.get('knobs') or {})
         check_knobs(codec, self.knobs)
 
@@ -59,19 +61,13 @@ def knobs_with(
 def load(
     cls:Colorizer,
     path='shipped', # A file of `save_colorizer`, or a name from `shipped_models()`
-    device='cpu', # Where the network runs: 'cpu', 'cuda', 'mps'
+    device='cpu', # Where the network runs: 'cpu', 'cuda', 'mps'; 'auto' is a GPU if there is one
 )->Colorizer:
     "The colorizer in a file. Raises `StoreError` if it is none, `ValueError` if this machine has no such device."
-    model, codec, spec, meta = load_model_file(path, _device(device))
+    device = pick_device(device)
+    model, codec, spec, meta = load_model_file(path, device)
     try: return cls(model, codec, spec['size'], Path(path).stem, meta, device)
     except (ValueError, TypeError) as e: raise StoreError(f'{path}: its default knobs cannot be used ({e})') from None
-
-def _device(name):
-    "`name` as a device that this machine has."
-    try: return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as e:
-        why = str(e).splitlines()[0].split('. ')[0]
-        raise ValueError(f'device {str(name)!r} cannot be used here ({why}); cpu always works') from None
 
 # %% ../../nbs/infer/02_colorizer.ipynb #f050d79f
 @patch
@@ -85,7 +81,8 @@ def _input(self:Colorizer, img, size):
 @patch
 def _run(self:Colorizer, x):
     "The network's activated answer, float32 and on the CPU."
-    with torch.inference_mode(): return self.codec.activate(self.model(x.to(self.device)).float()).cpu()
+    with torch.inference_mode(), full_precision(self.device):
+        return self.codec.activate(self.model(x.to(self.device)).float()).cpu()
 
 @patch
 def _fitting(self:Colorizer, x, size):
@@ -139,7 +136,8 @@ def chroma(
 @patch
 def _raw_each(self:Colorizer, xs, size, names):
     "The network's answer to each input of one shape; a `ColorizeMemoryError` for one that does not fit even alone."
-    try: return self._run(torch.cat(xs)).split(1)
+    try:
+        if self.batched: return self._run(torch.cat(xs)).split(1)
     except (MemoryError, RuntimeError) as e:
         if not is_memory(e): raise
     return [outcome(name, self._raw, x, size, name) for x,name in zip(xs, names)]
@@ -163,7 +161,7 @@ def predict_many(
     size:int=None, # Short side of the network's input; the model's own if not given
     name:str='the photo', # What an error calls them
 )->list: # A `Prediction` of each
-    "`predict` of several photos, those of one shape in one batch. Raises `ColorizeMemoryError`."
+    "`predict` of several photos, those of one shape in one batch where `batched`. Raises `ColorizeMemoryError`."
     size = size or self.size
     found = self._predictions([self._input(img, size) for img in photos], size, [name]*len(photos))
     for p in found:
@@ -175,6 +173,7 @@ def predict_many(
 def _paint(self:Colorizer, name, img, meta, prediction, knobs):
     "The `Colored` of one opened photo and its prediction."
     ab = self.chroma(prediction, **{k: v for k,v in knobs.items() if k not in ('gamut','upsample')})
+    if self.device.type=='cuda': ab = ab.to(self.device)
     try: image = paint(img, ab, **paint_knobs(knobs))
     except ValueError as e: raise PhotoError(f'{name}: {e}') from None
     return Colored(image, name if isinstance(name, Path) else None, meta, f'{NOTE} (model {self.name})')

@@ -18,9 +18,10 @@ from ..color.space import _RGB2XYZ, clip_chroma, lab2rgb, srgb2linear
 # %% ../../nbs/infer/00_paint.ipynb #d73e6177
 def lightness(
     img, # PIL RGB image, or `(H,W,3)` uint8
+    device='cpu', # Where it is computed
 )->torch.Tensor: # `(1,1,H,W)`, 0..100
     "CIE L of 8-bit sRGB (D65): one look-up per channel and one cube root per pixel."
-    linear, a = srgb2linear(torch.arange(256)/255.), torch.from_numpy(np.array(img))
+    linear, a = srgb2linear(torch.arange(256)/255.).to(device), torch.from_numpy(np.array(img)).to(device)
     y = sum((w*linear)[a[...,c].int()] for c,w in enumerate(_RGB2XYZ[1]))
     return torch.where(y>.008856, 116*y.clamp(min=.008856).pow(1/3)-16, 903.292*y)[None,None]
 
@@ -57,9 +58,9 @@ def small_copy(
     return img.resize((w, h), how, reducing_gap=3)
 
 # %% ../../nbs/infer/00_paint.ipynb #49041105
-def _between(n, m):
+def _between(n, m, device):
     "Of m samples spread evenly, which two each of n lies between, and how near to the second."
-    at = ((torch.arange(n)+.5)*m/n-.5).clamp(0, m-1)
+    at = ((torch.arange(n, device=device)+.5)*m/n-.5).clamp(0, m-1)
     low = at.floor().long().clamp(max=max(m-2, 0))
     return low, (low+1).clamp(max=m-1), at-low
 
@@ -78,8 +79,8 @@ def enlarge_chroma(
 )->torch.Tensor: # `(1,2,k,W)`
     "Rows of `ab` enlarged along the edges of `L` (joint bilateral upsampling, Kopf 2007, on the four nearest samples)."
     k, W = L.shape[-2:]
-    top, bottom, fy = (t[y:y+k] for t in _between(H or k, ab.shape[-2]))
-    left, right, fx = _between(W, ab.shape[-1])
+    top, bottom, fy = (t[y:y+k] for t in _between(H or k, ab.shape[-2], ab.device))
+    left, right, fx = _between(W, ab.shape[-1], ab.device)
     values, total, near = 0, 0, torch.cat([small, ab], 1)[0]
     for rows, wy in ((top, 1-fy), (bottom, fy)):
         for cols, wx in ((left, 1-fx), (right, fx)):
@@ -95,7 +96,7 @@ def _to_rgb8(lab, gamut):
     if gamut=='chroma':
         bad = ((rgb<-1e-4)|(rgb>1+1e-4)).any(0)
         if bad.any(): rgb[:,bad] = lab2rgb(clip_chroma(lab[0][:,bad][None,:,:,None]))[0,:,:,0]
-    return rgb.clamp_(0,1).mul_(255).round_().byte().permute(1,2,0).numpy()
+    return rgb.clamp_(0,1).mul_(255).round_().byte().permute(1,2,0).cpu().numpy()
 
 # %% ../../nbs/infer/00_paint.ipynb #aaaa4ff4
 UPSAMPLE = ('guided','bilinear','nearest')
@@ -115,13 +116,13 @@ def _enlarger(img, ab, upsample):
     if upsample=='nearest':
         rows, cols = (((torch.arange(n)+.5)*m/n).long() for n,m in zip((H,W), ab.shape[-2:]))
         return lambda L,y: ab[:,:,rows[y:y+L.shape[-2]]][...,cols]
-    small, sigma = lightness(img.resize(ab.shape[:1:-1], Image.BOX)), 10. if upsample=='guided' else math.inf
+    small, sigma = lightness(img.resize(ab.shape[:1:-1], Image.BOX), ab.device), 10. if upsample=='guided' else math.inf
     return lambda L,y: enlarge_chroma(ab, small, L, y, H, sigma)
 
 # %% ../../nbs/infer/00_paint.ipynb #d1ef7186
 def paint(
     img, # PIL RGB photo: its lightness is kept
-    ab, # `(1,2,h,w)` chroma of the photo's small copy, CIELAB units
+    ab, # `(1,2,h,w)` chroma of the photo's small copy, CIELAB units; where it lies, it is painted
     upsample:str='guided', # 'guided' by lightness (`enlarge_chroma`), 'bilinear' or 'nearest'
     gamut:str='chroma', # What is out of gamut: 'chroma' keeps L and hue; 'clip' cuts RGB
     rows:int=256, # Rows done at a time
@@ -133,7 +134,7 @@ def paint(
     (W, H), enlarge = img.size, _enlarger(img, ab, upsample)
     out = np.empty((H,W,3), np.uint8)
     for y in range(0, H, rows):
-        L = lightness(img.crop((0, y, W, min(y+rows,H))))
+        L = lightness(img.crop((0, y, W, min(y+rows,H))), ab.device)
         out[y:y+rows] = _to_rgb8(torch.cat([L, enlarge(L, y)], 1), gamut)
     return Image.fromarray(out)
 

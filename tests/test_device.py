@@ -1,0 +1,99 @@
+"The GPU is taken where there is one, is named, and paints what the CPU paints; what can be checked without one is checked without."
+import numpy as np, pytest, torch
+
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.infer.paint import enlarge_chroma, lightness
+from colorize_nb.io.photo import bundled_photos, open_photo
+from colorize_nb.models import device as devices
+from colorize_nb.models.device import device_line, full_precision, pick_device
+
+def needs_gpu(test): return pytest.mark.cuda(pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')(test))
+
+
+def test_auto_takes_the_gpu_that_works(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: True)
+    monkeypatch.setattr(devices, '_usable', torch.device)
+    assert pick_device().type=='cuda' and pick_device('auto').type=='cuda' and pick_device('cpu').type=='cpu'
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    assert pick_device().type=='mps'
+    monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: False)
+    assert pick_device().type=='cpu'
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU that works')
+def test_a_driver_that_does_not_work_leaves_the_cpu_and_a_name_given_is_an_error(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: False)
+    assert pick_device().type=='cpu'
+    with pytest.raises(ValueError, match="device 'cuda' cannot be used here.*cpu always works"): pick_device('cuda')
+
+
+def test_the_command_line_names_a_gpu_that_nobody_asked_for(monkeypatch, capsys):
+    from colorize_nb.app import cli
+    monkeypatch.setattr(devices, 'pick_device', lambda name: torch.device('mps' if name=='auto' else name))
+    assert cli.chosen_device('auto').type=='mps' and capsys.readouterr().err=='on mps (--device cpu for the CPU)\n'
+    for name in ('mps','cpu'): assert cli.chosen_device(name).type==name and not capsys.readouterr().err
+    for command in ('color','train','evaluate','audit'):
+        parser = getattr(cli, f'_{command}_parser')()
+        assert parser.get_default('device')=='auto', command
+    assert device_line('cpu')==''
+
+
+def test_convolutions_on_a_gpu_are_not_cut_to_tf32():
+    before = torch.backends.cudnn.allow_tf32
+    with full_precision('cuda'): assert not torch.backends.cudnn.allow_tf32 and torch.backends.cudnn.enabled
+    assert torch.backends.cudnn.allow_tf32==before
+    with full_precision('cpu'): assert torch.backends.cudnn.allow_tf32==before
+
+
+def test_everything_of_painting_lies_on_the_device_of_the_chroma():
+    "Tensors that only claim to be on a GPU: an operation on two devices raises."
+    from torch._subclasses import FakeTensorMode
+    a = np.zeros((40,30,3), np.uint8)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        ab = torch.empty(1, 2, 10, 8, device='cuda')
+        L = lightness(a, ab.device)
+        wide = enlarge_chroma(ab, lightness(a[:10,:8], ab.device), L)
+        assert L.device.type==wide.device.type=='cuda' and wide.shape==(1,2,40,30)
+        with pytest.raises(RuntimeError, match='device'): enlarge_chroma(ab, lightness(a[:10,:8]), L)
+
+
+def test_photos_one_by_one_are_the_same_to_the_last_bit():
+    shipped, photo = Colorizer.load('shipped'), open_photo(bundled_photos()['coffee'])
+    photos = [photo.crop((x,0,x+90,60)) for x in (0,100,200)]
+    for p,beside in zip(photos, shipped.many(photos, size=64)):
+        assert np.array_equal(shipped(p, size=64).image, beside.image)
+
+
+def test_a_batch_that_does_not_fit_is_taken_apart():
+    from colorize_nb.color.codecs import LabAB
+    seen = []
+    class Greedy(torch.nn.Module):
+        def forward(self, x):
+            seen.append(len(x))
+            if len(x)>1: raise RuntimeError('not enough memory')
+            return torch.zeros(len(x), 2, *x.shape[-2:])
+    greedy, photos = Colorizer(Greedy(), LabAB(), 64), [open_photo(bundled_photos()['coffee']).resize((90,60))]*3
+    assert not greedy.batched and len(list(greedy.many(photos)))==3 and seen==[1,1,1]
+    greedy.batched = True
+    assert [type(o).__name__ for o in greedy.many(photos)]==['Colored']*3 and seen==[1,1,1,3,1,1,1]
+
+
+@needs_gpu
+@pytest.mark.parametrize('name', list(bundled_photos()))
+def test_a_gpu_paints_what_the_cpu_paints(name):
+    photo = open_photo(bundled_photos()[name])
+    photo.thumbnail((600,600))
+    cpu, gpu = (np.asarray(Colorizer.load('shipped', d)(photo).image).astype(int) for d in ('cpu','cuda'))
+    assert np.abs(cpu-gpu).max()<=1
+
+
+@needs_gpu
+def test_the_painting_itself_happens_on_the_gpu():
+    shipped, photo = Colorizer.load('shipped', 'cuda'), open_photo(bundled_photos()['coffee']).resize((3000,2000))
+    p = shipped.predict(photo, 64)
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    shipped._paint('coffee', photo, {}, p, {})
+    assert torch.cuda.max_memory_allocated()-before>=3000*256*4, 'no strip of the photo was on the GPU'
