@@ -67,8 +67,8 @@ test-latest: $(LATEST)/.ready ## Run the tests against the newest fastai and fas
 lab: $(READY) ## Open JupyterLab on the start page
 	@$(BIN)/jupyter lab nbs/index.ipynb
 
-app: $(READY) ## Serve the first tutorial as a page without code: hand in a photo, get it in colour
-	@$(BIN)/python tools/app.py nbs/tutorials/01_color_a_photo.ipynb
+app: $(READY) ## Serve a page that colours photos: hand one in, get it in colour
+	@$(BIN)/python tools/app.py tools/app.ipynb
 
 SERVE ?= 8000
 docs: $(READY) ## Build the site into docs/_build/html and serve it (make docs SERVE= only builds)

@@ -121,3 +121,15 @@ def test_sheet_keeps_pixels():
     assert image_grid([a, b, a], ['one','two','three'], 2).size==(46, 2*(10+22+6)-6)
     d = divided(a, b, .5)
     assert d.getpixel((3,5))==(255,0,0) and d.getpixel((17,5))==(0,0,255)
+
+def test_the_picture_is_dragged():
+    w = compare(bundled_photos()['coffee'], side=120)
+    assert w.picture.left==b'', 'side by side there is no line'
+    w.set(view='wipe')
+    both = [Image.open(io.BytesIO(b)) for b in (w.picture.left, w.picture.right)]
+    assert both[0].size==both[1].size==w.image.size
+    w.picture._handle_custom_msg(dict(at=.25), []) # as the browser says it
+    assert w.state()['wipe']==.25 and w.picture.at==.25
+    gray, line, colored = shown(w)[60,:w.image.width//4-8], w.image.width//4, shown(w)[60,w.image.width//4+8:]
+    assert np.ptp(gray, 1).max() < 25 < np.ptp(colored, 1).max()
+    assert w.set(view='blend').picture.left==b''

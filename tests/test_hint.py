@@ -133,3 +133,14 @@ def test_an_error_of_the_thread_is_said(photo, monkeypatch):
     monkeypatch.setattr(H, 'propagate', broken)
     w.click(.2, .6); w.wait(60)
     assert 'too large' in w.error.value and not w.working
+
+def test_hints_are_kept_in_a_file(photo, tmp_path):
+    f = tmp_path/'cup.json'
+    w = hint(photo, side=100, keep=f).add(.25, .75, '#00ff00').add(.5, .5, '#ff0000')
+    again = hint(photo, side=100, keep=f)
+    assert again.hints==w.hints and np.array_equal(again.spread(), w.spread()) and f"keep={str(f)!r}" in again.code()
+    again.remove()
+    assert len(hint(photo, side=100, keep=f).hints)==1
+    f.write_text('[{"x": 2, "y": 0, "color": "#000000"}]')
+    with pytest.raises(ValueError, match='cup.json: not a file of hints.*0 to 1'): hint(photo, keep=f)
+    assert f.read_text().startswith('[{"x": 2'), 'a file that is not understood stays as it was'

@@ -1,5 +1,6 @@
 "The training panel without a browser: what the knobs do, what is impossible, how a run ends, and that the kernel stays free."
 import io, time
+from pathlib import Path
 import numpy as np, pytest
 from PIL import Image
 
@@ -165,3 +166,54 @@ def test_what_is_registered_is_on_the_panel(dls):
     finally: _losses.pop('of_ones_own')
     names = tune(dls).controls['model'].options
     assert 'indiana_unet' in names and not any('*' in n for n in names)
+
+def test_a_run_is_saved_and_nothing_is_overwritten(panel, tmp_path):
+    assert panel.keep.disabled and panel.download.disabled
+    with pytest.raises(ValueError, match='no run 0'): panel.save(tmp_path/'a.safetensors')
+    for seed in (1, 2): panel.set(seed=seed, epochs=1).train().wait(60)
+    assert not panel.keep.disabled and panel.which.value=='run 2'
+    panel.named.value = str(tmp_path/'mine.safetensors')
+    panel.keep.click()
+    assert 'saved: ' in panel.clamped.value and panel.error.value==''
+    photo = bundled_photos()['coffee']
+    a, b = (m(photo, size=64).image for m in (Colorizer.load(tmp_path/'mine.safetensors'), panel.models['run 2']))
+    assert np.abs(np.asarray(a).astype(int)-np.asarray(b)).max() <= 3, 'the file holds the weights in 16 bits'
+    before = (tmp_path/'mine.safetensors').read_bytes()
+    panel.keep.click()
+    assert 'is there already' in panel.error.value and (tmp_path/'mine.safetensors').read_bytes()==before
+    name, content = panel.file()
+    assert name=='mine.safetensors' and content==before
+    panel.which.value = 'run 1'
+    assert panel.file()[1]!=content
+
+def test_presets_and_reset(panel):
+    first = panel.settings()
+    panel.set(lr=1e-4, epochs=9)
+    panel.preset.value = 'classes'
+    assert panel.state()['loss']=='soft_ce' and panel.state()['lr']==first['lr'], 'a preset begins with the first values'
+    panel.back.click()
+    assert panel.settings()==first and panel.preset.value==''
+    panel.set(epochs=50).train()
+    until(lambda: panel.losses)
+    assert panel.preset.disabled and panel.back.disabled
+    panel.halt(); panel.wait(60)
+    assert not panel.preset.disabled
+
+def test_previews_are_of_different_photos(panel):
+    from colorize_nb.widgets.tune_drawing import different
+    def photo(f): return Path(f).stem.rpartition('_')[0]
+    names = [photo(f) for f in different(panel.valid_files, 3)]
+    assert len(set(names))==min(3, len({photo(f) for f in panel.valid_files})) > 1
+    assert different(['IMG_1','IMG_2'], 3)==['IMG_1','IMG_2']
+
+def test_the_line_names_the_photos_it_got(tmp_path):
+    folder = crop_photos(tmp_path/'album', n=12, size=48)
+    kw = dict(size=32, bs=4, device='cpu')
+    asked = tune(ColorizeDataLoaders.from_folder(folder, seed=7, valid_pct=.3, **kw), SMALL)
+    assert f"from_folder({str(folder)!r}, valid_pct=0.3, seed=7, " in asked.code()
+    files = sorted(folder.iterdir())
+    dls = ColorizeDataLoaders.from_files(files[:8], valid_files=files[8:], **kw)
+    ns = {'dls': dls}
+    exec('from colorize_nb.all import *', ns)
+    exec(tune(dls, SMALL).code().rsplit('\n', 1)[0], ns) # all but the last line, which trains
+    assert [*map(Path, ns['dls'].valid_ds.items)]==files[8:] and ns['dls'] is not dls

@@ -140,3 +140,25 @@ def test_javascript_is_files_of_the_package():
     from importlib.resources import files
     names = {f.name for f in (files('colorize_nb.widgets')/'static').iterdir()}
     assert {'clickable.js','uploader.js','download.js','static_view.js'} <= names and 'export default' in C.asset('uploader.js')
+
+def test_an_example_is_taken():
+    w = color_app()
+    w.examples._handle_custom_msg(dict(name='coffee'), [])
+    assert w.name=='coffee.png' and w.error.value=='' and len(w.examples.pictures)>=4
+    w.examples._handle_custom_msg(dict(name='/etc/passwd'), [])
+    assert w.name=='coffee.png'
+
+def test_a_download_that_fails_is_said_and_the_button_comes_back():
+    w, sent = color_app(), []
+    w.download.send = lambda told,buffers: sent.append(told)
+    def broken(*a): raise MemoryError('no room for 54 megapixels')
+    w.download.make = broken
+    w.download.give()
+    assert 'no room' in w.error.value and sent==[{'name': ''}]
+    assert 'megapixels' in w.download.work
+
+def test_a_panel_says_what_to_do_without_a_kernel():
+    from colorize_nb.widgets.controls import Lifeline
+    w = color_app()
+    [line] = [c for c in w.widget.children if isinstance(c, Lifeline)]
+    assert 'run its cell again' in line.advice

@@ -1,8 +1,8 @@
 """`make app`: a notebook as a page without code, by Voila, for several visitors: memory comes back, and a full house says so.
 
-    python tools/app.py nbs/tutorials/01_color_a_photo.ipynb --visitors 8 --port 8866
+    python tools/app.py tools/app.ipynb --visitors 8 --port 8866
 """
-import argparse, asyncio, os
+import argparse, asyncio, os, re
 from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 from voila.tornado.handler import TornadoVoilaHandler
@@ -11,6 +11,7 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 import warm
 
 PER_VISIT = 1.2e9 # bytes that a visit may take: PyTorch, fastai and the model in a process of its own
+FOREIGN = re.compile(r'<link\b[^>]*\bhref="https?://[^>]*>') # Voila's page asks another host for icons; they come with the widgets
 SPOKEN = 'v1.kernel.websocket.jupyter.org' # the only form of messages that Voila 0.5 can read
 FULL = '''<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="20"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>All places are taken</title><body style="font:1.1rem/1.5 system-ui;max-width:32rem;margin:20vh auto;padding:0 1rem">
@@ -46,6 +47,8 @@ class Page(TornadoVoilaHandler):
         seats.coming.add(asyncio.current_task())
         try: await super().get(path)
         finally: seats.coming.discard(asyncio.current_task())
+
+    def write(self, chunk): super().write(FOREIGN.sub('', chunk) if isinstance(chunk, str) else chunk)
 
 class Farewell(VoilaShutdownKernelHandler):
     "A page that closes says goodbye without the cookie's token; whoever knows a kernel's name may end it, nobody else can guess it."

@@ -148,7 +148,9 @@ def from_folder(cls:ColorizeDataLoaders,
         held,files = _below(files, Path(folder)/valid)
         if not held: raise ValueError(f'{Path(folder)/valid}: no photos here, so there is nothing to validate on')
         kwargs['valid_files'] = held
-    return cls.from_files(files, **kwargs)
+    dls = cls.from_files(files, **kwargs)
+    dls.asked = dict(folder=str(folder), valid=valid, **{k: kwargs[k] for k in ('valid_pct','seed') if k in kwargs})
+    return dls
 
 # %% ../../nbs/data/02_folder.ipynb #a29baaeb
 named_sets = { # name -> (name in fastai's URLs, subfolder)

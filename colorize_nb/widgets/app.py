@@ -18,8 +18,8 @@ from ..io.photo import bundled_photos, open_photo
 from ..io.show import image_grid
 from .base import Explorer
 from .compare import saturation_words
-from .controls import Choice, divided, row, slider, worded
-from .upload import Download, Uploader
+from .controls import Choice, Draggable, row, slider, worded
+from .upload import Download, Examples, Uploader
 
 # %% ../../nbs/widgets/13_app.ipynb #81f5124a
 _SIZES = [64,96,128,192,256,384,512] # short side of the network's input, in pixels
@@ -33,6 +33,8 @@ def detail_words(
     return f'{size} pixels: ' + ('finer colours, less sure' if size>trained else 'larger patches of colour')
 
 # %% ../../nbs/widgets/13_app.ipynb #2ca9df2f
+_EXAMPLES = ('chelsea','china','coffee','flower','grace_hopper','rocket')
+
 class ColorApp(Explorer):
     "Hand in a photo, see it in colour, download it at its full size."
     title = 'Colour a photo'
@@ -45,7 +47,8 @@ class ColorApp(Explorer):
         first = photo or bundled_photos()['chelsea']
         self._take(Path(first).name if isinstance(first, (str, Path)) else 'photo.jpg', open_photo(first))
         self.upload = Uploader(self.take, self.refuse, label='your photo')
-        self.download = Download(self.file)
+        self.examples = Examples({k: v for k,v in bundled_photos().items() if k in _EXAMPLES}, self.take)
+        self.download = Download(self.file, self._failed)
         super().__init__(**_app_controls(self.colorizer.size, self.colorizer.knobs_with()['saturation']))
 
 # %% ../../nbs/widgets/13_app.ipynb #2a968e74
@@ -63,7 +66,13 @@ def layout(self:ColorApp)->list:
     c, trained = self.controls, self.colorizer.size
     detail = worded(c['size'], lambda size: detail_words(size, trained))
     saturation = worded(c['saturation'], saturation_words)
-    return [row(self.upload, self.download), row(c['view'], c['wipe']), row(detail, saturation)]
+    return [row(self.upload, self.download, self.examples), row(c['view'], c['wipe']), row(detail, saturation)]
+
+@patch
+def canvas(self:ColorApp):
+    picture = Draggable(alt='the photo, gray left of the line and in predicted colours right of it')
+    picture.on_drag(lambda at: self.set(wipe=round(at, 2)))
+    return picture
 
 @patch
 def _take(self:ColorApp, name, photo):
@@ -124,9 +133,11 @@ def draw(self:ColorApp):
     self.controls['wipe'].disabled = s['view']!='wipe'
     new = self.colored(self.small).image
     self.download.disabled, self.download.label = False, f'download {self.file_name()}'
+    self.download.work = f'colouring {self.photo.width*self.photo.height/1e6:.1f} megapixels'
     words = f'{self.name}: {self.photo.width}x{self.photo.height} pixels. The colours are a guess.'
-    if s['view']=='wipe': return divided(gray, new, s['wipe']), words
-    return (image_grid([gray, new]) if s['view']=='side by side' else new), words
+    both = [gray, new] if s['view']=='wipe' else []
+    divided = self.picture.layers(*both, at=s['wipe'])
+    return divided or (image_grid([gray, new]) if s['view']=='side by side' else new), words
 
 # %% ../../nbs/widgets/13_app.ipynb #4194badd
 @patch

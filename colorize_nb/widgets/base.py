@@ -12,7 +12,7 @@ import ipywidgets as W
 from fastcore.basics import patch
 
 from ..io.wipe import data_uri
-from .controls import asset, jpeg
+from .controls import Lifeline, asset, jpeg
 
 # %% ../../nbs/widgets/01_base.ipynb #1207840a
 class Explorer:
@@ -109,13 +109,14 @@ def layout(self:Explorer)->list:
 def widget(self:Explorer):
     "The whole as one ipywidget."
     head = [W.HTML(f'<b>{html.escape(self.title)}</b>')] if self.title else []
-    below = [self.error, self.clamped, self.picture, self.says, self.line, self.busy]
+    below = [Lifeline(), self.error, self.clamped, self.picture, self.says, self.line, self.busy]
     return W.VBox([*head, *self.layout(), *below], layout=W.Layout(max_width='1100px'))
 
 @patch
 def _ipython_display_(self:Explorer):
     from IPython.display import display
-    display(self.widget)
+    said = f'{self.title or type(self).__name__}: a panel. It needs a kernel: run this cell to open it.'
+    display({**self.widget._repr_mimebundle_(), 'text/plain': said}, raw=True)
 
 # %% ../../nbs/widgets/01_base.ipynb #1a8c4854
 def _shots(explorer, knob, values, side):

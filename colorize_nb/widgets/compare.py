@@ -19,7 +19,7 @@ from ..io.photo import open_photo, to_image, to_tensor
 from ..io.show import image_grid
 from ..io.table import Results
 from .base import Explorer
-from .controls import Choice, divided, row, slider, worded
+from .controls import Choice, Draggable, row, slider, worded
 from .upload import Uploader, named_photos
 
 # %% ../../nbs/widgets/05_compare.ipynb #5488200c
@@ -79,6 +79,13 @@ class Compare(Explorer):
         saturation, T = worded(c['saturation'], saturation_words), worded(c['T'], temperature_words)
         return [row(c['photo'], self.upload), row(c['left'], c['right']), row(c['view'], c['gamut']),
                 row(c['wipe'], c['blend']), row(saturation, T), c['size']]
+
+# %% ../../nbs/widgets/05_compare.ipynb #0ac23068
+@patch
+def canvas(self:Compare):
+    picture = Draggable(alt='the answers chosen; in the view "wipe" drag the line between them')
+    picture.on_drag(lambda at: self.set(wipe=round(at, 2)))
+    return picture
 
 # %% ../../nbs/widgets/05_compare.ipynb #c460364f
 @patch
@@ -166,10 +173,10 @@ def draw(self:Compare):
     s = self.state()
     self._lock()
     shown = {n: self.blended() if n=='blend' else self.answer(n) for n in self.names()}
-    if s['view']=='wipe':
-        picture = divided(shown[s['left']], shown[s['right']], s['wipe'])
-        return image_grid([picture], [f"{s['left']}  |  {s['right']}"]), self.scores(shown)
-    return image_grid(list(shown.values()), list(shown), min(3, len(shown))), self.scores(shown)
+    title = f"{s['left']}  |  {s['right']}"
+    sides = [image_grid([shown[s[k]]], [title]) for k in ('left','right')] if s['view']=='wipe' else []
+    divided = self.picture.layers(*sides, at=s['wipe'])
+    return divided or image_grid(list(shown.values()), list(shown), min(3, len(shown))), self.scores(shown)
 
 # %% ../../nbs/widgets/05_compare.ipynb #cda46f2f
 @patch

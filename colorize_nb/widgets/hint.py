@@ -6,7 +6,7 @@
 __all__ = ['PALETTE', 'BRUSH', 'PREVIEW', 'palette', 'Hint', 'hint']
 
 # %% ../../nbs/widgets/10_hint.ipynb #9a4affe8
-import re, threading
+import threading
 
 import ipywidgets as W
 import numpy as np, torch
@@ -19,7 +19,7 @@ from ..io.photo import open_photo, to_tensor
 from ..io.show import image_grid
 from .base import Explorer
 from .controls import Choice, Clickable, row, slider
-from .levin import Cancelled, fade, propagate
+from .levin import Cancelled, checked_hint, fade, propagate, read_hints, write_hints
 
 # %% ../../nbs/widgets/10_hint.ipynb #44912ca0
 PALETTE = {'skin': '#d9a384', 'hair': '#6b4a2f', 'wood': '#b5642e', 'brick': '#a5452f', 'red': '#c04030',
@@ -42,6 +42,12 @@ def palette(
 BRUSH = 3 # pixels: the radius of the spot that a hint paints; a single pixel holds little against its eight neighbours
 PREVIEW = 160 # pixels: the longest side that a click is answered at, before the whole photo is solved
 
+def _at_most(photo, side, how):
+    small = photo.copy()
+    small.thumbnail((side, side), how)
+    return small
+
+# %% ../../nbs/widgets/10_hint.ipynb #44912cad
 class Hint(Explorer):
     "A photo with hints: pixels that a person gave a colour. They spread over gray, or over what a model answered."
     title = 'Hints: click a picture where the chosen colour belongs'
@@ -49,15 +55,15 @@ class Hint(Explorer):
         photo, # Path or PIL picture
         model=None, # As `colorizers`, for the answer below the hints
         side:int=512, # Longest side worked on, in pixels
+        keep=None, # JSON file that the hints are read from and written to, at each change
     ):
-        self.photo = open_photo(photo).copy()
-        self.photo.thumbnail((side, side), Image.Resampling.LANCZOS)
-        self.small = self.photo.copy()
-        self.small.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BOX)
-        self.L, self.hints, self.answers = lightness(self.photo)[0,0].numpy(), [], {}
-        [self.model] = colorizers(model).values() if model is not None else [None]
-        self.lock, self.wanted, self.solved, self.working, self.thread = threading.RLock(), None, None, False, None
-        self.waits = True
+        self.photo = _at_most(open_photo(photo), side, Image.Resampling.LANCZOS)
+        self.small = _at_most(self.photo, PREVIEW, Image.Resampling.BOX)
+        self.L, self.answers, self.keep = lightness(self.photo)[0,0].numpy(), {}, keep
+        self.hints = read_hints(keep) if keep else []
+        self.model = next(iter(colorizers(model).values())) if model is not None else None
+        self.lock, self.wanted, self.solved, self.thread = threading.RLock(), None, None, None
+        self.working, self.waits = False, True
         self._buttons()
         super().__init__(**_hint_controls(self.model))
 
@@ -87,20 +93,19 @@ def layout(self:Hint):
     return [row(c['color'], self.palette), row(c['x'], c['y']), row(self.put, self.drop), row(c['over'], c['reach'])]
 
 # %% ../../nbs/widgets/10_hint.ipynb #44912cb1
-def _checked(x, y, color):
-    "A hint. Raises `ValueError` on what is none."
-    if not re.fullmatch('#[0-9a-fA-F]{6}', color):
-        raise ValueError(f'the colour is {color!r}; it must be #rrggbb, as #c04030')
-    if not (0<=x<=1 and 0<=y<=1): raise ValueError(f'the hint is at ({x:g}, {y:g}); x and y go from 0 to 1')
-    return x, y, color
-
 @patch
 def place(self:Hint,
     hints, # `(x, y, '#rrggbb')` each; x and y go from 0 to 1, from the left and the top
     wait:bool=True, # For the whole photo? Else a small copy is shown first
 ):
     "Several hints at once; returns the panel. Raises `ValueError` on other values."
-    self.hints = self.hints + [_checked(*h) for h in hints]
+    return self._now_are(self.hints + [checked_hint(*h) for h in hints], wait)
+
+@patch
+def _now_are(self:Hint, hints, wait):
+    "Other hints: keep them in the file, if there is one, and draw."
+    self.hints = hints
+    if self.keep: write_hints(self.keep, hints)
     self.update(wait)
     return self
 
@@ -121,9 +126,7 @@ def remove(self:Hint,
     wait:bool=True, # As `place`
 ):
     "Take the last hint back; returns the panel."
-    self.hints = self.hints[:-1]
-    self.update(wait)
-    return self
+    return self._now_are(self.hints[:-1], wait)
 
 @patch
 def canvas(self:Hint):
@@ -282,13 +285,15 @@ def draw(self:Hint):
 # %% ../../nbs/widgets/10_hint.ipynb #27f457ea
 @patch
 def code(self:Hint):
-    lines = [f'w.add({x:.2f}, {y:.2f}, {color!r})' for x,y,color in self.hints]
-    return '\n'.join([f"w = hint(photo{', model' if self.model else ''})", *lines])
+    model, keep = ', model' if self.model else '', f', keep={str(self.keep)!r}' if self.keep else ''
+    lines = [] if keep else [f'w.add({x:.2f}, {y:.2f}, {color!r})' for x,y,color in self.hints]
+    return '\n'.join([f'w = hint(photo{model}{keep})', *lines])
 
 def hint(
     photo, # As `Hint`
     model=None, # As `Hint`
     side:int=512, # As `Hint`
+    keep=None, # As `Hint`
 )->Hint:
-    "Colour a photo by hints, with or without a model below: `hint('photo.jpg', 'shipped')`."
-    return Hint(photo, model, side)
+    "Colour a photo by hints, with or without a model below: `hint('photo.jpg', 'shipped', keep='hints.json')`."
+    return Hint(photo, model, side, keep)

@@ -1,5 +1,5 @@
 "Every widget in a real JupyterLab: run all cells, click or drag, see the picture change. KEEP_SHOTS=folder keeps screenshots; LAB_THEME=dark makes them dark."
-import json, os, socket, subprocess, sys, urllib.request, time
+import json, os, re, socket, subprocess, sys, urllib.request, time
 from contextlib import contextmanager
 import pytest
 
@@ -41,7 +41,7 @@ def lab(tmp_path_factory):
             except OSError: time.sleep(.25)
         else: pytest.fail((home/'log.txt').read_text()[-800:])
         yield f'http://127.0.0.1:{port}/lab', home
-    finally: p.terminate(); p.wait(20); log.close()
+    finally: p.terminate(); p.wait(60); log.close()
 
 
 class Book:
@@ -122,6 +122,13 @@ def test_compare(book):
         before = b.picture()
         b.drag(0, -80)
         b.changes(before)
+        before, box = b.picture(), b.page.locator('.jp-OutputArea .draggable').bounding_box()
+        def over(x): b.page.mouse.move(box['x']+x*box['width'], box['y']+.7*box['height'])
+        over(.5); b.page.mouse.down(); over(.8)
+        assert b.picture()==before and b.page.locator('.divider').evaluate('d => Math.round(parseFloat(d.style.left))')==80, 'the browser draws while it is dragged'
+        b.page.mouse.up()
+        b.changes(before)
+        b.until("[...document.querySelectorAll('.jp-OutputArea .widget-readout')].some(o => o.innerText=='0.80')")
         b.upload(dict(name='notes.txt', mimeType='text/plain', buffer=b'not a photo'))
         b.until("document.querySelector('.jp-OutputArea [role=alert]')?.innerText.includes('notes.txt')")
         before = b.picture()
@@ -177,3 +184,11 @@ def test_hint(book):
         b.until("document.querySelector('.jp-OutputArea pre code').innerText.includes('w.add(')")
         b.button('Remove last').click()
         b.until("!document.querySelector('.jp-OutputArea pre code').innerText.includes('w.add(')")
+
+def test_a_panel_says_when_its_kernel_is_gone(book):
+    with book('hint') as b:
+        assert b.page.locator('.lifeline').count()==0
+        b.page.get_by_role('menuitem', name='Kernel', exact=True).click()
+        b.page.get_by_role('menuitem', name=re.compile('^Restart Kernel')).first.click()
+        b.page.get_by_role('button', name='Confirm Kernel Restart').click()
+        b.until("document.querySelector('.jp-OutputArea .lifeline')?.innerText.includes('run its cell again')")

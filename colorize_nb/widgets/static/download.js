@@ -1,7 +1,7 @@
-// A button that asks the kernel for a file and saves it on the reader's machine.
+// A button that asks the kernel for a file and saves it on the reader's machine; while the file is made it counts the seconds.
 const save = (name, buffers) => {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob(buffers, { type: "image/jpeg" }));
+  link.href = URL.createObjectURL(new Blob(buffers, { type: "application/octet-stream" }));
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
@@ -12,15 +12,24 @@ export default {
     const button = document.createElement("button");
     button.className = "jupyter-button mod-success downloader";
     button.style.width = "auto";
+    let since = 0, clock;
     const show = () => {
-      button.disabled = model.get("disabled");
-      button.textContent = "\u2193 " + model.get("label");
+      const seconds = Math.round((Date.now() - since) / 1000);
+      button.disabled = since > 0 || model.get("disabled");
+      button.setAttribute("aria-busy", since > 0);
+      button.textContent = since ? `${model.get("work")} ... ${seconds} s` : "\u2193 " + model.get("label");
     };
-    button.onclick = () => model.send({ want: true });
-    model.on("change:disabled", show);
-    model.on("change:label", show);
-    model.on("msg:custom", (told, buffers) => save(told.name, buffers));
+    const work = on => {
+      since = on ? Date.now() : 0;
+      clearInterval(clock);
+      if (on) clock = setInterval(show, 500);
+      show();
+    };
+    button.onclick = () => { work(true); model.send({ want: true }) };
+    for (const key of ["disabled", "label", "work"]) model.on(`change:${key}`, show);
+    model.on("msg:custom", (told, buffers) => { work(false); if (told.name) save(told.name, buffers) });
     show();
     el.append(button);
+    return () => clearInterval(clock);
   }
 }

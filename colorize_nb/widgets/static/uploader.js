@@ -1,4 +1,4 @@
-// A button, and a place to drop files on, that sends photos in pieces: a server drops messages above 10 MB.
+// A button, a place to drop files on, and a listener for pasted pictures, that sends photos in pieces: a server drops messages above 10 MB.
 const PIECE = 1 << 20;
 
 const send = async (model, files) => {
@@ -11,18 +11,32 @@ const send = async (model, files) => {
   }
 };
 
+// A pasted picture goes to the panel under the pointer or with the focus, or to the only one there is.
+const meant = el => {
+  const panel = el.closest(".widget-vbox") || el;
+  return panel.matches(":hover, :focus-within") || document.querySelectorAll(".uploader").length == 1;
+};
+
 export default {
   render({ model, el }) {
     const button = document.createElement("button"), input = document.createElement("input");
     button.className = "jupyter-button uploader";
     button.style.width = "auto";
     button.textContent = "\u2191 " + model.get("label");
-    button.title = "or drop photos here";
+    button.title = "or drop photos here, or paste one";
     Object.assign(input, { type: "file", accept: "image/*", multiple: true, hidden: true });
+    const paste = event => {
+      const files = [...event.clipboardData?.files ?? []].filter(file => file.type.startsWith("image/"));
+      if (!files.length || !meant(el)) return;
+      event.preventDefault();
+      send(model, files);
+    };
     button.onclick = () => input.click();
     input.onchange = () => { send(model, [...input.files]); input.value = "" };
     el.ondragover = event => event.preventDefault();
     el.ondrop = event => { event.preventDefault(); send(model, [...event.dataTransfer.files]) };
+    document.addEventListener("paste", paste);
     el.append(button, input);
+    return () => document.removeEventListener("paste", paste);
   }
 }
