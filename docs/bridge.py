@@ -6,15 +6,21 @@ from readme import directives, text # the same cells, read the same way
 NAME = re.compile(r'(?<![`\w\[])`([A-Za-z_][\w.]*)(\(\))?`(?!`)')
 # What a panel's cell holds -> its picture in docs/static/panels (docs/panels.py takes them), what it is, where a reader without Python goes
 PANELS = {'color_app': ('app', 'The panel that colours photos you hand in', 'color.html', 'Colour a photo in this page instead'),
-          'LabExplorer': ('lab', 'The Lab explorer: lightness and chroma under sliders', 'nbs/widgets/03_explorers.html', 'More of its states'),
-          'BinsExplorer': ('bins', 'The bins explorer: colours put into bins', 'nbs/widgets/04_bins_explorer.html', 'More of its states'),
-          'DistributionExplorer': ('distribution', 'The distribution explorer: which colours are likely at a pixel', 'nbs/widgets/03_explorers.html', 'More of its states'),
-          'turing_test': ('turing', 'The Turing test: which of two photos was coloured by a network', 'nbs/widgets/12_turing.html', 'Its page')}
+          'LabExplorer': ('lab', 'The Lab explorer: lightness and chroma under sliders', 'explorers.html', 'Move its sliders in this site'),
+          'SepiaExplorer': ('sepia', 'The sepia explorer: several possible colours, and what each loss answers', 'explorers.html', 'Move its sliders in this site'),
+          'BinsExplorer': ('bins', 'The bins explorer: colours put into bins', 'explorers.html', 'Move its sliders in this site'),
+          'DistributionExplorer': ('distribution', 'The distribution explorer: which colours are likely at a pixel', 'nbs/widgets/04_bins_explorer.html', 'More of its states'),
+          'turing_test': ('turing', 'The Turing test: which of two photos was coloured by a network', 'nbs/widgets/12_turing.html', 'Its page'),
+          'tune': ('tune', 'The training panel: knobs, curves, held-out photos as they come out, and a row for each run', 'nbs/widgets/08_tune.html', 'Its page'),
+          'hint': ('hint', 'The hint panel: a click gives a pixel a colour, and it spreads', 'nbs/widgets/10_hint.html', 'Its page'),
+          'compare': ('compare', 'The comparison: models on one photo, by a line to drag, blended or side by side, with their numbers', 'nbs/widgets/05_compare.html', 'Its page')}
 
 def panel_picture(source, up):
     "What stands where a notebook shows a panel that needs a running Python: its picture."
-    name, what, page, go = next((v for k,v in PANELS.items() if re.search(rf'\b{k}\b', source)), (None, 'A panel with sliders and buttons', 'nbs/widgets/03_explorers.html', 'Panels and their states'))
-    picture = f'<img src="{up}_static/panels/{name}.jpg" alt="{what}" loading="lazy">' if name else ''
+    found = next((v for k,v in PANELS.items() if re.search(rf'\b{k}\(', source)), None)
+    if not found: raise ValueError(f'a panel without a picture: {source[:80]!r}; add it to PANELS here and in docs/panels.py')
+    name, what, page, go = found
+    picture = f'<img src="{up}_static/panels/{name}.jpg" alt="{what}" loading="lazy">'
     said = f'{what}, as a notebook shows it; <code>make lab</code> opens it live. <a href="{up}{page}">{go}</a>.'
     return f'```{{raw}} html\n<figure class="panel">{picture}<figcaption>{said}</figcaption></figure>\n```'
 

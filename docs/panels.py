@@ -1,26 +1,35 @@
 """Takes the pictures of panels that stand on pages without Python, by Voila and Chromium; run it when a panel looks different.
 
     python docs/panels.py            writes docs/static/panels/*.jpg
+    python docs/panels.py tune hint  these only
 """
-import json, os, socket, subprocess, sys, tempfile, time, urllib.request
+import json, sys, tempfile
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT/'tests'))
-from conftest import find_chromium
+from conftest import find_chromium, serving
 
-PANELS = {'app': 'color_app()', 'lab': "LabExplorer(photos['chelsea'], side=200)", 'bins': "BinsExplorer(photos['coffee'], side=200)",
-          'distribution': "DistributionExplorer(photos['coffee'], Colorizer.load('shipped'), side=200)", 'turing': "turing_test('shipped', out='turing.csv', n=4, practice=1)"}
+BEGIN = 'from colorize_nb.all import *\nphotos = bundled_photos()'
+TRAINED = """dls = ColorizeDataLoaders.from_folder(crop_photos('pieces', n=120, size=64), size=48, bs=8, device='cpu')
+panel = tune(dls)
+for lr in (3e-4, 3e-3): panel.set(lr=lr, epochs=4).train().wait()
+panel"""
+HINTED = """panel = hint(photos['coffee'], 'shipped', side=400)
+for x,y,color in ((.5, .45, '#7a1fa0'), (.2, .6, '#2f6d8c'), (.9, .2, '#6d8f3a')): panel.add(x, y, color)
+panel"""
+PANELS = {'app': 'color_app()', 'lab': "LabExplorer(photos['chelsea'], side=200)", 'bins': "BinsExplorer(photos['coffee'], side=200)", 'sepia': 'SepiaExplorer()',
+          'distribution': "DistributionExplorer(photos['coffee'], Colorizer.load('shipped'), side=200)", 'turing': "turing_test('shipped', out='turing.csv', n=4, practice=1)",
+          'compare': "compare([photos['coffee'], photos['chelsea']], 'shipped').set(view='blend', right='photo', left='shipped')", 'tune': TRAINED, 'hint': HINTED}
 
-def notebook(code):
-    cells = [f'from colorize_nb.all import *\nphotos = bundled_photos()', code]
-    return dict(nbformat=4, nbformat_minor=5, metadata=dict(kernelspec=dict(name='python3', display_name='python3', language='python')),
-                cells=[dict(cell_type='code', id=f'c{i}', metadata={}, outputs=[], execution_count=None, source=s) for i,s in enumerate(cells)])
+def notebook(*code):
+    cells = [dict(cell_type='code', id=f'c{i}', metadata={}, outputs=[], execution_count=None, source=s) for i,s in enumerate(code)]
+    return dict(nbformat=4, nbformat_minor=5, metadata=dict(kernelspec=dict(name='python3', display_name='python3', language='python')), cells=cells)
 
 def take(browser, name, address, to):
-    page = browser.new_page(viewport=dict(width=900, height=900))
+    page = browser.new_page(viewport=dict(width=1180, height=900))
     page.goto(f'{address}/voila/render/{name}.ipynb', timeout=240_000)
     panel = page.locator('.jp-OutputArea-output > .widget-vbox').first
     panel.wait_for(timeout=240_000)
@@ -28,23 +37,14 @@ def take(browser, name, address, to):
     panel.screenshot(path=to/f'{name}.jpg', type='jpeg', quality=85)
     page.close()
 
-def main(to=ROOT/'docs/static/panels'):
+def main(*names, to=ROOT/'docs/static/panels'):
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as p:
-        for n,code in PANELS.items(): (Path(folder)/f'{n}.ipynb').write_text(json.dumps(notebook(code)))
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            port = s.getsockname()[1]
-        server = subprocess.Popen([sys.executable, '-m', 'voila', folder, '--no-browser', f'--port={port}', '--theme=light'], cwd=folder, env={**os.environ, 'PYTHONPATH': str(ROOT)}, stderr=subprocess.DEVNULL)
-        try:
-            for _ in range(240):
-                try: urllib.request.urlopen(f'http://127.0.0.1:{port}/', timeout=2); break
-                except urllib.error.HTTPError: break
-                except OSError: time.sleep(.5)
+        folder = Path(folder)
+        for n,code in PANELS.items(): (folder/f'{n}.ipynb').write_text(json.dumps(notebook(BEGIN, code)))
+        run = [sys.executable, '-m', 'voila', str(folder), '--no-browser', '--theme=light']
+        with serving(run, folder, folder, PYTHONPATH=str(ROOT)) as address:
             browser = p.chromium.launch(executable_path=find_chromium(), args=['--no-sandbox', '--disable-gpu'])
-            for n in PANELS: take(browser, n, f'http://127.0.0.1:{port}', Path(to))
+            for n in names or PANELS: take(browser, n, address, to)
             browser.close()
-        finally:
-            server.kill()
-            server.wait()
 
-if __name__=='__main__': main()
+if __name__=='__main__': main(*sys.argv[1:])

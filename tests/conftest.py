@@ -1,5 +1,6 @@
 "What every test may use: the bundled photos, and a real browser where one is installed."
-import functools, importlib.util, os, re, shutil, signal, time
+import functools, importlib.util, os, re, shutil, signal, socket, subprocess, time, urllib.error, urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 import pytest
 
@@ -31,6 +32,30 @@ def pytest_collection_modifyitems(config, items):
         if NEED: raise pytest.UsageError(f'REQUIRE_BROWSER is set, but {why}')
         config.stash[skipped_browser] = f'{len(wanted)} browser tests skipped: {why}'
         for item in wanted: item.add_marker(pytest.mark.skip(reason=why))
+
+@contextmanager
+def serving(run, cwd, home, ask='/', **env):
+    "A server that the list `run` starts in `cwd`, with `--port=` put behind it: its address, once `ask` is answered; its log and settings lie in `home`."
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        address = f'http://127.0.0.1:{s.getsockname()[1]}'
+    env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1', 'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d'), **env}
+    with open(home/'log.txt', 'w') as log:
+        server = subprocess.Popen([*run, f"--port={address.rpartition(':')[2]}"], cwd=cwd, stdout=log, stderr=log, env=env)
+        try:
+            until_answered(address+ask, home/'log.txt')
+            yield address
+        finally:
+            server.terminate()
+            server.wait(60)
+
+def until_answered(url, log, seconds=120):
+    end = time.monotonic()+seconds
+    while time.monotonic()<end:
+        try: return urllib.request.urlopen(url, timeout=2).close()
+        except urllib.error.HTTPError: return # an answer too
+        except OSError: time.sleep(.25)
+    pytest.fail(f'no answer from {url}: {log.read_text()[-800:]}')
 
 skipped_browser = pytest.StashKey()
 

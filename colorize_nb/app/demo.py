@@ -164,7 +164,7 @@ def write_all(
     shown = {n: pictures(p, colored[n]) for n,p in photos.items()}
     figures = [_figure(n, ims, table[n], held) for n,ims in shown.items()]
     labels = [*next(iter(shown.values()))][1:]
-    numbers = f'<div class="scroll" tabindex="0">{results(table, held)._repr_html_()}</div>'
+    numbers = f'<div class="scroll numbers" tabindex="0">{results(table, held)._repr_html_()}</div>'
     intro = INTRO.format(n=sum(n not in held for n in photos))
     extra = f'<h2>Measured against the photos</h2>{numbers}'
     page = wipe_page(out/'index.html', figures, labels, 'Gray photos, coloured', intro, extra, FOOT)

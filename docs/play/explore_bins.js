@@ -1,4 +1,5 @@
 // What a photo keeps when its colours are put into classes.
+import {RANGES} from './address.js';
 import {quantize} from './bins.js';
 import {ciede2000} from './ciede.js';
 import {h, later, radios, slider} from './dom.js';
@@ -9,18 +10,18 @@ const REACH = 95, SIDE = 360, KINDS = [['uniform', 'equal bins'], ['density', 'e
 const x = a => SIDE*(a+REACH)/(2*REACH), y = b => SIDE*(REACH-b)/(2*REACH);
 
 export class Bins {
-  constructor() {
-    this.state = {kind: 'uniform', n: 10, grid: 10};
+  constructor({kind, n, grid}, tell) {
+    this.state = {kind, n, grid};
     this.draw = later(() => this.now());
-    const set = k => v => { this.state[k] = v; this.draw() };
-    this.n = slider('Bins for a, and for b', [2, 60, 1], 10, v => `${v} and ${v}, ${v*v} colours`, set('n'));
-    this.grid = slider('Width of a cell', [4, 40, 1], 10, v => `${v} units of a and b`, set('grid'));
+    const set = k => v => { this.state[k] = v; this.draw(); tell({[k]: v}) };
+    this.n = slider('Bins for a, and for b', RANGES.n, n, v => `${v} and ${v}, ${v*v} colours`, set('n'));
+    this.grid = slider('Width of a cell', RANGES.grid, grid, v => `${v} units of a and b`, set('grid'));
     this.frames = ['the photo', 'through the bins and back'].map(name => { const canvas = h('canvas', {role: 'img', 'aria-label': name}); return {canvas, el: h('figure', {}, canvas, h('figcaption', {}, name))} });
     this.plane = h('canvas', {role: 'img', width: SIDE, height: SIDE});
     this.said = h('p', {class: 'said', role: 'status'});
     this.code = h('code', {});
     this.el = h('section', {class: 'bins', id: 'bins'}, h('h2', {}, 'Colours put into bins'), h('p', {}, 'A classifier can only answer with the colours of its classes. What is lost before it has learned anything?'),
-      radios('Classes', KINDS, 'uniform', set('kind')).el, h('div', {class: 'knobgrid'}, this.n.el, this.grid.el), this.said, h('div', {class: 'pictures4'}, this.frames.map(f => f.el)),
+      radios('Classes', KINDS, kind, set('kind')).el, h('div', {class: 'knobgrid'}, this.n.el, this.grid.el), this.said, h('div', {class: 'pictures4'}, this.frames.map(f => f.el)),
       h('figure', {class: 'planefigure'}, this.plane, h('figcaption', {}, 'Pixels of the photo on the ab plane, with the edges of the bins or the centers of the cells')), h('pre', {tabindex: 0}, this.code));
   }
   set(photo) { this.photo = photo; this.draw() }

@@ -1,16 +1,17 @@
 // A photo taken apart into one lightness and two colours.
+import {RANGES} from './address.js';
 import {h, later, slider} from './dom.js';
 import {ground} from './plane.js';
 import {show} from './photo.js';
 
 const REACH = 95, SIDE = 360, WORDS = {L: v => `L times ${v}`, a: v => `a times ${v}`, b: v => `b times ${v}`, plane: v => `pixels with L from ${v-4} to ${v+4}`};
-const NAMES = {L: 'Lightness', a: 'a, green to red', b: 'b, blue to yellow', plane: 'Plane at L'}, RANGES = {L: [0, 1.5, .05], a: [-1, 2, .05], b: [-1, 2, .05], plane: [4, 96, 1]};
+const NAMES = {L: 'Lightness', a: 'a, green to red', b: 'b, blue to yellow', plane: 'Plane at L'}, KNOBS = Object.keys(NAMES);
 
 export class Lab {
-  constructor() {
-    this.state = {L: 1, a: 1, b: 1, plane: 60};
+  constructor(first, tell) {
+    this.state = Object.fromEntries(KNOBS.map(k => [k, first[k]]));
     this.draw = later(() => this.now());
-    const knobs = Object.keys(this.state).map(k => slider(NAMES[k], RANGES[k], this.state[k], WORDS[k], v => { this.state[k] = v; this.draw() }).el);
+    const knobs = Object.keys(this.state).map(k => slider(NAMES[k], RANGES[k], this.state[k], WORDS[k], v => { this.state[k] = v; this.draw(); tell({[k]: v}) }).el);
     this.frames = ['the photo', 'L', 'a alone, at L = 60', 'b alone, at L = 60'].map(name => { const canvas = h('canvas', {role: 'img', 'aria-label': name}); return {canvas, el: h('figure', {}, canvas, h('figcaption', {}, name))} });
     this.plane = h('canvas', {role: 'img', width: SIDE, height: SIDE});
     this.code = h('code', {});

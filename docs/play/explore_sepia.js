@@ -1,11 +1,12 @@
 // Several possible colours for one gray shirt; what each loss answers, and what the answers cost.
+import {RANGES} from './address.js';
 import * as best from './answers.js';
 import {ciede2000} from './ciede.js';
 import {css, rgb2lab} from './color.js';
 import {h, slider} from './dom.js';
 import {plane} from './plane.js';
 
-const L = 55, START = [['#d83c3e', 60], ['#2877d6', 40], ['#808080', 0], ['#3a9a4b', 0], ['#e0b040', 0]];
+const L = 55;
 const ab = hex => rgb2lab(...[1, 3, 5].map(i => parseInt(hex.slice(i, i+2), 16)/255)).slice(1);
 const sum = v => v.reduce((s, x) => s+x, 0);
 
@@ -21,15 +22,15 @@ const ANSWERS = {
 const COSTS = {'squared error': d => d[0]**2+d[1]**2, 'absolute error': d => Math.abs(d[0])+Math.abs(d[1])};
 
 export class Sepia {
-  constructor() {
-    this.state = {colors: START.map(([c]) => c), weights: START.map(([, w]) => w), T: .38};
-    const draw = () => this.draw();
-    const rows = START.map(([color, weight], i) => h('div', {class: 'mix'}, h('input', {type: 'color', value: color, 'aria-label': `Colour ${i+1}`, oninput: e => { this.state.colors[i] = e.target.value; draw() }}),
-      slider(`How likely is colour ${i+1}`, [0, 100, 1], weight, v => v ? `${v} parts` : 'never', v => { this.state.weights[i] = v; draw() }).el));
+  constructor({colors, weights, T: first}, tell) {
+    this.state = {colors: colors.map(c => `#${c}`), weights: [...weights], T: first};
+    const draw = () => { this.draw(); tell({colors: this.state.colors.map(c => c.slice(1)), weights: this.state.weights, T: this.state.T}) };
+    const rows = this.state.colors.map((color, i) => h('div', {class: 'mix'}, h('input', {type: 'color', value: color, 'aria-label': `Colour ${i+1}`, oninput: e => { this.state.colors[i] = e.target.value; draw() }}),
+      slider(`How likely is colour ${i+1}`, [0, 100, 1], weights[i], v => v ? `${v} parts` : 'never', v => { this.state.weights[i] = v; draw() }).el));
     this.canvas = h('canvas', {role: 'img'});
     this.out = Object.keys(ANSWERS).map(name => { const color = h('span', {class: 'big'}), words = h('span', {}); return {name, color, words, el: h('figure', {'data-answer': name}, color, h('figcaption', {}, h('b', {}, name), words))} });
     this.code = h('code', {});
-    const T = slider('Temperature of the annealed mean', [0, 1, .01], .38, v => v === 0 ? '0, the mode' : v === 1 ? '1, the mean' : `${v}, between mode and mean`, v => { this.state.T = v; draw() });
+    const T = slider('Temperature of the annealed mean', RANGES.T, first, v => v === 0 ? '0, the mode' : v === 1 ? '1, the mean' : `${v}, between mode and mean`, v => { this.state.T = v; draw() });
     this.el = h('section', {class: 'sepia', id: 'sepia'}, h('h2', {}, 'Why the average is brown'), h('p', {}, 'A gray shirt has one of these colours. Move a slider: the mean slides between them, the median and the mode jump.'),
       h('div', {class: 'two'}, h('div', {}, rows, T.el), this.canvas), h('div', {class: 'four'}, this.out.map(o => o.el)), h('pre', {tabindex: 0}, this.code));
     this.draw();

@@ -1,24 +1,29 @@
 // Three explorers that need no network: sepia, Lab and bins, with the photos of the gallery or one's own.
+import {PHOTOS, read, write} from './address.js';
 import {Bins} from './explore_bins.js';
 import {Lab} from './explore_lab.js';
 import {Sepia} from './explore_sepia.js';
 import {h} from './dom.js';
 import {open} from './photo.js';
 
-const SIDE = 300, PHOTOS = {Coffee: 'coffee', Chelsea: 'chelsea', Flower: 'flower', China: 'china', Motorcycle: 'motorcycle'};
+const SIDE = 300;
 const root = document.querySelector('#explorers');
 
 async function main() {
-  const sepia = new Sepia(), lab = new Lab(), bins = new Bins(), said = h('p', {class: 'said', role: 'status'});
+  const state = read(location.hash);
+  let waits;
+  const tell = set => { Object.assign(state, set); clearTimeout(waits); waits = setTimeout(() => history.replaceState(null, '', write(state)), 200) };
+  const sepia = new Sepia(state, tell), lab = new Lab(state, tell), bins = new Bins(state, tell), said = h('p', {class: 'said', role: 'status'});
   const use = async (load, name) => {
     try { const photo = await open(await load(), SIDE); lab.set(photo); bins.set(photo); said.textContent = `${name}: ${photo.w} x ${photo.h} pixels are shown`; root.dataset.photo = name }
     catch (e) { said.textContent = `${name} is not a picture this browser can read: try a JPEG, PNG or WebP` }
   };
-  const get = name => async () => { const image = Object.assign(new Image(), {src: new URL(`_static/gallery/${PHOTOS[name]}-target.jpg`, document.baseURI).href}); await image.decode(); return image };
+  const get = name => async () => { const image = Object.assign(new Image(), {src: new URL(`_static/gallery/${name}-target.jpg`, document.baseURI).href}); await image.decode(); return image };
   const pick = h('input', {type: 'file', accept: 'image/*', onchange: e => e.target.files[0] && use(async () => e.target.files[0], e.target.files[0].name)});
-  const photos = h('section', {class: 'photos', 'aria-label': 'The photo'}, h('h2', {}, 'A photo for the next two'), h('div', {class: 'choices'}, Object.keys(PHOTOS).map(n => h('button', {type: 'button', onclick: () => use(get(n), n)}, n)), h('label', {class: 'own'}, 'your own ', pick)), said);
+  const photos = h('section', {class: 'photos', 'aria-label': 'The photo'}, h('h2', {}, 'A photo for the next two'), h('div', {class: 'choices'}, Object.entries(PHOTOS).map(([n, words]) => h('button', {type: 'button', onclick: () => { use(get(n), words); tell({photo: n}) }}, words)), h('label', {class: 'own'}, 'your own ', pick)), said);
   root.replaceChildren(sepia.el, photos, lab.el, bins.el);
-  await use(get('Coffee'), 'Coffee');
+  await use(get(state.photo), PHOTOS[state.photo]);
+  addEventListener('hashchange', () => { if (location.hash.includes('=') && location.hash !== write(state)) location.reload() });
   new MutationObserver(() => { sepia.draw(); lab.draw(); bins.draw() }).observe(document.documentElement, {attributeFilter: ['data-theme']}); // the ink of another theme
 }
 if (root) main();

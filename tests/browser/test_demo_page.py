@@ -24,3 +24,23 @@ def test_page_wipes_switches_and_fits_a_phone(page, tmp_path):
     assert seen[0] > 5*seen[1], 'the wipe uncovers colour'
     page.set_viewport_size(dict(width=390, height=800))
     assert page.evaluate('document.documentElement.scrollWidth') <= 390
+
+    table = page.locator('main table')
+    def column(): return [float(v) for v in table.locator('tbody tr td:nth-child(4)').all_inner_texts()]
+    before, first = column(), table.locator('tbody td').first
+    table.locator('thead tr').last.locator('th button').nth(3).click()
+    assert column()==sorted(before)!=before, 'a click on a heading sorts'
+    x = first.bounding_box()['x']
+    assert table.evaluate("t => { const box = t.closest('.scroll'); box.scrollLeft = 200; return box.scrollLeft }")==200
+    assert abs(first.bounding_box()['x']-x) < 1, 'the first column stays'
+    page.set_viewport_size(dict(width=1500, height=900))
+    small = box.bounding_box()['width']
+    page.get_by_role('button', name='open large').first.click()
+    large = page.locator('dialog.large .wipe')
+    assert large.bounding_box()['width'] > 1.3*small
+    page.get_by_role('button', name='Close').click()
+    page.locator('figure .line').first.press('Enter')
+    assert large.is_visible()
+    large.locator('.line').press('End')
+    page.get_by_role('button', name='Close').click()
+    assert page.locator('figure .wipe').first.evaluate("w => w.style.getPropertyValue('--x')")=='100%', 'it goes back to its place as it was left'

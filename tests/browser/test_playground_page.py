@@ -143,3 +143,21 @@ def test_explorers_fit_a_phone_and_read_a_photo(watched, site, tmp_path):
     until(watched, "document.querySelector('#explorers').dataset.photo === 'red.png'")
     until(watched, "document.querySelector('#bins .said').textContent.startsWith('1 of')")
     assert watched.evaluate('document.documentElement.scrollWidth') <= 391 and watched.wrong==[]
+
+def test_the_explorers_keep_their_state_in_the_address(watched, site):
+    watched.goto(site+'explorers.html#weights=20,70,0,10,0&T=0.5&a=-0.5&kind=joint&grid=20&photo=china&L=9&n=x&plane=')
+    until(watched, "document.querySelector('#explorers').dataset.photo==='China'")
+    assert [watched.get_by_label(f'How likely is colour {i}').input_value() for i in (1,2,4)]==['20','70','10']
+    assert watched.get_by_label('Width of a cell').input_value()=='20' and watched.get_by_label('Lightness').input_value()=='1.5'
+    assert watched.get_by_label('Bins for a, and for b').input_value()=='10' # nonsense is passed over
+    knob = watched.get_by_label('a, green to red')
+    assert knob.input_value()=='-0.5' and knob.get_attribute('aria-valuetext')=='a times -0.5'
+    knob.focus()
+    watched.keyboard.press('ArrowRight')
+    until(watched, "location.hash.includes('a=-0.45')")
+    watched.get_by_role('button', name='Flower').click()
+    until(watched, "location.hash.includes('photo=flower')")
+    watched.reload()
+    until(watched, "document.querySelector('#explorers').dataset.photo==='Flower'")
+    assert watched.get_by_label('a, green to red').input_value()=='-0.45' and 'JointBins(grid=20' in watched.locator('#bins pre').inner_text()
+    assert watched.wrong==[]

@@ -7,7 +7,7 @@ from PIL import Image
 from test_site import HTML, PAGES, ROOT, site, watched # the fixtures of the site
 
 LOOK = ['index.html', 'gallery.html', 'color.html', 'recipes.html', 'papers/fordham.html', 'nbs/train/08_results.html', 'nbs/tutorials/01_color_a_photo.html', 'nbs/tutorials/03_why_brown.html',
-        'nbs/infer/02_colorizer.html', 'reference/infer_colorizer.html', 'glossary.html', 'model_card.html', 'search.html']
+        'nbs/infer/02_colorizer.html', 'reference/infer_colorizer.html', 'glossary.html', 'model_card.html', 'search.html', 'playground.html', 'explorers.html', 'nbs/widgets/index.html', 'nbs/widgets/08_tune.html']
 RESULTS = 'nbs/train/08_results.html'
 
 def pixels(locator): return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert('RGB')).astype(int)

@@ -1,26 +1,18 @@
 "`make app`: a page with the panel and without code. Hand in a photo, get it in colour, drag the line, download it; bad files get a line."
-import io, os, re, socket, subprocess, sys, time, urllib.request
+import io, os, re, sys
+from pathlib import Path
 import numpy as np, pytest
 from PIL import Image
 
 pytest.importorskip('playwright'); pytest.importorskip('voila')
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from conftest import serving
 
 
 @pytest.fixture(scope='module')
 def address(root, tmp_path_factory):
-    home = tmp_path_factory.mktemp('app')
-    with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
-    log = open(home/'log.txt', 'w')
-    env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1', 'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d')}
-    p = subprocess.Popen([sys.executable, 'tools/app.py', 'tools/app.ipynb', '--no-browser', f'--port={port}'], cwd=root, stdout=log, stderr=log, env=env)
-    try:
-        for _ in range(480):
-            try: urllib.request.urlopen(f'http://127.0.0.1:{port}/static/', timeout=2); break
-            except urllib.error.HTTPError: break
-            except OSError: time.sleep(.25)
-        else: pytest.fail((home/'log.txt').read_text()[-800:])
-        yield f'http://127.0.0.1:{port}'
-    finally: p.terminate(); p.wait(20); log.close()
+    run = [sys.executable, 'tools/app.py', 'tools/app.ipynb', '--no-browser']
+    with serving(run, root, tmp_path_factory.mktemp('app'), '/static/') as address: yield address
 
 
 def test_a_photo_goes_in_and_comes_back_in_colour(address, browser, tmp_path):

@@ -1,8 +1,9 @@
-// Tables sort by a click on a heading, numbers get bars where that helps, pictures and wide tables open large.
+// Tables sort by a click on a heading, numbers get bars where that helps, pictures, wipes and wide tables open large. Of the site and of the demo's page.
 'use strict';
 (() => {
   const BARS = /CIEDE|colorfulness|PSNR|SSIM|LPIPS|AuC|accuracy|seconds|per second|parameters/i;
   const number = text => { const m = text.replace(/[\u2212\u2013]/g, '-').replace(/,(?=\d{3})/g, '').match(/^\s*[-+]?\d*\.?\d+(e[-+]?\d+)?/i); return m ? +m[0] : NaN };
+  const root = document.querySelector('.bd-article') ?? document.querySelector('main');
   const make = (tag, attrs = {}, ...inside) => { const e = Object.assign(document.createElement(tag), attrs); e.append(...inside); return e };
 
   // ---- large: one dialog for all
@@ -19,6 +20,13 @@
     dialog.querySelector('b').textContent = title || '';
     dialog.querySelector('.inside').replaceChildren(what);
     dialog.showModal();
+  }
+
+  function apart(what, title) { // shown large, and put back when that is closed
+    const place = make('span');
+    what.replaceWith(place);
+    large(what, title);
+    dialog.addEventListener('close', () => place.replaceWith(what), {once: true});
   }
 
   const picture = img => () => large(make('img', {src: img.currentSrc || img.src, alt: img.alt}), img.dataset.title || img.closest('figure')?.querySelector('figcaption b, figcaption')?.textContent || '');
@@ -76,14 +84,26 @@
     box.setAttribute('role', 'region');
     box.setAttribute('aria-label', 'A table that scrolls');
     const open = make('button', {type: 'button', className: 'open-table', textContent: 'Open the whole table'});
-    open.onclick = () => { const place = make('span'); table.replaceWith(place); large(table, '');
-      dialog.addEventListener('close', () => place.replaceWith(table), {once: true}) };
+    open.onclick = () => apart(table, '');
     box.before(open);
   }
 
+  function widens(wipe) { // a wipe keeps its line where it was
+    const caption = wipe.closest('figure')?.querySelector('figcaption'), title = caption?.querySelector('b')?.textContent ?? '';
+    if (!caption || wipe.closest('.hero, #colorizer')) return;
+    const open = make('button', {type: 'button', className: 'open-wipe', textContent: 'Open large', tabIndex: -1}), line = wipe.querySelector('.line');
+    open.setAttribute('aria-label', `${title}: open large`);
+    open.onclick = () => apart(wipe, title);
+    line.setAttribute('aria-keyshortcuts', 'Enter'); // from the keyboard it is the line's own key, so that Tab goes from line to line
+    line.addEventListener('keydown', e => { if (e.key === 'Enter' && !wipe.closest('dialog')) { e.preventDefault(); open.click() } }); // else Enter would press the button that gets the focus
+    caption.append(open);
+  }
+
   addEventListener('load', () => {
-    document.querySelectorAll('.bd-article table').forEach(dress);
-    document.querySelectorAll('.bd-article img').forEach(img => img.complete ? opens(img) : img.addEventListener('load', () => opens(img)));
+    if (!root) return;
+    root.querySelectorAll('table').forEach(dress);
+    root.querySelectorAll('.wipe').forEach(widens);
+    root.querySelectorAll('img').forEach(img => img.complete ? opens(img) : img.addEventListener('load', () => opens(img)));
     document.querySelectorAll('.bd-article .cell_output pre, .bd-article .highlight pre').forEach(pre => { if (pre.scrollWidth > pre.clientWidth+2) pre.tabIndex = 0 });
   });
 })();
