@@ -29,7 +29,7 @@ def notebook(*code):
     return dict(nbformat=4, nbformat_minor=5, metadata=dict(kernelspec=dict(name='python3', display_name='python3', language='python')), cells=cells)
 
 def take(browser, name, address, to):
-    page = browser.new_page(viewport=dict(width=1180, height=900))
+    page = browser.new_page(viewport=dict(width=1180, height=1600))
     page.goto(f'{address}/voila/render/{name}.ipynb', timeout=240_000)
     panel = page.locator('.jp-OutputArea-output > .widget-vbox').first
     panel.wait_for(timeout=240_000)

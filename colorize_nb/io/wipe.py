@@ -74,7 +74,7 @@ def wipe(
 def _static(name): return (files('colorize_nb.io')/'static'/name).read_text('utf8')
 
 CSS, JS = _static('wipe.css'), _static('wipe.js')
-TABLES_CSS, TABLES_JS = _static('page.css'), _static('page.js') # tables that sort, things that open large: the site has them too
+TABLES_CSS, TABLES_JS = _static('page.css'), _static('page.js') # of the site too: tables sort, things open large
 
 # %% ../../nbs/io/04_wipe.ipynb #2d8dbd3d
 def _policy():
