@@ -1,5 +1,5 @@
 "The repository itself: notebooks, modules and README in step, the page grammar, one-way imports, nothing of one machine."
-import ast, configparser, hashlib, io, json, re, shutil, subprocess, sys, tokenize
+import ast, configparser, hashlib, io, json, os, re, shutil, subprocess, sys, tokenize
 from pathlib import Path
 import pytest
 
@@ -186,6 +186,25 @@ def test_every_module_comes_from_a_notebook():
     made = {re.search(r'default_exp ([\w.]+)', src(cells(p,'code')[0]))[1].replace('.','/')+'.py' for p in PAGES}
     by_hand = {p.relative_to(LIB).as_posix() for p in modules()} - made - {'all.py'}
     assert by_hand==set(), f'no notebook exports {by_hand}'
+
+@pytest.mark.parametrize('cpu', [[], ['CPU=1']])
+@pytest.mark.parametrize('there', [True, False])
+def test_setup_uses_uv_where_it_is(tmp_path, there, cpu):
+    if there:
+        (tmp_path/'uv').write_text('#!/bin/sh\n')
+        (tmp_path/'uv').chmod(0o755)
+    bare = [str(p) for n in ('sh','make') for p in [Path(shutil.which(n)).parent] if not (p/'uv').exists()]
+    r = subprocess.run([shutil.which('make'), '-n', '-B', 'setup', *cpu], cwd=ROOT, capture_output=True, text=True, env={'PATH': ':'.join([str(tmp_path), *bare])})
+    said = [l for l in r.stdout.splitlines() if ' install ' in l]
+    assert r.returncode==0 and any("-e '.[dev]'" in l for l in said), r.stderr
+    assert all(l.startswith(f'{tmp_path}/uv pip install') for l in said if l!='true') if there else any('-m pip install -q' in l for l in said)
+
+def test_the_readmes_lines_run_as_pasted(tmp_path):
+    "The first block of Python, in an empty folder."
+    code = re.search(r'```python\n(.+?)```', (ROOT/'README.md').read_text('utf8'), re.S)[1]
+    r = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    assert r.returncode==0, r.stderr[-800:]
+    assert (tmp_path/'coffee-color.jpg').stat().st_size > 1000
 
 def test_make_help_names_the_targets():
     r = subprocess.run(['make','-s','help'], cwd=ROOT, capture_output=True, text=True)
