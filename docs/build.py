@@ -29,7 +29,7 @@ def books():
 
 def digest():
     "Of all that the site is made from: a site with another one is of another version."
-    kinds = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('colorize_nb/results','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs/static','*'), ('docs/play','*'))
+    kinds = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('colorize_nb/results','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs/static','*'), ('docs/play','*'), ('colorize_nb','static/*'))
     files = [p for d,kind in kinds for p in (ROOT/d).rglob(kind)
              if p.is_file() and not p.name.startswith('_modidx') and not {'.ipynb_checkpoints','runs','__pycache__'} & {*p.parts}]
     return hashlib.sha256(b''.join(hashlib.sha256(p.read_bytes()).digest() for p in sorted(files))).hexdigest()
@@ -98,6 +98,13 @@ def redirect(old, new):
 <script>location.replace("{link}" + location.hash)</script></head><body><h1>This page has moved</h1><p><a href="{link}">It is here now.</a></p></body></html>
 ''', 'utf8')
 
+def finish():
+    "Read and write every page once: take out what it does not use, say what it may do."
+    import lighten, policy
+    pages = {p: lighten.light(p.read_text('utf8'), p.name) for p in sorted(HTML.rglob('*.html'))}
+    for p,text in policy.guarded(pages).items(): p.write_text(text, 'utf8')
+    lighten.drop_unused(HTML)
+
 def main():
     t0 = time.time()
     npm()
@@ -108,9 +115,8 @@ def main():
     for old,new in moved().items(): redirect(old, new)
     for ps in found.values(): # 'download' leads to them
         for p in ps: shutil.copy2(p, HTML/p.relative_to(ROOT))
-    import generated, lighten, policy
-    lighten.lighten(HTML)
-    policy.guard(HTML)
+    import generated
+    finish()
     line = lambda p: (first_lines(p)[0], p.relative_to(ROOT).with_suffix('.html').as_posix(), first_lines(p)[1])
     generated.llms(HTML, {k: [line(p) for p in ps] for k,ps in found.items() if 'Answers' not in k} |
                    {'More': [(n, f'{n}.html', a) for n,a in (('reference/index','every public name'), ('recipes','every published system as data'), ('gallery','pictures'), ('glossary','words'), ('playground','a network trained in the page: losses on the same batches'), ('explorers','Lab, sepia and bins live in the page'), ('color','colour a photo in the page'))]})

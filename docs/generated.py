@@ -1,5 +1,5 @@
 "Pages and pictures that are made anew each time: the home page's wipe, the recipes, the gallery, the model's file for the browser, llms.txt."
-import base64, hashlib, html, json, re, shutil
+import base64, hashlib, html, json, re, shutil, sys
 from pathlib import Path
 
 from colorize_nb.infer.audit import LIMITS, SCENES, audit
@@ -15,6 +15,9 @@ from colorize_nb.train.recipes import describe_recipes, get_recipe
 from colorize_nb.train.results import measured
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT/'experiments'))
+from compare_recipes import DOWNLOADS
+
 RESULTS = ROOT/'colorize_nb/results/recipes'
 # How a recipe's source begins -> (page of its networks in nbs/models, page of its paper)
 PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','cats'),
@@ -24,7 +27,7 @@ WHY = {'people': 'Clothes may have any colour: lightness does not tell which.', 
        'pictures of science': 'The model never saw such pictures. Their colours were chosen by people; nothing in their lightness tells which.'}
 # Why a recipe's pictures fail, where it is known
 RANDOM = 'Its borrowed encoder starts from random weights here, not from those of ImageNet.'
-CAUSES = {**dict.fromkeys(('cats_vgg16','cats_vgg16_bn','cats_vgg16_dropout','fordham_vgg16','fordham_inception','koalarization','unet_resnet34'), RANDOM),
+CAUSES = {**dict.fromkeys(DOWNLOADS, RANDOM), # the same list as that of the trainings
           **dict.fromkeys(('indiana_unet','fordham_ae_rgb'), 'It predicts red, green and blue, so it has to learn lightness too.'),
           'zhang_eccv16': 'The paper trains for 450 thousand steps.'}
 

@@ -10,9 +10,11 @@ def named(text):
     "Pages of the sidebar that fold, with a name for those who do not see the arrow."
     return FOLD.sub(lambda m: f'{m[1]}<summary aria-label="Pages of: {re.sub("<[^>]*>", "", m[2])}">', text)
 
-def lighten(folder):
-    "Take out of every page in `folder` what nothing on it uses, then the files that no page asks for."
-    for p in folder.rglob('*.html'):
-        text = named(ICONS.sub('', p.read_text('utf8')))
-        p.write_text(text if p.name=='search.html' else SEARCH.sub('', text), 'utf8')
+def light(text, name):
+    "The page `name` without what nothing on it uses."
+    text = named(ICONS.sub('', text))
+    return text if name=='search.html' else SEARCH.sub('', text)
+
+def drop_unused(folder):
+    "Remove the files that no page asks for."
     for f in (f for kind in UNUSED for f in folder.glob(kind)): f.unlink()

@@ -21,10 +21,10 @@ def policy(page, also=()):
     script = ' '.join(["'self'", "'wasm-unsafe-eval'", "'unsafe-hashes'", *hashes({*SCRIPT.findall(page), *also})])
     return '; '.join(f'{k} {v}' for k,v in {**FIXED, 'script-src': script}.items())
 
-def guard(folder):
-    "Write into every page in `folder` what it may do. Handlers are those of the whole site: the search reads other pages."
-    pages = {p: p.read_text('utf8') for p in sorted(folder.rglob('*.html'))}
+def guarded(pages):
+    "`pages` (path -> text) with what each may do. Handlers are those of the whole site: the search reads other pages."
     also = set().union(*map(handlers, pages.values()))
-    for p,text in pages.items():
+    def one(text):
         tag = f'<meta http-equiv="Content-Security-Policy" content="{policy(text, also)}">'
-        p.write_text(CHARSET.sub(lambda m: m[0]+tag, text, count=1), 'utf8')
+        return CHARSET.sub(lambda m: m[0]+tag, text, count=1)
+    return {p: one(text) for p,text in pages.items()}

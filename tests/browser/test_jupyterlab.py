@@ -148,7 +148,9 @@ def test_app(book):
         Image.effect_noise((1800,1200), 90).save(big) # several pieces
         b.upload(str(big))
         b.changes(before)
-        with b.page.expect_download(timeout=60_000) as got: b.page.locator('.jp-OutputArea .downloader').click()
+        with b.page.expect_download(timeout=60_000) as got:
+            b.page.locator('.jp-OutputArea .downloader').click()
+            assert 'colouring 2.2 megapixels' in b.page.locator('.jp-OutputArea .downloader').inner_text(), 'what takes a while is said'
         assert got.value.suggested_filename=='big-color.jpg' and Image.open(got.value.path()).size==(1800,1200)
 
 def test_tune(book):
