@@ -37,11 +37,13 @@ from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.io.files import whole_file
 from colorize_nb.io.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
 from colorize_nb.models.layers import L2Penalty
+from colorize_nb.train.callbacks import TimeBudget
+from colorize_nb.train.gan import gan_learner
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
 from colorize_nb.train.trials import TRIALS, strip_name
 
-SIZE, BS, HELD = 64, 32, 300
+SIZE, BS, HELD = 64, 32, 300 # pixels, photos of a batch, photos measured on
 STRIP = ('flower', 'chelsea', 'coffee', 'china')
 CODECS = {c.__name__: c for c in (LabAB, RGB, YCbCr, ChannelBins, JointBins)}
 
@@ -91,8 +93,8 @@ def make_codec(arm, photos):
     return cells.with_prior(color_prior(cells, batches))
 
 
-def batches(photos, seed, steps):
-    "The same photos in the same order for every arm with as many photos; each whole pass sees each photo once."
+def batches(photos, seed, steps, epoch):
+    "The same photos in the same order for every arm with as many photos; each whole pass sees each photo once. `epoch` is in steps."
     g = torch.Generator().manual_seed(seed)
     passes = -(-steps*BS//len(photos))
     order = torch.cat([torch.randperm(len(photos), generator=g) for _ in range(passes)])
@@ -100,7 +102,19 @@ def batches(photos, seed, steps):
     def draw(i):
         rgb = photos[order[i*BS:(i+1)*BS]]/255
         return rgb.flip(3) if flip[i] else rgb
-    return GeneratedBatches(draw, steps)
+    return GeneratedBatches(draw, epoch)
+
+
+def fit(learn, arm):
+    "As many steps as the arm says, or as many as its seconds allow; then with a critic, if it has one."
+    if not arm['seconds']: return learn.fit_one_cycle(1, arm['lr'])
+    learn.fit_one_cycle(10**6, arm['lr'], cbs=TimeBudget(arm['seconds'], time.process_time))
+    if not arm['critic']: return
+    gan, start = gan_learner(learn, loss='bce', pixel_weight=arm['critic']['pixel_weight']), time.process_time()
+    with gan.no_bar(), gan.no_logging():
+        gan.fit_critic(1, 2e-4)
+        left = max(1, arm['critic']['seconds']-(time.process_time()-start))
+        gan.fit_gan(10**6, 2e-4, cbs=TimeBudget(left, time.process_time))
 
 
 def train(arm, seed, photos):
@@ -108,11 +122,11 @@ def train(arm, seed, photos):
     codec = make_codec(arm, photos)
     set_seed(seed)
     net = network(arm['model'], codec.n_in, codec.n_out, SIZE, arm['model_kwargs'])
-    dls = stream_loaders(batches(photos, seed, arm['steps']), [photos[:1]/255], codec, SIZE, device='cpu')
+    dls = stream_loaders(batches(photos, seed, arm['steps'], 25 if arm['seconds'] else arm['steps']), [photos[:BS]/255], codec, SIZE, device='cpu')
     learn = colorize_learner(dls, net, loss=get_loss(arm['loss'], codec), metrics=[], wd=0.)
     if arm['l2']: learn.loss_func = L2Penalty(learn.loss_func, net, arm['l2'])
     start = time.process_time()
-    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(1, arm['lr'])
+    with learn.no_bar(), learn.no_logging(): fit(learn, arm)
     return net.eval(), codec, time.process_time()-start
 
 
@@ -167,14 +181,15 @@ def facts_of(true):
 
 
 def same_run(arm, seed):
-    "Rows and strips of the same arm and seed in another experiment: what was trained there is not trained again."
+    "Rows, sets of photos and strip of the same arm and seed in another experiment: what was trained there is not trained again."
     for name,arms in EXPERIMENTS.items():
         path = TRIALS/f'{name}.json'
         twins = [n for n,choices in arms.items() if {**BASE, **choices}==arm]
         if not twins or not path.exists(): continue
-        rows = [r for r in json.loads(path.read_text())['rows'] if r['arm']==twins[0] and r['seed']==seed]
-        if rows: return rows, TRIALS/name/f'{strip_name(twins[0])}.jpg'
-    return [], None
+        found = json.loads(path.read_text())
+        rows = [r for r in found['rows'] if r['arm']==twins[0] and r['seed']==seed]
+        if rows: return rows, found['tests'], TRIALS/name/f'{strip_name(twins[0])}.jpg'
+    return [], {}, None
 
 
 def run(experiment, photos, seeds):
@@ -187,10 +202,12 @@ def run(experiment, photos, seeds):
         for name,choices in EXPERIMENTS[experiment].items():
             if any(r['arm']==name and r['seed']==seed for r in data['rows']): continue
             arm = {**BASE, **choices}
-            rows, picture = same_run(arm, seed)
-            if rows and 'held' in data['tests']:
+            rows, tests, picture = same_run(arm, seed)
+            if rows:
                 data['rows'] += [{**r, 'arm': name} for r in rows]
-                if seed==0: shutil.copy(picture, TRIALS/experiment/f'{strip_name(name)}.jpg')
+                data['tests'] = {**tests, **data['tests']}
+                if seed==0: shutil.copy(picture, folder_of(experiment)/f'{strip_name(name)}.jpg')
+                write(path, data)
                 continue
             net, codec, seconds = train(arm, seed, photos(arm['pack'], arm['n'])[0])
             for test in arm.get('tests', ['held']):
@@ -201,25 +218,35 @@ def run(experiment, photos, seeds):
                     data['rows'].append(dict(arm=name, seed=seed, decoding=how, test=test, steps=arm['steps'], seconds=round(seconds), **said))
                     print(experiment, name, how, test, f'seed {seed}: {seconds:.0f} s, CIEDE2000 {said["mean"]:.2f}', flush=True)
             if seed==0: draw(experiment, name, net, codec, arm)
-            with whole_file(path) as part: part.write_text(json.dumps(data, separators=(',', ':')))
+            write(path, data)
+
+
+def folder_of(experiment):
+    "Where its strips are; made if it is not there."
+    (TRIALS/experiment).mkdir(exist_ok=True)
+    return TRIALS/experiment
+
+
+def write(path, data):
+    with whole_file(path) as part: part.write_text(json.dumps(data, separators=(',', ':')))
 
 
 def draw(experiment, name, net, codec, arm):
     "Keep a strip of what an arm does with bundled photos, one per decoding."
-    (TRIALS/experiment).mkdir(exist_ok=True)
     for how,knobs in arm['decode'].items():
-        strip(net, codec, how, knobs).save(TRIALS/experiment/f'{strip_name(f"{name} {how}")}.jpg', quality=85)
+        strip(net, codec, how, knobs).save(folder_of(experiment)/f'{strip_name(f"{name} {how}")}.jpg', quality=85)
 
 
 def main(packs, only, seeds, workers):
     if workers>1:
-        waiting, running = list(only), []
+        waiting, running, started = list(only), [], []
         while waiting or running:
             running = [p for p in running if p.poll() is None]
             while waiting and len(running)<workers:
                 running.append(subprocess.Popen([sys.executable, __file__, packs, '--only', waiting.pop(0), '--seeds', str(seeds)]))
+                started.append(running[-1])
             time.sleep(1)
-        return
+        sys.exit(any(p.returncode for p in started))
     torch.set_num_threads(1)
     photos = Photos(packs)
     for experiment in only: run(experiment, photos, seeds)

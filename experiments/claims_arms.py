@@ -13,6 +13,8 @@ BASE = dict(
     pack='train128',  # folder of photos
     n=4000,           # photos to train on
     steps=500,
+    seconds=None,     # of CPU time, in place of steps
+    critic=None,      # seconds of adversarial training after that, and the weight of L1 in it
     lr=4e-3,
     decode={'': {}},
 )
@@ -72,6 +74,11 @@ EXPERIMENTS = {
         '4 epochs of 1000': dict(n=1000, steps=125),
         '16 epochs of 1000': dict(n=1000),
         '32 epochs of 1000': dict(n=1000, steps=1000),
+    },
+    'critic': {
+        'L1 for twice the time': dict(seconds=120, steps=20_000),
+        'L1, then L1 x 100 and a critic': dict(seconds=60, steps=20_000, critic=dict(seconds=60, pixel_weight=100.)),
+        'L1, then L1 x 10 and a critic': dict(seconds=60, steps=20_000, critic=dict(seconds=60, pixel_weight=10.)),
     },
     'domains': {name: dict(pack=pack, n=1500, tests=[*PACKS]) for name,pack in PACKS.items()},
 }

@@ -1,0 +1,139 @@
+"Trials and the verdicts on the papers' claims: the rule behind them, the program that trains, and that each verdict still follows from its file."
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from colorize_nb.color.frontier import Frontier, frontier, saturate
+from colorize_nb.color.metrics import ciede, colorfulness
+from colorize_nb.data.shapes import ambiguous_shapes
+from colorize_nb.io.photo import to_image
+from colorize_nb.train.trials import TRIALS, load_trial
+
+ROOT = Path(__file__).resolve().parent.parent
+VERDICTS = json.loads((TRIALS/'verdicts.json').read_text('utf8'))
+
+
+# --- frontiers
+
+def test_saturation_of_one_changes_nothing_and_of_zero_gives_gray():
+    rgb = ambiguous_shapes(4, 32, seed=1)[0]
+    assert (saturate(rgb, 1)-rgb).abs().max()<1e-3
+    assert colorfulness(saturate(rgb, 0)).max()<.2
+
+
+def test_a_curve_is_read_between_its_points_and_nowhere_else():
+    c = Frontier((0., 1., 2.), torch.tensor([0., 10., 30.]), torch.tensor([[8.], [6.], [10.]]))
+    assert c.at(20).item()==8 and c.at(5).item()==7 and c.at(30).item()==10
+    for outside in (31, -1):
+        with pytest.raises(ValueError, match='outside of the curve'): c.at(outside)
+
+
+def test_more_chroma_is_no_gain_at_equal_colorfulness():
+    true = ambiguous_shapes(16, 32, seed=2)[0]
+    dull, loud = frontier(saturate(true, .3), true), frontier(saturate(true, .6), true)
+    assert (loud.ciede[2]-dull.ciede[2]).mean()<-1 and loud.gain(dull).mean().abs()<.3
+
+
+# --- trials
+
+def write(folder, arms, n=200):
+    "A trial with photos of one distance each: `arms` is name -> (colorfulness, CIEDE2000) per seed."
+    g, factors = torch.Generator().manual_seed(0), [0, .5, 1, 2]
+    photos = torch.randn(n, generator=g)
+    rows = []
+    for arm,seeds in arms.items():
+        for seed,(color,far) in enumerate(seeds):
+            curve = [[round(10*(10+p+(far-10)*f)) for p in photos.tolist()] for f in factors]
+            rows.append(dict(arm=arm, seed=seed, decoding='', test='held', colorfulness=[color*f for f in factors], ciede=curve))
+    tests = dict(held=dict(n=n, colorfulness=40., gray=[100]*n))
+    (folder/'t.json').write_text(json.dumps(dict(rows=rows, tests=tests, factors=factors, size=64, device='cpu', version='0')))
+    return load_trial('t', folder)
+
+
+def test_the_rule_wants_interval_and_seeds(tmp_path):
+    t = write(tmp_path, dict(a=[(10, 9.), (10, 9.), (10, 9.)], b=[(10, 8.), (10, 8.1), (12, 7.9)], c=[(30, 8.), (30, 8.), (30, 9.5)], d=[(5, 8.)]*3))
+    assert t.asked('b', 'a')['nearer']=='yes' and t.asked('a', 'b')['nearer']=='no'
+    assert t.asked('c', 'a')['nearer']=='not sure', 'one seed is farther'
+    assert t.asked('b', 'a')['more colorful']=='not sure' and t.asked('c', 'a')['more colorful']=='yes'
+    assert t.asked('c', 'd')['nearer, as colorful']=='out of reach'
+    assert t.asked('d', 'a')['nearer, as colorful']=='yes'
+
+
+def test_a_trial_that_is_not_there_is_one_line(tmp_path):
+    write(tmp_path, dict(a=[(10, 9.)]))
+    with pytest.raises(ValueError, match="no trial 'x'; known: t"): load_trial('x', tmp_path)
+    with pytest.raises(ValueError, match="no run of 'z' on 'held'; arms: a"): load_trial('t', tmp_path).runs('z')
+
+
+# --- the program
+
+@pytest.fixture
+def claims(monkeypatch, tmp_path):
+    "The module `experiments/claims.py` with three tiny arms, on drawn pictures."
+    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
+    import claims
+    for i,rgb in enumerate(ambiguous_shapes(14, 64, seed=3)[0]):
+        (tmp_path/'train128').mkdir(exist_ok=True)
+        to_image(rgb).save(tmp_path/f'train128/{i}.png')
+    arms = {'L1': {}, 'bins': dict(codec='ChannelBins', codec_kwargs=dict(n=10), loss='ce', decode={'mode': dict(how='mode'), 'mean': dict(how='mean')})}
+    monkeypatch.setattr(claims, 'BASE', {**claims.BASE, 'n': 8, 'steps': 2})
+    monkeypatch.setattr(claims, 'EXPERIMENTS', dict(one=arms, two={'again': {}, 'L2': dict(loss='l2')}))
+    monkeypatch.setattr(claims, 'TRIALS', tmp_path/'out')
+    monkeypatch.setattr(claims, 'HELD', 6)
+    (tmp_path/'out').mkdir()
+    return claims
+
+
+def test_claims_are_trained_once_and_go_on(claims, tmp_path, monkeypatch):
+    photos = claims.Photos(tmp_path)
+    claims.run('one', photos, 1)
+    trial = load_trial('one', tmp_path/'out')
+    assert trial.arms()==['L1', 'bins: mode', 'bins: mean'] and trial.frontier('L1').ciede.shape==(len(claims.FACTORS), 6)
+    assert trial.strips(folder=tmp_path/'out').width>64
+    trained = []
+    real = claims.train
+    monkeypatch.setattr(claims, 'train', lambda arm, seed, photos: trained.append((arm['loss'], seed)) or real(arm, seed, photos))
+    claims.run('one', photos, 2)
+    assert trained==[('l1', 1), ('ce', 1)], 'what is there is kept'
+    trained.clear()
+    claims.run('two', photos, 1)
+    assert trained==[('l2', 0)], 'the same arm of another experiment is taken over'
+    two = load_trial('two', tmp_path/'out')
+    assert torch.equal(two.distance('again'), load_trial('one', tmp_path/'out').distance('L1')[:1])
+    assert two.frontier('L2').ciede.shape==two.frontier('again').ciede.shape
+
+
+def test_every_arm_of_the_claims_can_be_built(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
+    import claims
+    from claims_arms import BASE, EXPERIMENTS
+    photos = (ambiguous_shapes(8, 64, seed=4)[0]*255).byte()
+    for name,arms in EXPERIMENTS.items():
+        for arm,choices in arms.items():
+            if name in ('domains', 'data'): continue # the same network on other photos
+            a = {**BASE, **choices}
+            codec = claims.make_codec(a, photos)
+            net = claims.network(a['model'], codec.n_in, codec.n_out, 64, a['model_kwargs']).eval()
+            for how,knobs in a['decode'].items():
+                rgb = claims.color(net, codec, photos[:2]/255, how, knobs)
+                assert rgb.shape==(2,3,64,64) and rgb.isfinite().all(), (name, arm, how)
+
+
+# --- verdicts
+
+@pytest.mark.parametrize('row', [r for r in VERDICTS if 'asks' in r], ids=lambda r: r['claim'][:40])
+def test_a_verdict_follows_from_its_file(row):
+    "Each line of `asks` is trial, arm, reference, question, answer."
+    for name,arm,other,question,answer in row['asks']:
+        assert load_trial(name).asked(arm, other)[question]==answer, (name, arm, other, question)
+
+
+def test_every_trial_has_three_seeds_and_300_photos():
+    for path in sorted(TRIALS.glob('*.json')):
+        if '"rows"' not in path.read_text('utf8'): continue
+        t = load_trial(path.stem)
+        for arm in t.arms(): assert sorted({r['seed'] for r in t.rows if r['arm']==arm.split(': ')[0]})==[0,1,2], (path.stem, arm)
+        if 'held' in t.facts['tests']: assert t.facts['tests']['held']['n']>=300
