@@ -28,6 +28,7 @@ from .data.folder import *
 from .data.features import *
 from .data.stream import *
 from .data.shapes import *
+from .data.hub import *
 
 # %% ../nbs/all.ipynb #ac5552fd
 from .models.registry import *

@@ -14,6 +14,7 @@ DESCRIPTION = '''Colour black-and-white photos and films.
 
   colorize-nb photo.jpg              writes photo-color.jpg beside it
   colorize-nb album/ -o out/         colours every photo in a folder and the folders inside it
+  colorize-nb album/ -o out/ --workers 4   does it on four cores, with a report of every photo
   colorize-nb film.mp4               writes film-color.mp4 beside it, sound and all
   colorize-nb train album/           trains a model on your own colour photos
   colorize-nb evaluate MODEL PHOTOS  measures a model beside gray and the mean color
@@ -36,7 +37,7 @@ def _color_parser():
     p = argparse.ArgumentParser('colorize-nb', description=DESCRIPTION, formatter_class=as_it_is)
     add = p.add_argument
     add('photos', nargs='+', metavar='PHOTO', help='photos, folders of them, or films')
-    add('-o', '--out', type=Path, help='folder for the results; beside each photo if not given')
+    add('-o', '--out', help='folder for the results; beside each photo if not given')
     add('--model', default='shipped', help=f'{MODEL} (default: shipped)')
     add('--size', type=int, help="short side of the network's input in pixels, 32 or more (default: the model's own)")
     add('--saturation', type=float, help="multiplies the chroma; 1 is as predicted (default: the model's own)")
@@ -45,6 +46,8 @@ def _color_parser():
     add('--exact', action='store_true', help='photos: every pixel as painted (PNG, or WebP without loss)')
     add('--mark', action='store_true', help='photos: write "predicted colours" into a corner')
     add('--force', action='store_true', help='overwrite results that exist')
+    add('--workers', type=int, help='processes, one per core; with a report, and addresses as s3://bucket/album')
+    add('--report', type=Path, help='.csv or .parquet with a row per photo (default: report.csv beside the results)')
     _add_device(p)
     return p
 
@@ -132,6 +135,7 @@ def chosen_device(
 def color(a)->int: # Exit status
     "Colour the photos and films that the command line names."
     check_size(size=a.size)
+    if _is_archive(a): return _color_archive(a)
     from colorize_nb.app.album import color_album, plan
     from colorize_nb.infer.colorizer import Colorizer
     from colorize_nb.infer.film import TemporalSmoothing
@@ -145,6 +149,20 @@ def color(a)->int: # Exit status
     there = f', {len(p.there)} were there already (--force colours them again)' if p.there else ''
     print(f'{len(p.jobs)-len(failed)} coloured, {bad} not{there}')
     return 1 if bad else 0
+
+# %% ../../nbs/app/00_cli.ipynb #0d0fbd02
+def _is_archive(a): return a.workers is not None or a.report or any('://' in str(p) for p in (*a.photos, a.out))
+
+def _color_archive(a):
+    "`color` by several processes, from and to addresses, with a report."
+    at_least(1, workers=a.workers)
+    from colorize_nb.app.archive import color_archive
+    how = dict(size=a.size, mark=a.mark, steady=a.steady, saturation=a.saturation)
+    device, places = chosen_device(a.device), (a.report, a.suffix, a.force, a.exact)
+    done = color_archive(a.photos, a.out, a.workers or 1, a.model, device, *places, **how)
+    there = f", {done['there']} were there already (--force colours them again)" if done['there'] else ''
+    print(f"{done['colored']} coloured, {done['failed']} not{there}; each of them in {done['report']}")
+    return 1 if done['failed'] else 0
 
 # %% ../../nbs/app/00_cli.ipynb #5ed6da06
 COMMANDS = dict(train=_train_parser, evaluate=_evaluate_parser, export=_export_parser, audit=_audit_parser,

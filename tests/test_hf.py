@@ -1,0 +1,54 @@
+"A data set of the Hugging Face Hub as a stream, tested on folders and files of this disk."
+import numpy as np, pytest, torch
+
+from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
+from colorize_nb.io.photo import open_photo
+datasets = pytest.importorskip('datasets')
+from colorize_nb.data import hub
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quiet(): datasets.disable_progress_bars()
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory): return crop_photos(tmp_path_factory.mktemp('hf')/'photos', 24, 48)
+
+def dls_of(name, **kw): return ColorizeDataLoaders.from_hf(str(name), **{**dict(size=32, bs=4, n=2, n_valid=2, device='cpu'), **kw})
+
+
+def test_validation_is_the_front_and_training_never_sees_it(folder, monkeypatch):
+    seen = []
+    monkeypatch.setattr(hub, 'random_square', lambda p, size, rng: seen.append(np.asarray(p).tobytes()) or p.resize((size, size)))
+    dls = dls_of(folder, n=10)
+    held = [np.asarray(open_photo(r['image'])).tobytes() for r in hub.hf_stream(str(folder)).take(8)]
+    assert [len(b) for b in dls.valid.dataset]==[4,4] and sum(len(x) for x,_ in dls.train)==40
+    assert len(set(seen))==16 and not set(held) & set(seen), 'a held-out photo was trained on'
+    assert seen[:16]!=seen[16:32] and set(seen[:16])==set(seen[16:32]), 'each pass has all photos, in an order of its own'
+
+
+def test_the_next_epoch_goes_on_and_validation_stays(folder):
+    dls = dls_of(folder)
+    a, b = (torch.cat([y for _,y in dls.train]) for _ in range(2))
+    v, w = (torch.cat([y for _,y in dls.valid]) for _ in range(2))
+    assert a.shape==(8,2,32,32) and not torch.equal(a, b) and torch.equal(v, w) and dls.size==32
+
+
+def test_a_file_with_columns_and_rows_that_are_no_pictures(folder, tmp_path):
+    photos = sorted(folder.iterdir())[:9]
+    rows = dict(face=[None, *map(str, photos[1:])], label=list(range(9)))
+    datasets.Dataset.from_dict(rows, features=datasets.Features(face=datasets.Image(), label=datasets.Value('int64'))).to_parquet(tmp_path/'train.parquet')
+    dls = ColorizeDataLoaders.from_hf('parquet', data_files=str(tmp_path/'train.parquet'), size=32, bs=4, n=1, n_valid=1, device='cpu')
+    assert len(dls.valid.dataset[0])==4 and len(next(iter(dls.train))[0])==4
+    with pytest.raises(ValueError, match="no column 'photo'; the columns are face, label"): dls_of('parquet', data_files=str(tmp_path/'train.parquet'), column='photo')
+
+
+@pytest.mark.parametrize('how,says', [(dict(split='nothing'), "split 'nothing': cannot be read"), (dict(valid='nothing'), "split 'nothing': cannot be read")])
+def test_one_line_for_what_is_not_there(folder, how, says):
+    with pytest.raises(ValueError, match=says) as e: dls_of(folder, **how)
+    assert '\n' not in str(e.value)
+
+
+def test_without_the_library_the_line_says_what_to_install(monkeypatch):
+    import sys
+    monkeypatch.setitem(sys.modules, 'datasets', None)
+    with pytest.raises(ValueError, match=r"pip install 'colorize_nb\[hf\]'"): dls_of('anything')
