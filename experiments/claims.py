@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from fastai.torch_core import set_seed
 from PIL import Image
+from torch.optim.swa_utils import update_bn
 
 import colorize_nb
 from claims_arms import BASE, EXPERIMENTS, PACKS
@@ -127,7 +128,9 @@ def train(arm, seed, photos):
     if arm['l2']: learn.loss_func = L2Penalty(learn.loss_func, net, arm['l2'])
     start = time.process_time()
     with learn.no_bar(), learn.no_logging(): fit(learn, arm)
-    return net.eval(), codec, time.process_time()-start
+    seconds = time.process_time()-start
+    if arm['settle']: update_bn((codec.encode(b/255)[0] for b in photos[:640].split(BS)), net)
+    return net.eval(), codec, seconds
 
 
 # --- measuring

@@ -16,6 +16,7 @@ BASE = dict(
     seconds=None,     # of CPU time, in place of steps
     critic=None,      # seconds of adversarial training after that, and the weight of L1 in it
     lr=4e-3,
+    settle=False,     # take BatchNorm's statistics anew at the end: with Keras's momentum of .99 they lag by hundreds of steps
     decode={'': {}},
 )
 
@@ -23,7 +24,7 @@ CLASSES = {'mode': dict(how='mode'), 'mean': dict(how='mean')}
 CELLS = {'mode': dict(how='mode'), 'annealed': dict(how='annealed'), 'mean': dict(how='mean')}
 OWN_L = {'': {}, 'own L': {}}
 FULL = dict(model='full_size')
-PLAIN = dict(model='fordham_cnn', n=200, steps=250, lr=2e-3, tests=['held', 'seen'])
+PLAIN = dict(model='fordham_cnn', n=200, steps=250, lr=2e-3, settle=True, tests=['held', 'seen'])
 OWN_3 = [16,16,4] # Stanford's widths of three convolutions
 PACKS = dict(general='train128', flowers='flowers128/train', cats='cats128/train', landscapes='landscapes64/train', fruit='fruit64/train')
 

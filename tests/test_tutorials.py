@@ -66,7 +66,7 @@ def test_uses_the_package_as_a_user(path):
 
 @pytest.mark.parametrize('path', PAGES+CLAIMS, ids=ids)
 def test_numbers_in_prose_are_printed_or_set(path):
-    text = re.sub(r'\]\([^)]*\)|`[^`]*`|<[^>]+>', ' ', prose(path))
+    text = re.sub(r'\]\([^)]*\)|`[^`]*`|<[^>]+>|sections? [\d.]+(?:(?:,| and) [\d.]+)*', ' ', prose(path))
     seen = printed(path)+code(path)
     there = {float(n.replace('_', '').replace(',', '')) for n in re.findall(r'\d[\d_]*(?:,\d{3})*(?:\.\d+)?|\.\d+', seen)}
     asked = re.findall(r'(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+\.\d+|\d{3,})(?![\w])', text)
