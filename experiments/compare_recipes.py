@@ -22,7 +22,7 @@ from PIL import Image
 
 from colorize_nb import __version__
 from colorize_nb.color.codecs import RGB
-from colorize_nb.color.metrics import ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, quantize8
+from colorize_nb.color.metrics import ciede, colorfulness, dataset_mean_ab, gray_baseline, mae_ab, mean_color_baseline, mse_ab, psnr, quantize8
 from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.folder import ColorizeDataLoaders
 from colorize_nb.infer.colorizer import Colorizer
@@ -106,7 +106,9 @@ def train(name, files, args):
 
 # What it paints
 
-MEASURES = {'PSNR': psnr, 'CIEDE2000': ciede, 'colorfulness': lambda said, true: colorfulness(said)}
+MEASURES = {'PSNR': psnr, 'CIEDE2000': ciede, 'colorfulness': lambda said, true: colorfulness(said),
+            'L2 of ab': mse_ab, 'MAE of ab': mae_ab} # the last two as Fordham prints them, of ab/128
+DIGITS = 2, 2, 2, 5, 5 # of each
 
 def measure(photos, paint):
     "Means over `photos` of what `paint(path, truth)` gives, and under `per photo` the numbers of each."
@@ -114,9 +116,9 @@ def measure(photos, paint):
     for p in photos:
         true = to_tensor(open_photo(p))
         said = quantize8(paint(p, true))
-        rows.append([round(f(said, true)[0].item(), 2) for f in MEASURES.values()])
+        rows.append([round(f(said, true)[0].item(), d) for f,d in zip(MEASURES.values(), DIGITS)])
     means = torch.tensor(rows).double().mean(0)
-    means = [round(m, 3) if m<float('inf') else None for m in means.tolist()] # the photo itself has no finite PSNR
+    means = [round(m, d+1) if m<float('inf') else None for m,d in zip(means.tolist(), DIGITS)] # the photo itself has no finite PSNR
     return {**dict(zip(MEASURES, means)), 'per photo': rows}
 
 @torch.no_grad()
