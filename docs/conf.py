@@ -18,6 +18,7 @@ default_role = 'code'
 nb_execution_mode = 'off' # outputs are those of the committed notebooks
 nb_ipywidgets_js = {} # panels are shown by pictures of their states
 nb_merge_streams = True
+nb_render_markdown_format = 'gfm' # with tables
 myst_enable_extensions = ['dollarmath', 'colon_fence', 'attrs_inline', 'deflist']
 myst_heading_anchors = 3
 myst_url_schemes = ('http', 'https', 'mailto')

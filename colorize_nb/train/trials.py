@@ -94,7 +94,7 @@ def gray(self:Trial,
 def _said(x):
     "Mean and 95% interval of `(n,)` paired differences."
     low, high = bootstrap_interval(x, n=4000)
-    return f'{x.mean():+.2f} [{low:+.2f}, {high:+.2f}]'
+    return f'{x.mean():+.2f} [{low:+.2f}, {high:+.2f}]'.replace(' ', '\N{NO-BREAK SPACE}')
 
 @patch
 def less(self:Trial,
@@ -124,12 +124,11 @@ def row(self:Trial,
     rows, true = self.runs(arm), self.facts['tests']['held']['colorfulness']
     seeds = self.distance(arm).mean(1)
     color = sum(r['colorfulness'][self.facts['factors'].index(1)] for r in rows)/len(rows)
-    said = {'arm': arm, 'CIEDE2000': seeds.mean().item(), 'seeds': f'{seeds.min():.2f} to {seeds.max():.2f}',
+    said = {'arm': arm, 'CIEDE2000': seeds.mean().item(), 'seeds': f'±{(seeds.max()-seeds.min())/2:.2f}',
             'less gray': _said(self.less(arm)), 'colorfulness': f'{100*color/true:.0f}%'}
     if not against or arm==against: return said
     equal = self.less_at_equal_color(arm, against)
-    return said | {f'less {against}': _said(self.less(arm, against)),
-                   f'less {against}, as colorful': None if equal is None else _said(equal)}
+    return said | {f'less {against}, as colorful': None if equal is None else _said(equal)}
 
 # %% ../../nbs/train/12_trials.ipynb #fd1f5ec4
 @patch
