@@ -79,7 +79,6 @@ EXPERIMENTS = {
     'critic': {
         'L1 for twice the time': dict(seconds=120, steps=20_000),
         'L1, then L1 x 100 and a critic': dict(seconds=60, steps=20_000, critic=dict(seconds=60, pixel_weight=100.)),
-        'L1, then L1 x 10 and a critic': dict(seconds=60, steps=20_000, critic=dict(seconds=60, pixel_weight=10.)),
     },
     'domains': {name: dict(pack=pack, n=1500, tests=[*PACKS]) for name,pack in PACKS.items()},
 }
