@@ -122,5 +122,6 @@ def test_what_ships_is_small_and_described():
     for name,path in shipped_models().items():
         assert path.stat().st_size<20e6 and path.with_suffix('.md').exists()
         meta = read_header(path)['meta']
-        assert {'data','steps','minutes','photos','device','knobs'} <= {*meta}
+        assert {'data','steps','minutes','device'} <= {*meta} and {'photos', 'photos_seen'} & {*meta}
+    assert 'knobs' in read_header(shipped_models()['shipped'])['meta']
     assert Colorizer.load('shipped').size>=64

@@ -137,7 +137,8 @@ def read_header(
 # %% ../../nbs/models/09_store.ipynb #30b5be79
 def shipped_models()->dict: # name -> file
     "The models that come with the package. `shipped` is the one used when none is named."
-    return {p.stem: p for p in sorted((Path(colorize_nb.__file__).parent/'weights').glob('*.safetensors'))}
+    files = (Path(colorize_nb.__file__).parent/'weights').glob('*.safetensors')
+    return {p.stem: p for p in sorted(files, key=lambda p: (p.stem!='shipped', p.stem))}
 
 # %% ../../nbs/models/09_store.ipynb #09aa0010
 @contextmanager
