@@ -11,9 +11,7 @@ import os, secrets, tempfile, time
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
-
-from ..infer.animation import ANIMATED
+from ..infer.animation import is_animation
 from ..infer.outcome import open_bytes, open_once
 from ..io.photo import EXTENSIONS, PhotoError
 
@@ -107,14 +105,8 @@ def open_address(
     except FileNotFoundError: raise PhotoError(f'{place}: no such file') from None
     except Exception as e: raise _said(place, e, 'cannot be read') from None
     if not data: raise PhotoError(f'{place}: the file is empty')
-    if _moves(place, data): raise PhotoError(f'{place}: animations are coloured on this disk only; copy it here first')
+    if is_animation(place, BytesIO(data)): raise PhotoError(f'{place}: animations are coloured on this disk only; copy it here first')
     return open_bytes(data, place)
-
-def _moves(place, data):
-    if Path(place).suffix.lower() not in ANIMATED: return False
-    try:
-        with Image.open(BytesIO(data)) as im: return getattr(im, 'n_frames', 1)>1
-    except Exception: return False # whoever opens it will say why
 
 # %% ../../nbs/app/07_addresses.ipynb #11b30835
 WHOLE = {'memory','s3','s3a','gs','gcs','abfs','az','adl','oss','oci','r2'} # Protocols that put a file whole

@@ -102,7 +102,11 @@ def plan(
 # %% ../../nbs/app/02_album.ipynb #5cdef841
 def _moves(path): return path.suffix.lower() in FILMS or is_animation(path)
 
-def _films_apart(jobs): return [[j for j in jobs if _moves(j[0])==film] for film in (False, True)]
+def _films_apart(jobs):
+    "Photos, then what moves; each file is looked at once."
+    apart = [], []
+    for job in jobs: apart[_moves(job[0])].append(job)
+    return apart
 
 def _save(result, to, how):
     "None, or the line that says why a photo has no result; `how` goes to `Colored.save`."

@@ -23,11 +23,12 @@ ANIMATED = {'.gif': 'GIF', '.webp': 'WEBP', '.png': 'PNG'} # written; read where
 
 def is_animation(
     path, # Of a picture
+    file=None, # Its content, as an open binary file, if it is not on this disk
 )->bool:
     "Is this a GIF, WebP or PNG with more than one frame? False for what cannot be opened."
-    if Path(path).suffix.lower() not in ANIMATED or not Path(path).is_file(): return False
+    if Path(path).suffix.lower() not in ANIMATED or not (file or Path(path).is_file()): return False
     try:
-        with Image.open(path, formats=[*ANIMATED.values()]) as im: return getattr(im, 'n_frames', 1)>1
+        with Image.open(file or path, formats=[*ANIMATED.values()]) as im: return getattr(im, 'n_frames', 1)>1
     except Exception: return False # whoever reads it will say why
 
 @dataclass

@@ -61,6 +61,7 @@ def runs(self:Trial,
     if not found: raise ValueError(f'no run of {arm!r} on {test!r}; arms: {"; ".join(self.arms())}')
     return found
 
+# %% ../../nbs/train/12_trials.ipynb #f8dea5c7
 @patch
 def distance(self:Trial,
     arm:str, # As `runs`
@@ -171,9 +172,9 @@ def asked(self:Trial,
     found = {'arm': arm, 'against': other, 'nearer': _sure(far.mean(0), far.mean(1))}
     brighter = self._color(arm)-self._color(other)
     found['more colorful'] = 'yes' if (brighter>0).all() else 'no' if (brighter<0).all() else 'not sure'
-    equal = self.less_at_equal_color(arm, other)
-    try: found['nearer, as colorful'] = _sure(equal, self._equal_by_seed(arm, other))
-    except (ValueError, TypeError): found['nearer, as colorful'] = 'out of reach' # `other` is never so colorful
+    try: equal = _sure(self.frontier(arm).gain(self.frontier(other)), self._equal_by_seed(arm, other))
+    except ValueError: equal = 'out of reach' # `other` is never so colorful
+    found['nearer, as colorful'] = equal
     return found
 
 # %% ../../nbs/train/12_trials.ipynb #7e1a0014
