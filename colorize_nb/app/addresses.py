@@ -105,7 +105,8 @@ def open_address(
     except FileNotFoundError: raise PhotoError(f'{place}: no such file') from None
     except Exception as e: raise _said(place, e, 'cannot be read') from None
     if not data: raise PhotoError(f'{place}: the file is empty')
-    if is_animation(place, BytesIO(data)): raise PhotoError(f'{place}: animations are coloured on this disk only; copy it here first')
+    if is_animation(place, BytesIO(data)):
+        raise PhotoError(f'{place}: animations are coloured on this disk only; copy it here first')
     return open_bytes(data, place)
 
 # %% ../../nbs/app/07_addresses.ipynb #11b30835

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..infer.animation import ANIMATED, color_animation, is_animation
-from ..infer.film import FILMS, FORMATS, color_film
+from ..infer.animation import ANIMATED, color_moving, is_animation, moves
+from ..infer.film import FILMS, FORMATS
 from ..io.photo import PhotoError, find_photos
 
 # %% ../../nbs/app/02_album.ipynb #fb941000
@@ -100,12 +100,10 @@ def plan(
     return p
 
 # %% ../../nbs/app/02_album.ipynb #5cdef841
-def _moves(path): return path.suffix.lower() in FILMS or is_animation(path)
-
 def _films_apart(jobs):
     "Photos, then what moves; each file is looked at once."
     apart = [], []
-    for job in jobs: apart[_moves(job[0])].append(job)
+    for job in jobs: apart[moves(job[0])].append(job)
     return apart
 
 def _save(result, to, how):
@@ -130,8 +128,7 @@ def _photos(jobs, colorizer, how, size, **knobs):
 def _films(jobs, colorizer, force, **how):
     "Colour films and animations; yields None or a line for each."
     for f,to in jobs:
-        color = color_film if f.suffix.lower() in FILMS else color_animation
-        try: why = color(f, to, colorizer, force, **how) and None
+        try: why = color_moving(f, to, colorizer, force, **how) and None
         except (ValueError, OSError, MemoryError) as e: why = str(e) or f'{f}: too large for the memory there is'
         if why: print(why, file=sys.stderr)
         yield why

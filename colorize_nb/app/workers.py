@@ -16,8 +16,8 @@ from fastcore.basics import patch
 
 from .addresses import is_address, listing, open_address, save_at
 from .jobs import sweep_parts
-from ..infer.animation import color_animation, is_animation
-from ..infer.film import FILMS, TemporalSmoothing, color_film
+from ..infer.animation import color_moving, moves
+from ..infer.film import TemporalSmoothing
 from ..infer.outcome import Opened
 
 # %% ../../nbs/app/10_workers.ipynb #c0b7eca6
@@ -87,8 +87,7 @@ def _photos(self:Worker, jobs):
 def _film(self:Worker, photo, to):
     "The row of a film or an animation."
     since, why = time.perf_counter(), None
-    color = color_film if Path(photo).suffix.lower() in FILMS else color_animation
-    try: color(photo, to, self.colorizer, self.how['force'], **self.knobs, **self.film)
+    try: color_moving(photo, to, self.colorizer, self.how['force'], **self.knobs, **self.film)
     except (ValueError, OSError, MemoryError) as e: why = str(e) or f'{photo}: too large for the memory there is'
     return _row(photo, to, why, since=since)
 
@@ -106,7 +105,7 @@ def __call__(
     return rows + self._photos([j for j in todo if j not in films]) + [self._film(*j) for j in films]
 
 # %% ../../nbs/app/10_workers.ipynb #1cea6d50
-def _moves(photo): return not is_address(photo) and (Path(photo).suffix.lower() in FILMS or is_animation(photo))
+def _moves(photo): return not is_address(photo) and moves(photo)
 
 def _is_there(place):
     folder, _, name = place.rpartition('/')
