@@ -62,6 +62,7 @@ from .infer.onnx import *
 from .infer.evaluate import *
 from .infer.audit import *
 from .infer.animation import *
+from .infer.sharing import *
 
 # %% ../nbs/all.ipynb #3aa652f4
 from .widgets.base import *

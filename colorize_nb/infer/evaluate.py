@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MEASURES', 'SIZES', 'TRUTH', 'GRAY', 'MEAN', 'SPLITS', 'BEGIN', 'END', 'photos_of', 'Evaluation',
-           'evaluate_colorizer', 'write_card']
+           'evaluate_colorizer', 'model_facts', 'write_card']
 
 # %% ../../nbs/infer/05_evaluate.ipynb #c388fdfc
 from dataclasses import dataclass
@@ -135,8 +135,10 @@ def table(self:Evaluation)->Results:
 # %% ../../nbs/infer/05_evaluate.ipynb #3cbf4b06
 BEGIN, END = '<!-- table -->', '<!-- end of table -->'
 
-def _facts(path):
-    "One line about a model file: parameters, size, default knobs, and what its header says of the training."
+def model_facts(
+    path:Path, # Of a model file
+)->str:
+    "One line about it: parameters, size, default knobs, and what its header says of the training."
     model, codec, spec, meta = load_model_file(path)
     meta = {**meta, **meta.get('knobs', {})}
     meta.pop('knobs', None)
@@ -157,5 +159,5 @@ def write_card(
     if BEGIN not in text or END not in text:
         raise ValueError(f'{card}: no place for the table; the marks {BEGIN} and {END} are missing')
     head, tail = text.split(BEGIN)[0], text.split(END, 1)[1]
-    card.write_text(f'{head}{BEGIN}\n{_facts(path)}.\n\n{evaluation.table().to_markdown()}\n{END}{tail}', 'utf8')
+    card.write_text(f'{head}{BEGIN}\n{model_facts(path)}.\n\n{evaluation.table().to_markdown()}\n{END}{tail}', 'utf8')
     return card

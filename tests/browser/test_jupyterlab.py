@@ -77,6 +77,14 @@ class Book:
         while self.picture()==before:
             assert time.monotonic()<end, 'the picture stays as it was'
             self.page.wait_for_timeout(100)
+    def settled(self, still=15):
+        "The picture once it stayed the same for `still` tenths of a second: a moved slider asks for several."
+        last, same = self.picture(), 0
+        while same<still:
+            self.page.wait_for_timeout(100)
+            now = self.picture()
+            same, last = (same+1 if now==last else 0), now
+        return last
     def until(self, js, seconds=60): self.page.wait_for_function(js, timeout=1000*seconds)
     def button(self, name): return self.page.locator('.jp-OutputArea button').get_by_text(name, exact=True).first
     def upload(self, file):
@@ -126,7 +134,7 @@ def test_compare(book):
         before = b.picture()
         b.drag(0, -80)
         b.changes(before)
-        before, box = b.picture(), b.page.locator('.jp-OutputArea .draggable').bounding_box()
+        before, box = b.settled(), b.page.locator('.jp-OutputArea .draggable').bounding_box()
         def over(x): b.page.mouse.move(box['x']+x*box['width'], box['y']+.7*box['height'])
         over(.5); b.page.mouse.down(); over(.8)
         assert b.picture()==before and b.page.locator('.divider').evaluate('d => Math.round(parseFloat(d.style.left))')==80, 'the browser draws while it is dragged'

@@ -1,0 +1,143 @@
+"Models on the Hub: sent to and fetched from a small server on this machine that speaks as much of its language as that takes."
+import base64, hashlib, json, shutil, threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np, pytest, torch
+hub = pytest.importorskip('huggingface_hub')
+from huggingface_hub import constants
+
+from colorize_nb.color.codecs import LabAB
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.infer.sharing import FILE, file_digest, hub_card, hub_file, push_to_hub
+from colorize_nb.io.photo import bundled_photos
+from colorize_nb.models.registry import create_model
+from colorize_nb.models.store import StoreError, save_model
+
+KW = dict(widths=[8,16,24], depths=[0,0,0])
+
+
+class Server(BaseHTTPRequestHandler):
+    "Repositories in memory: `repos[name]` is a list of commits, each a dictionary of files."
+    repos, tokens = {}, []
+    def log_message(self, *a): pass
+    def say(self, content=b'', status=200, **headers):
+        if isinstance(content, dict): content = json.dumps(content).encode()
+        self.send_response(status)
+        for k,v in {**headers, 'Content-Length': len(content)}.items(): self.send_header(k.replace('_', '-'), str(v))
+        self.end_headers()
+        if self.command!='HEAD': self.wfile.write(content)
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers['Content-Length']))
+        self.tokens.append(self.headers.get('Authorization'))
+        if self.path=='/api/repos/create':
+            d = json.loads(body)
+            name = f"{d['organization']}/{d['name']}" if d.get('organization') else d['name']
+            self.repos.setdefault(name, [])
+            return self.say({'url': f'/{name}'})
+        if self.path=='/api/validate-yaml': return self.say({'errors': [], 'warnings': []}) # of the card's first lines
+        name, what = '/'.join(self.path.split('/')[3:5]), self.path.split('/')[5]
+        if what=='preupload': return self.say({'files': [{'path': f['path'], 'uploadMode': 'regular', 'shouldIgnore': False} for f in json.loads(body)['files']]})
+        if name=='full/disk': return self.say({'error': 'no room is left'}, 507)
+        lines = [json.loads(l) for l in body.decode().splitlines()]
+        files = {l['value']['path']: base64.b64decode(l['value']['content']) for l in lines if l['key']=='file'}
+        self.repos[name].append({**(self.repos[name] or [{}])[-1], **files})
+        self.say({'commitUrl': f'{name}/commit/{sha(name, len(self.repos[name])-1)}', 'commitOid': sha(name, len(self.repos[name])-1)})
+    def do_GET(self):
+        parts = self.path.split('?')[0].strip('/').split('/')
+        if len(parts)<5 or parts[2]!='resolve': return self.say({'sha': '0'*40, 'siblings': []})
+        name, revision, file = '/'.join(parts[:2]), parts[3], '/'.join(parts[4:])
+        commits = self.repos.get(name)
+        if not commits: return self.say(b'', 404, X_Error_Code='RepoNotFound', X_Error_Message='Repository not found')
+        i = next((i for i in range(len(commits)) if sha(name, i)==revision), len(commits)-1 if revision=='main' else None)
+        if i is None: return self.say(b'', 404, X_Error_Code='RevisionNotFound', X_Error_Message=f'Invalid rev id: {revision}')
+        if file not in commits[i]: return self.say(b'', 404, X_Error_Code='EntryNotFound', X_Error_Message='Entry not found')
+        content = commits[i][file]
+        self.say(content, X_Repo_Commit=sha(name, i), ETag=f'"{hashlib.sha1(content).hexdigest()}"')
+    do_HEAD = do_GET
+
+def sha(name, i): return hashlib.sha1(f'{name} {i}'.encode()).hexdigest()
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    "The Hub is on this machine and empty, and nothing is in the cache."
+    s = ThreadingHTTPServer(('127.0.0.1', 0), type('Mine', (Server,), dict(repos={}, tokens=[])))
+    threading.Thread(target=s.serve_forever, daemon=True).start()
+    s.RequestHandlerClass.here = dict(endpoint=f'http://127.0.0.1:{s.server_port}')
+    monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path/'cache'))
+    monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', False)
+    yield s.RequestHandlerClass
+    s.shutdown()
+
+@pytest.fixture
+def mine(tmp_path):
+    torch.manual_seed(0)
+    spec = dict(arch='unet_compact', n_in=1, n_out=2, size=64, kwargs=KW)
+    return save_model(tmp_path/'mine.safetensors', create_model('unet_compact', 1, 2, 64, **KW), LabAB(), spec, dict(license='cc0-1.0', photos=7))
+
+
+def test_there_and_back(server, mine):
+    address = push_to_hub(mine, 'you/colors', token='hf_mine', **server.here)
+    assert 'you/colors' in address and set(server.tokens)=={'Bearer hf_mine'}
+    files, = server.repos['you/colors']
+    assert files[FILE]==mine.read_bytes() and files['README.md'].decode()==hub_card(mine, 'you/colors')
+    c = Colorizer.from_hub('you/colors', sha256=file_digest(mine), **server.here)
+    assert c.name=='colors' and c.meta['photos']==7
+    photo = bundled_photos()['coffee']
+    assert np.array_equal(np.asarray(c(photo).image), np.asarray(Colorizer.load(mine)(photo).image))
+
+def test_the_card_says_what_it_is_and_how_to_use_it(mine):
+    card = hub_card(mine, 'you/colors')
+    head = card.split('---')[1]
+    assert 'license: cc0-1.0' in head and 'library_name: colorize_nb' in head and file_digest(mine) in card and "from_hub('you/colors'" in card
+    mine.with_suffix('.md').write_text('# What I did\n')
+    assert '# What I did' in hub_card(mine, 'you/colors')
+    assert 'license' not in hub_card('shipped', 'you/colors').split('---')[1]
+
+def test_a_second_push_is_a_second_commit_and_the_first_can_be_had(server, mine):
+    push_to_hub(mine, 'you/colors', **server.here)
+    first = file_digest(mine)
+    with open(mine, 'r+b') as f: f.seek(-1, 2); f.write(b'\1')
+    push_to_hub(mine, 'you/colors', **server.here)
+    assert file_digest(hub_file('you/colors', **server.here))==file_digest(mine)!=first
+    assert file_digest(hub_file('you/colors', sha('you/colors', 0), **server.here))==first
+    with pytest.raises(ValueError, match='another file than was asked for: its SHA-256 is '+file_digest(mine)): hub_file('you/colors', sha256=first, **server.here)
+
+def test_what_was_fetched_is_there_without_a_network(server, mine, monkeypatch):
+    push_to_hub(mine, 'you/colors', **server.here)
+    hub_file('you/colors', **server.here)
+    monkeypatch.setattr(server, 'do_HEAD', lambda self: pytest.fail('the Hub was asked'))
+    assert hub_file('you/colors', sha256=file_digest(mine), **server.here).name==FILE
+    monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
+    assert Colorizer.from_hub('you/colors').size==64
+
+@pytest.mark.parametrize('how,says', [(dict(repo='you/nothing'), 'you/nothing: model.safetensors cannot be had'), (dict(file='other.safetensors'), 'other.safetensors cannot be had'),
+                                      (dict(revision='no-such'), 'cannot be had'), (dict(repo='colors'), "'user/name'"), (dict(repo='../you/colors'), "'user/name'")])
+def test_what_is_not_there_is_one_line(server, mine, how, says):
+    push_to_hub(mine, 'you/colors', **server.here)
+    with pytest.raises(ValueError, match=says) as e: Colorizer.from_hub(**{'repo': 'you/colors', **server.here, **how})
+    assert '\n' not in str(e.value)
+
+def test_what_cannot_be_sent_is_one_line_and_nothing_is_lost(server, mine, tmp_path):
+    with pytest.raises(ValueError, match='full/disk: not sent .* The model is still in') as e: push_to_hub(mine, 'full/disk', **server.here)
+    assert '\n' not in str(e.value) and mine.exists() and server.repos['full/disk']==[]
+    (tmp_path/'none.safetensors').write_bytes(b'no model')
+    with pytest.raises(StoreError): push_to_hub(tmp_path/'none.safetensors', 'you/none', **server.here)
+    assert 'you/none' not in server.repos
+
+def test_a_file_that_is_no_model_is_refused(server, mine):
+    push_to_hub(mine, 'you/colors', **server.here)
+    server.repos['you/colors'].append({FILE: b'import os'})
+    with pytest.raises(StoreError): Colorizer.from_hub('you/colors', **server.here)
+
+def test_without_a_network_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
+    monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path))
+    with pytest.raises(ValueError, match='cannot be had from the Hub') as e: Colorizer.from_hub('you/colors')
+    assert '\n' not in str(e.value)
+
+def test_without_the_library_the_line_says_what_to_install(monkeypatch, mine):
+    import sys
+    monkeypatch.setitem(sys.modules, 'huggingface_hub', None)
+    for ask in (lambda: push_to_hub(mine, 'you/colors'), lambda: hub_file('you/colors')):
+        with pytest.raises(ValueError, match=r"pip install 'colorize_nb\[hub\]'"): ask()
