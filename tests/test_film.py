@@ -141,6 +141,19 @@ def test_bad_films_in_one_line(tmp_path, colorizer, name, make, why):
     assert '\n' not in str(e.value) and name in str(e.value)
     assert [p.name for p in tmp_path.iterdir()]==([name] if make is not None else [])
 
+def test_a_title_in_another_encoding_is_no_reason_to_refuse(tmp_path, colorizer):
+    src = tmp_path/'old.mp4'
+    with av.open(str(src), 'w') as out:
+        out.metadata['title'] = 'Grossvater 1931'
+        v = out.add_stream('libx264', rate=12)
+        v.width, v.height, v.pix_fmt = 96, 64, 'yuv420p'
+        for f in pan(4): out.mux(v.encode(av.VideoFrame.from_image(f)))
+        out.mux(v.encode())
+    content = src.read_bytes()
+    assert content.count(b'Grossvater')==1
+    src.write_bytes(content.replace(b'Grossvater', 'Großvater '.encode('latin1')))
+    assert len(facts(color_film(src, colorizer=colorizer))[0])==4
+
 def test_damage_in_the_middle_costs_only_itself(tmp_path, colorizer, capsys):
     src = write(tmp_path/'cut.avi', pan(10), codec='mjpeg', fmt='yuvj420p')
     b = bytearray(src.read_bytes())

@@ -15,7 +15,7 @@ from PIL import Image, ImageSequence
 
 from .colorizer import Colorizer
 from .film import FILMS, color_film, color_frames
-from .outcome import NOTE
+from .outcome import NOTE, place_beside
 from ..io.files import whole_file
 from ..io.photo import PhotoError, open_photo
 
@@ -103,9 +103,7 @@ def color_animation(
 )->Path:
     "Color an animation: same size, frames, durations and repeats. Raises `PhotoError`, `ValueError`."
     src = Path(src)
-    to = Path(to) if to else src.with_name(f'{src.stem}-color{src.suffix}')
-    if to.resolve()==src.resolve(): raise ValueError(f'{to}: that is the animation itself; give another name')
-    if to.exists() and not force: raise ValueError(f'{to}: exists already; pass force (--force) to overwrite it')
+    to = place_beside(src, to, ANIMATED, force)
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)
     timing = read_timing(src)
     return save_animation(color_frames(frames(src), colorizer, **how), timing, to)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..color.space import rgb2lab
 from .colorizer import Colorizer
-from .outcome import NOTE
+from .outcome import NOTE, place_beside
 from .paint import lightness, paint
 from ..io.files import whole_file
 from ..io.photo import PhotoError, to_tensor
@@ -113,6 +113,8 @@ def _av():
     except ImportError: raise ImportError('films need the package av: pip install av') from None
     return av
 
+def _open(src): return _av().open(str(src), metadata_errors='replace') # a title may be in any encoding
+
 def _upright(frame):
     "A frame as a PIL picture, turned as the film says."
     img = frame.to_image()
@@ -127,7 +129,7 @@ def _even(img):
 def _first_frame(src):
     "The size to be written. Raises `FilmError` without a frame."
     if src.exists() and not src.is_file(): raise FilmError(f'{src}: not a file but a folder, a pipe or a device')
-    with _av().open(str(src)) as film:
+    with _open(src) as film:
         for packet in film.demux(video=0) if film.streams.video else ():
             for frame in _decode(packet) or (): return _even(_upright(frame)).size
     raise FilmError(f'{src}: there are no pictures in it that can be read')
@@ -215,14 +217,6 @@ def _where(e, src, to):
     at = str(getattr(e, 'filename', None) or src) # a file, or what decodes
     return f'{src}: could not be read' if at in (str(src), 'avcodec_send_packet()') else f'{to}: could not be written'
 
-def _place(src, to, force):
-    "Where the film goes. Raises `FilmError` for a place that cannot be."
-    to = Path(to) if to else src.with_name(f"{src.stem}-color{src.suffix if src.suffix.lower() in FORMATS else '.mp4'}")
-    if to.suffix.lower() not in FORMATS: raise FilmError(f'{to}: films are written as {", ".join(FORMATS)}')
-    if to.resolve()==src.resolve(): raise FilmError(f'{to}: that is the film itself; give another name')
-    if to.exists() and not force: raise FilmError(f'{to}: exists already; pass force (--force) to overwrite it')
-    return to
-
 # %% ../../nbs/infer/03_film.ipynb #ed898c2e
 def color_film(
     src, # A film, of any kind that FFmpeg reads
@@ -236,11 +230,11 @@ def color_film(
     keeps it. Sound is copied; subtitles are not. Damaged parts are left out and counted. Raises `FilmError`;
     `FilmIncomplete` after writing what there was of a film that was cut; `ImportError` without the package av."""
     av, src = _av(), Path(src)
-    to = _place(src, to, force)
+    to = place_beside(src, to, FORMATS, force, FilmError)
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)
     try:
         shape, kind = _first_frame(src), FORMATS[to.suffix.lower()]
-        with av.open(str(src)) as film, whole_file(to) as part, av.open(str(part), 'w', format=kind) as out:
+        with _open(src) as film, whole_file(to) as part, av.open(str(part), 'w', format=kind) as out:
             missing = _color_into(film, out, shape, src, to, colorizer, how, crf)
     except (av.FFmpegError, OSError) as e:
         raise FilmError(f'{_where(e, src, to)} as a film ({getattr(e, "strerror", None) or e})') from None
