@@ -29,6 +29,7 @@ from .data.features import *
 from .data.stream import *
 from .data.shapes import *
 from .data.hub import *
+from .data.decoded import *
 
 # %% ../nbs/all.ipynb #ac5552fd
 from .models.registry import *
