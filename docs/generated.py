@@ -1,5 +1,5 @@
 "Pages and pictures that are made anew each time: the home page's wipe, the recipes, the gallery, the model's file for the browser, llms.txt."
-import base64, hashlib, html, json, re, shutil, sys
+import base64, hashlib, html, json, re, shutil
 from pathlib import Path
 
 from colorize_nb.infer.audit import LIMITS, SCENES, audit
@@ -15,9 +15,6 @@ from colorize_nb.train.recipes import describe_recipes, get_recipe
 from colorize_nb.train.results import measured
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT/'experiments'))
-from compare_recipes import DOWNLOADS
-
 RESULTS = ROOT/'colorize_nb/results/recipes'
 # How a recipe's source begins -> (page of its networks in nbs/models, page of its paper)
 PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','cats'),
@@ -27,8 +24,7 @@ WHY = {'people': 'Clothes may have any colour: lightness does not tell which.', 
        'pictures of science': 'The model never saw such pictures. Their colours were chosen by people; nothing in their lightness tells which.'}
 # Why a recipe's pictures fail, where it is known
 RANDOM = 'Its borrowed encoder starts from random weights here, not from those of ImageNet.'
-CAUSES = {**dict.fromkeys(DOWNLOADS, RANDOM), # the same list as that of the trainings
-          **dict.fromkeys(('indiana_unet','fordham_ae_rgb'), 'It predicts red, green and blue, so it has to learn lightness too.'),
+CAUSES = {**dict.fromkeys(('indiana_unet','fordham_ae_rgb'), 'It predicts red, green and blue, so it has to learn lightness too.'),
           'zhang_eccv16': 'The paper trains for 450 thousand steps.'}
 
 def thumbnail(im, path, side=420):
@@ -97,7 +93,8 @@ def wall(folder):
         d = done[n]
         said = verdict(d, gray, mean) if 'steps' in d else ''
         head = f"CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colorfulness {d['colorfulness']}"
-        cause = f"{CAUSES.get(n.split('_lr_')[0], '')} Trained for {d['steps']} steps." if said.startswith('What fails') else ''
+        why = RANDOM if d.get('encoder')=='random' else CAUSES.get(n.split('_lr_')[0], '')
+        cause = f"{why} Trained for {d['steps']} steps." if said.startswith('What fails') else ''
         return f'{head}<br><span class="{"fails" if said.startswith("What") else "well"}">{said}</span> {cause}'
     return ''.join([figure('photo', 'the target')] + [figure(n, words(n)) for n in order])
 
@@ -112,7 +109,8 @@ def gallery(folder, colorizer):
         if not (here := [n for n in names if n in found]): continue
         figures = ''.join(photo_figure(folder, n, found[n], colorizer) for n in here)
         page += [f'## {scene.capitalize()}', '', WHY.get(scene, ''), '', f'```{{raw}} html\n<div class="photos">{figures}</div>\n```', '']
-    page += ['## By recipe', '', 'The same photos by each recipe, ten minutes of CPU time each, the nearest to the target first. [Recipes](recipes.md) has networks and rates, [their results](nbs/train/08_results.ipynb) a table to sort.', '',
+    minutes = next(d['minutes'] for d in measured(folder=RESULTS).values() if 'minutes' in d)
+    page += ['## By recipe', '', f'The same photos by each recipe, {minutes:g} minutes of CPU time each, the nearest to the target first. [Recipes](recipes.md) has networks and rates, [their results](nbs/train/08_results.ipynb) a table to sort.', '',
              f'```{{raw}} html\n<div class="wall">{wall(folder)}</div>\n```', '']
     (folder/'gallery.md').write_text('\n'.join(page), 'utf8')
 

@@ -2,22 +2,23 @@
 
     python experiments/compare_recipes.py PHOTOS --eval FOLDER --minutes 15
 
-PHOTOS holds folders of training photos (`--packs`). Minutes are of training alone, counted in CPU time, on a GPU by the clock. Frozen encoders are asked once and trained
-behind from a cache of features. A recipe that was finished with the same settings is not trained again, so the command goes on where it was stopped; `--recipes` takes a
-part of the list. On a GPU: `--device cuda --full` for the papers' sizes and batches. `--rate` trains at another rate, as rows of their own. Encoders that would be a
-download start from random weights unless `--pretrained` lets their libraries fetch them.
+PHOTOS holds folders of training photos (`--packs`). Minutes are of training alone, counted in CPU time, on a GPU by the clock. Frozen encoders are asked once
+about `--cached` photos, into a cache of features under `--out`, and trained behind from there. A recipe that was finished with the same settings is not trained
+again, so the command goes on where it was stopped; `--recipes` takes a part of the list. On a GPU: `--device cuda --full` for the papers' sizes and batches.
+`--rate` trains at another rate, as rows of their own. Encoders that would be a download start from random weights unless `--pretrained` lets their libraries fetch
+them.
 
 What is measured goes to `--results`, one JSON and one strip of bundled photos per recipe, for nbs/train/08_results.ipynb. Weights go to `--out`, and a contact sheet of 12
 of the photos measured on, which stays there: those photos are not ours to pass on.
 """
 import argparse
 import json
-import tempfile
 import time
 from pathlib import Path
 
 import torch
 from fastai.torch_core import set_seed
+from fastai.vision.models.unet import DynamicUnet
 from PIL import Image
 
 from colorize_nb import __version__
@@ -37,8 +38,6 @@ from colorize_nb.train.recipes import get_recipe, list_recipes, recipe_learner
 from colorize_nb.train.search import overfit_one_batch
 
 STRIP = ('coffee', 'chelsea', 'china', 'flower')
-# Architectures with an encoder whose weights their libraries download
-DOWNLOADS = ('cats_vgg16', 'cats_vgg16_bn', 'cats_vgg16_dropout', 'fordham_vgg16', 'fordham_inception', 'koalarization', 'unet_resnet34')
 # Stanford's 1e-3 throws its wide layer too far: nbs/models/papers/02_stanford.ipynb
 RATES = {n: 1e-4 for n in ('stanford_conv9', 'stanford_conv9_dropout', 'stanford_conv9_smooth_l1')}
 
@@ -51,14 +50,22 @@ def file_name(row): return row.replace(' at ', '_lr_').replace(' ', '_')
 def size_of(r, full):
     "Side of the photos in training; without `--full` at most 64 px, more where an encoder needs it."
     if full: return r.size
-    return max(min(r.size, 64), r.small['size'] if r.arch in DOWNLOADS else 0)
+    return max(min(r.size, 64), r.small['size'])
 
 def batch_of(r, full): return r.bs if full else min(r.bs, 32)
+
+def encoder_of(r):
+    "What the recipe's encoder begins with, 'random' or 'pretrained' weights; None if it borrows none."
+    codec = r.codec()
+    kwargs = {**r.kwargs, 'pretrained': False} if 'pretrained' in r.kwargs else r.kwargs
+    with torch.device('meta'): model = create_model(r.arch, codec.n_in, codec.n_out, r.small['size'], **kwargs)
+    if not isinstance(model, DynamicUnet) and not (isinstance(model, Borrowing) and model.frozen): return None
+    return 'pretrained' if r.kwargs.get('pretrained') else 'random'
 
 def model_kwargs(r, args):
     "What the architecture gets beside the recipe's own values."
     small = {k: v for k,v in r.small.items() if k=='side' and not args.full} # a scoring network that sees less
-    return {**small, **({'pretrained': True} if args.pretrained and r.arch in DOWNLOADS else {})}
+    return {**small, **({'pretrained': True} if args.pretrained and encoder_of(r) else {})}
 
 def first_batch(name, files, device):
     "How many steps the recipe takes to learn two photos, or None if 300 are not enough."
@@ -73,7 +80,7 @@ def photo_loaders(r, files, args):
     augment = r.augment if args.full else 'flip'
     return ColorizeDataLoaders.from_files(files, codec=r.codec(), size=size_of(r, args.full), bs=batch_of(r, args.full), augment=augment, device=args.device)
 
-def learner(name, files, args, folder):
+def learner(name, files, args):
     "The recipe's learner: from a cache of features where its encoder is frozen, else from photos."
     r, kwargs = get_recipe(name), model_kwargs(get_recipe(name), args)
     set_seed(0)
@@ -82,7 +89,8 @@ def learner(name, files, args, folder):
     model = create_model(r.arch, codec.n_in, codec.n_out, size_of(r, args.full), **{**r.kwargs, **kwargs})
     if not (isinstance(model, Borrowing) and model.frozen):
         return recipe_learner(name, photo_loaders(r, files, args), model_kwargs=kwargs, **how)
-    cache = FeatureCache.build(folder, files, model, codec, size=size_of(r, args.full), versions=2, device=args.device)
+    few = files[::max(1, len(files)//args.cached)][:args.cached]
+    cache = FeatureCache.build(Path(args.out)/'features', few, model, codec, size=size_of(r, args.full), versions=2, device=args.device)
     set_seed(0) # the same random encoder again
     return recipe_learner(name, cache.dataloaders(codec, bs=batch_of(r, args.full), device=args.device), model_kwargs=kwargs, **how)
 
@@ -92,16 +100,17 @@ def train(name, files, args):
     few = first_batch(name, files, args.device)
     rate = args.rate or (r.lr if args.full else RATES.get(name, max(r.lr, 1e-3))) # rates for days are too low for minutes
     clock = time.perf_counter if args.device=='cuda' else time.process_time
-    with tempfile.TemporaryDirectory() as folder:
-        learn, budget = learner(name, files, args, folder), TimeBudget(args.minutes*60, clock)
-        with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, rate, cbs=[budget])
+    learn, budget = learner(name, files, args), TimeBudget(args.minutes*60, clock)
+    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, rate, cbs=[budget])
     learn.model.eval()
     file = learn.save_colorizer(Path(args.out)/f'{row}.safetensors', minutes=args.minutes, device=args.device)
     n = keras_params(learn.model)
     facts = {'recipe': row, 'source': r.source, 'parameters': n['total'], 'trainable': n['trainable'],
              'size': size_of(r, args.full), 'batch': batch_of(r, args.full), 'rate': rate}
     steps = {'steps for one batch': few, 'against': 'a gray answer', 'steps': budget.steps, 'seconds per step': round(args.minutes*60/max(1, budget.steps), 3)}
-    return {**facts, **steps}, file
+    kind = encoder_of(r)
+    encoder = {'encoder': 'pretrained' if kind and args.pretrained else kind}
+    return {**facts, **encoder, **steps}, file
 
 
 # What it paints
@@ -126,7 +135,7 @@ def own_lightness(colorizer, path):
     "What a network for RGB paints itself, lightness included, enlarged to the photo's size."
     photo = open_photo(path)
     x = colorizer.codec.encode(to_tensor(photo.resize((colorizer.size,)*2)))[0].to(colorizer.device)
-    small = colorizer.codec.decode(x, colorizer.model(x)).cpu()
+    small = colorizer.codec.decode(x, colorizer.codec.activate(colorizer.model(x))).cpu()
     return torch.nn.functional.interpolate(small, size=(photo.height, photo.width), mode='bicubic').clamp(0, 1)
 
 def painted(colorizer, photos):
@@ -183,7 +192,7 @@ def main(args):
     test = find_photos([args.eval])
     test = test[::max(1, len(test)//args.n_eval)][:args.n_eval]
     data = dict(photos=len(test), measured_on=Path(args.eval).name, version=__version__)
-    settings = dict(data, minutes=args.minutes, data=args.packs, device=args.device, seed=0)
+    settings = dict(data, minutes=args.minutes, data=args.packs, cached=args.cached, device=args.device, seed=0)
 
     def put(row, paint):
         path = results/f"{file_name(row['recipe'])}.json"
@@ -213,6 +222,7 @@ def arguments():
     p.add_argument('--n-eval', type=int, default=300)
     p.add_argument('--packs', nargs='+', default=['train128', 'train84'])
     p.add_argument('--minutes', type=float, default=15, help='of training, validation not counted')
+    p.add_argument('--cached', type=int, default=4000, help='photos that a frozen encoder is asked about, two squares of each')
     p.add_argument('--recipes', nargs='+')
     p.add_argument('--rate', type=float, help="a learning rate for all of them, instead of each one's own")
     p.add_argument('--out', default='runs/recipes')

@@ -17,6 +17,9 @@ FULL = '''<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv=
 <title>All places are taken</title><body style="font:1.1rem/1.5 system-ui;max-width:32rem;margin:20vh auto;padding:0 1rem">
 <h1>All places are taken</h1><p>{n} people are colouring photos here, which is as many as fit in this machine's memory. This page tries again every 20 seconds.</p></body></html>'''
 
+# Voila would wait for a kernel that is gone, and the visitor with it
+AGAIN = '<meta http-equiv="refresh" content="2"><p>This page lost its kernel and begins again.</p>'
+
 def room():
     "How many visits fit in half of this machine's memory."
     return max(1, int(os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')/2/PER_VISIT))
@@ -24,14 +27,27 @@ def room():
 class Seats:
     "Who has a kernel, or is about to get one."
     def __init__(self, kernels, most):
-        self.kernels, self.most, self.coming, self.here = kernels, most, set(), set()
+        self.kernels, self.most, self.coming, self.here, self.of = kernels, most, set(), set(), {}
         self.start, kernels.start_kernel = kernels.start_kernel, self.start_kernel
 
     async def start_kernel(self, *args, **kw):
-        kernel_id = await self.start(*args, **kw)
-        self.coming.discard(asyncio.current_task())
+        kernel_id, visit = await self.start(*args, **kw), asyncio.current_task()
+        self.coming.discard(visit)
         self.here.add(kernel_id)
+        self.of[visit] = kernel_id
         return kernel_id
+
+    async def lost(self, visit, every=1):
+        "Wait for a visit; true if its kernel is gone before its page is whole."
+        while not (await asyncio.wait([visit], timeout=every))[0]:
+            kernel = self.of.get(visit)
+            if kernel and not await self.alive(kernel): return True
+
+    async def alive(self, kernel):
+        "Is there such a kernel? One that died by itself gives its seat back."
+        if kernel not in self.kernels: return False
+        if await self.kernels.get_kernel(kernel).is_alive(): return True
+        await self.kernels.shutdown_kernel(kernel, now=True)
 
     def taken(self):
         self.here = {k for k in self.here if k in self.kernels}
@@ -44,9 +60,16 @@ class Page(TornadoVoilaHandler):
             self.set_status(503)
             self.set_header('Retry-After', '20')
             return self.finish(FULL.format(n=seats.most))
-        seats.coming.add(asyncio.current_task())
-        try: await super().get(path)
-        finally: seats.coming.discard(asyncio.current_task())
+        visit = asyncio.ensure_future(super().get(path))
+        seats.coming.add(visit)
+        try:
+            if await seats.lost(visit):
+                visit.cancel()
+                await self.finish(AGAIN)
+            else: visit.result()
+        finally:
+            seats.coming.discard(visit)
+            seats.of.pop(visit, None)
 
     def write(self, chunk): super().write(FOREIGN.sub('', chunk) if isinstance(chunk, str) else chunk)
 

@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from multiprocessing import get_context
 from types import SimpleNamespace
 
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
-IMPORTED = ['__main__', 'ipykernel.kernelapp', 'ipywidgets', 'matplotlib.pyplot', 'colorize_nb.all', 'frozen']
+# jsonschema comes with a kernel's first message and takes seconds to build the grammars it checks addresses by
+IMPORTED = ['__main__', 'ipykernel.kernelapp', 'ipywidgets', 'jsonschema', 'matplotlib.pyplot', 'colorize_nb.all', 'frozen']
 
 
 def kernel(argv, cwd, env):
@@ -22,7 +24,8 @@ def kernel(argv, cwd, env):
     os.chdir(cwd or '.')
     signal.signal(signal.SIGINT, signal.default_int_handler)
     from ipykernel.kernelapp import IPKernelApp
-    IPKernelApp.launch_instance([*argv, f'--IPKernelApp.parent_handle={os.getppid()}'])
+    # no history: what visitors' pages run is not to be kept, and its file would be one that all kernels wait for
+    IPKernelApp.launch_instance([*argv, '--HistoryManager.enabled=False', f'--IPKernelApp.parent_handle={os.getppid()}'])
 
 
 class Copy:
@@ -31,7 +34,8 @@ class Copy:
     def __init__(self, process): self.process, self.pid = process, process.pid
     def poll(self): return self.process.exitcode
     def wait(self, timeout=None): self.process.join(timeout); return self.process.exitcode
-    def send_signal(self, number): os.kill(self.pid, number)
+    def send_signal(self, number):
+        with suppress(ProcessLookupError): os.kill(self.pid, number) # it may have ended
     def terminate(self): self.process.terminate()
     def kill(self): self.process.kill()
 

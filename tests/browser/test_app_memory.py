@@ -1,5 +1,5 @@
 "`make app` for many: memory comes back when visitors leave, a full house says so, a client that could stop the server is refused."
-import os, re, socket, subprocess, sys, time, urllib.error, urllib.request
+import os, re, socket, subprocess, sys, threading, time, urllib.error, urllib.request
 import pytest
 
 pytest.importorskip('playwright'); pytest.importorskip('voila')
@@ -78,6 +78,23 @@ def test_one_seat(root, tmp_path):
         assert app.until_empty(20)
     finally: app.stop()
 
+
+def test_a_kernel_that_dies_while_the_page_is_made(root, tmp_path):
+    "The page ends and asks to be loaded again; the seat is free."
+    app = Served(root, tmp_path, '--visitors', '1')
+    def end():
+        while not app.kernels(): time.sleep(.1)
+        for k in app.kernels(): k.kill()
+    try:
+        thread = threading.Thread(target=end)
+        thread.start()
+        start = time.time()
+        status, page = app.ask()
+        thread.join()
+        assert 'begins again' in page and 'http-equiv="refresh"' in page and time.time()-start<60
+        status, page = app.ask()
+        assert status==200 and 'begins again' not in page and 'kernelId' in page
+    finally: app.stop()
 
 @pytest.mark.slow
 def test_memory_comes_back(root, tmp_path, browser, note):

@@ -1,0 +1,79 @@
+"The comparison of recipes from end to end at a tiny size: trained, measured, not trained again, and put beside what papers print."
+import json, sys
+from pathlib import Path
+
+import pytest, torch
+
+from colorize_nb.data.folder import crop_photos
+from colorize_nb.io.photo import find_photos, open_photo, to_tensor
+from colorize_nb.color.metrics import gray_baseline
+
+sys.path.append(str(Path(__file__).resolve().parent.parent/'experiments'))
+import compare_recipes, papers_measures
+
+BOTH = 'fordham_vgg16', 'indiana_unet' # a frozen encoder, and colors without one
+
+
+@pytest.fixture(scope='module')
+def compared(tmp_path_factory):
+    "Folder of photos, of weights, of results; and the command that made them."
+    home = tmp_path_factory.mktemp('compared')
+    for name in ('few','held'): crop_photos(home/name, 12, 80)
+    argv = ['', str(home), '--packs', 'few', '--eval', str(home/'held'), '--n-eval', '3', '--cached', '4', '--minutes', '.02', '--device', 'cpu',
+            '--recipes', *BOTH, '--out', str(home/'out'), '--results', str(home/'results')]
+    def again():
+        with pytest.MonkeyPatch.context() as m:
+            m.setattr(sys, 'argv', argv)
+            compare_recipes.main(compare_recipes.arguments())
+    again()
+    return home, again
+
+def row(home, name): return json.loads((home/f'results/{name}.json').read_text())
+
+
+def test_every_photo_is_measured_by_recipes_and_baselines(compared):
+    home, _ = compared
+    for name in (*BOTH, 'gray', 'mean_color', 'photo'):
+        r = row(home, name)
+        assert len(r['per photo'])==r['photos']==3 and (home/f'results/{name}.jpg').exists(), name
+        means = torch.tensor([p[1:] for p in r['per photo']]).double().mean(0)
+        assert torch.allclose(means, torch.tensor([r[k] for k in ('CIEDE2000','colorfulness','L2 of ab','MAE of ab')]).double(), atol=.01)
+    assert row(home, 'photo')['CIEDE2000']==0<row(home, 'gray')['CIEDE2000']
+
+def test_what_the_encoder_began_with_and_both_lightnesses(compared):
+    home, _ = compared
+    vgg, rgb = (row(home, n) for n in BOTH)
+    assert vgg['encoder']=='random' and rgb['encoder'] is None and vgg['steps']>0<rgb['steps']
+    assert rgb['with its own lightness']['CIEDE2000']!=rgb['CIEDE2000'] and 'with its own lightness' not in vgg
+
+def test_what_is_finished_is_not_trained_again(compared, monkeypatch):
+    home, again = compared
+    monkeypatch.setattr(compare_recipes, 'train', lambda *a: pytest.fail('trained again'))
+    again()
+    r = row(home, 'indiana_unet')
+    (home/'results/indiana_unet.json').write_text(json.dumps({**r, 'minutes': 99}))
+    with pytest.raises(pytest.fail.Exception, match='trained again'): again()
+    (home/'results/indiana_unet.json').write_text(json.dumps(r))
+
+def test_unknown_recipes_are_one_line(compared):
+    home, _ = compared
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(sys, 'argv', ['', str(home), '--packs', 'few', '--eval', str(home/'held'), '--recipes', 'nobody', '--out', str(home/'o'), '--results', str(home/'r')])
+        with pytest.raises(SystemExit, match='no recipe is called nobody'): compare_recipes.main(compare_recipes.arguments())
+
+def test_beside_what_papers_print(compared, capsys):
+    home, _ = compared
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(sys, 'argv', ['', str(home/'out'), '--eval', str(home/'held'), '--fit', str(home/'few'), '--n-eval', '3', '--results', str(home/'published.json')])
+        papers_measures.main(papers_measures.arguments())
+    said, found = capsys.readouterr().out, json.loads((home/'published.json').read_text())
+    assert 'left out: fordham_cnn' in said and found['photos']==3
+    rows = {(r['recipe'], r['measure']): r for r in found['rows']}
+    assert {r['recipe'] for r in found['rows']}==set(BOTH)
+    assert {r['printed'] for r in found['rows']}=={.02, .0706, .0117, .0754, .54, .48}
+    l2, rgb = rows['fordham_vgg16', papers_measures.L2], rows['indiana_unet', papers_measures.MAE_RGB]
+    files = find_photos([home/'held'])[::4][:3]
+    true = papers_measures.squares(files, 64)
+    d = papers_measures.rgb2lab(true)[:,1:]/128
+    assert l2['gray']==pytest.approx((d**2).mean().item(), abs=1e-4) and l2['interval'][0]<=l2['ours']<=l2['interval'][1]
+    assert rgb['gray']==pytest.approx((true-gray_baseline(true)).abs().mean().item(), rel=.05) # of luma there, of lightness here
