@@ -1,9 +1,9 @@
-"`make bench`: every measurement of the project in one table. Names (color photo loader train bins) choose some."
+"`make bench`: every measurement of the project in one table. Names (color photo loader train processes bins) choose some."
 import argparse, importlib, os, platform, sys, time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-parts = ['color', 'photo', 'loader', 'train', 'bins']
+parts = ['color', 'photo', 'loader', 'train', 'processes', 'bins']
 
 def cell(v): return '' if v is None else f'{v:.3g}' if isinstance(v, float) and abs(v)<1000 else f'{v:,.0f}' if isinstance(v, float) else str(v)
 

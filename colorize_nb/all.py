@@ -53,6 +53,7 @@ from .train.resume import *
 from .train.recipes import *
 from .train.gan import *
 from .train.search import *
+from .train.processes import *
 
 # %% ../nbs/all.ipynb #00236eac
 from .infer.paint import *

@@ -6,6 +6,7 @@
 __all__ = ['full_precision', 'pick_device', 'device_line']
 
 # %% ../../nbs/models/07_device.ipynb #58bf1958
+import os
 from contextlib import contextmanager, suppress
 
 import torch
@@ -34,7 +35,8 @@ def pick_device(
 )->torch.device:
     "A device of this machine; 'auto' is its GPU, or the CPU. Raises `ValueError` if `name` cannot be used."
     if str(name)!='auto': return _usable(name)
-    for kind,there in (('cuda', torch.cuda.is_available), ('mps', torch.backends.mps.is_available)):
+    mine = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" # of one process among several
+    for kind,there in ((mine, torch.cuda.is_available), ('mps', torch.backends.mps.is_available)):
         with suppress(ValueError): # a driver too old for this PyTorch
             if there(): return _usable(kind)
     return torch.device('cpu')

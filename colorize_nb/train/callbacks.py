@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np, torch
 from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.fp16 import MixedPrecision
+from fastai.torch_core import num_distrib
 from fastcore.basics import patch
 from fastcore.foundation import L
 
@@ -38,7 +39,7 @@ class TrainingRecord(Callback):
     def before_fit(self): self.run = not hasattr(self.learn, 'lr_finder')
     def before_train(self): self._t = time.perf_counter()
     def after_batch(self):
-        if self.training: self.facts['photos'] += _n_photos(self.xb)
+        if self.training: self.facts['photos'] += _n_photos(self.xb)*max(1, num_distrib())
 
     def after_validate(self):
         if self._t is None: return # a validation by itself

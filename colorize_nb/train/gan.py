@@ -14,7 +14,7 @@ import numpy as np, torch, torch.nn.functional as F
 from fastai.callback.core import Callback, CancelFitException
 from fastai.learner import Learner
 from fastai.optimizer import Adam
-from fastai.torch_core import params
+from fastai.torch_core import num_distrib, params
 from fastai.vision.gan import AdaptiveGANSwitcher, FixedGANSwitcher, GANLearner
 from fastcore.basics import patch
 from fastcore.foundation import L
@@ -22,6 +22,7 @@ from torch import nn
 
 from ..io.files import whole_file
 from ..models.papers.patchgan import PatchCritic
+from .callbacks import TrainingError
 
 # %% ../../nbs/train/07_gan.ipynb #01fb8e70
 class Paired(nn.Module):
@@ -159,6 +160,7 @@ def gan_learner(
     **kwargs, # For fastai's `GANLearner`
 )->GANLearner: # Raises `ValueError` on an unknown loss or a codec of classes
     "Adversarial training with `fit_critic`, then `fit_gan`; `learn` keeps the generator, metrics and `save_colorizer`."
+    if num_distrib()>1: raise TrainingError('the adversarial loop trains in one process: start it without torchrun')
     dls,codec = learn.dls,learn.dls.codec
     losses = _both_losses(loss, codec, pixel_weight)
     critic = PairCritic(critic or _fitting_critic(codec, dls.size), codec.n_in, gain)

@@ -8,6 +8,7 @@ __all__ = ['DecodedBatch', 'ColorMetric', 'color_metrics']
 # %% ../../nbs/train/02_metrics.ipynb #4b3f8073
 import torch
 from fastai.learner import Metric
+from fastcore.basics import patch
 
 from ..color.metrics import ciede, colorfulness, needs_truth, psnr
 
@@ -41,6 +42,14 @@ def _seen(learn):
     return learn.dl.gray if isinstance(learn.x, (list, tuple)) else learn.x
 
 # %% ../../nbs/train/02_metrics.ipynb #212e04f9
+def _over_all(total, count, device):
+    "The mean over the shares of all processes, if there are several."
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()): return total/count
+    both = torch.tensor([total, count], dtype=torch.float64, device=device)
+    torch.distributed.all_reduce(both)
+    return (both[0]/both[1]).item()
+
+# %% ../../nbs/train/02_metrics.ipynb #44cf9f0c
 class ColorMetric(Metric):
     "A fastai metric: `fn` of decoded photos, averaged over all photos of the validation set."
     def __init__(self,
@@ -52,19 +61,24 @@ class ColorMetric(Metric):
         self.fn, self._name, self.decoded = fn, name or fn.__name__, shared or DecodedBatch(codec)
 
     def reset(self):
-        self.total, self.count = 0., 0
+        self.total, self.count, self.mean = 0., 0, None
         self.decoded.reset()
 
-    def accumulate(self, learn):
-        pred, true = self.decoded(learn)
-        values = self.fn(pred, true) if needs_truth(self.fn) else self.fn(pred)
-        self.total += values.double().sum().item()
-        self.count += len(pred)
+# %% ../../nbs/train/02_metrics.ipynb #bb2d7d5f
+@patch
+def accumulate(self:ColorMetric, learn):
+    pred, true = self.decoded(learn)
+    values = self.fn(pred, true) if needs_truth(self.fn) else self.fn(pred)
+    self.total += values.double().sum().item()
+    self.count, self.device = self.count+len(pred), pred.device
 
-    @property
-    def value(self): return self.total/self.count if self.count else None
-    @property
-    def name(self): return self._name
+@patch(as_prop=True)
+def value(self:ColorMetric):
+    if self.mean is None and self.count: self.mean = _over_all(self.total, self.count, self.device)
+    return self.mean
+
+@patch(as_prop=True)
+def name(self:ColorMetric): return self._name
 
 # %% ../../nbs/train/02_metrics.ipynb #bd8a038d
 def color_metrics(

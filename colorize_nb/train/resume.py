@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from fastcore.foundation import L
 from fastai.callback.core import Callback, CancelEpochException
 from fastai.callback.schedule import ParamScheduler
-from fastai.torch_core import rank_distrib, to_device
+from fastai.torch_core import get_model, num_distrib, rank_distrib, to_device
 
 from ..io.files import whole_file
 from .callbacks import TrainingError
@@ -33,11 +33,13 @@ def _tuples(o): return tuple(_tuples(v) for v in o) if isinstance(o, list) else 
 def _rng_state(dl):
     "Every random number generator that training draws from."
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    dl = getattr(dl, 'dl', dl) # of the share of a process, what it is a share of
     loader = _plain(dl.rng.getstate()) if hasattr(dl, 'rng') else None
     return dict(python=_plain(random.getstate()), loader=loader, numpy=_plain(np.random.get_state()),
                 torch=torch.get_rng_state(), cuda=cuda)
 
 def _set_rng(s, dl):
+    dl = getattr(dl, 'dl', dl)
     random.setstate(_tuples(s['python']))
     if s['loader'] is not None: dl.rng.setstate(_tuples(s['loader']))
     kind,keys,*rest = s['numpy']
@@ -56,16 +58,22 @@ def _photos(dl):
     named = items is not None and all(isinstance(o, str) for o in items)
     return f'{len(ds)} of digest {_digest(items)}' if named else f'{len(ds)}'
 
+def _batch(dl):
+    "Photos of a step, over all processes."
+    bs = getattr(dl, 'bs', None)
+    return bs and bs*max(1, num_distrib())
+
+# %% ../../nbs/train/05_resume.ipynb #9e2f3976
 def _describe_run(
     learn, # A `Learner` in a fit
 )->dict: # What it is -> value, as text
     "What makes one run another: a checkpoint of which one of these differs is refused."
-    dls,model = learn.dls,learn.model
+    dls,model = learn.dls,get_model(learn.model)
     n = sum(p.numel() for p in model.parameters())
     arch = getattr(learn, 'spec', None) or f'{type(model).__name__}, {n} parameters'
     loss = getattr(learn, 'loss_name', None) or type(learn.loss_func).__name__
     run = {'architecture': arch, 'codec': getattr(dls, 'codec', None), 'loss': loss,
-           'size': getattr(dls, 'size', None), 'batch size': getattr(dls.train, 'bs', None),
+           'size': getattr(dls, 'size', None), 'batch size': _batch(dls.train),
            'training photos': _photos(dls.train), 'validation photos': _photos(dls.valid),
            'learning rate': [h['lr'] for h in learn.opt.hypers]}
     return {k: str(v) for k,v in run.items()}
@@ -167,7 +175,8 @@ def _state(self:Checkpoint, done):
     record,scaler = getattr(learn, 'training_record', None),getattr(learn, 'scaler', None)
     return dict(
         format=1, fit=self._fit, epoch=self.epoch, done=done, history=self._hist, train_iter=learn.train_iter,
-        model=_plain(self.model.state_dict()), opt=_plain(self.opt.state_dict()), rng=_rng_state(self.dls.train),
+        model=_plain(get_model(self.model).state_dict()), opt=_plain(self.opt.state_dict()),
+        rng=_rng_state(self.dls.train),
         curves=_curves(self.recorder), hps=[_plain(cb.hps) for cb in _schedulers(learn)],
         scaler=scaler.state_dict() if scaler is not None else {}, facts=record.facts if record else {})
 
@@ -198,7 +207,7 @@ def _read(self:Checkpoint):
 def _restore(self:Checkpoint):
     s,learn = self._saved,self.learn
     try:
-        self.model.load_state_dict(s['model'])
+        get_model(self.model).load_state_dict(s['model'])
         self.opt.load_state_dict(to_device({**s['opt'], 'hypers': L(s['opt']['hypers'])}, self.dls.device))
     except (RuntimeError, AssertionError):
         raise TrainingError(f'{self._file}: from another architecture. Give another file, or delete it.') from None
@@ -207,7 +216,7 @@ def _restore(self:Checkpoint):
     for cb,h in zip(_schedulers(learn), s['hps']): cb.hps = h
     if s['scaler'] and getattr(learn, 'scaler', None) is not None: learn.scaler.load_state_dict(s['scaler'])
     if hasattr(learn, 'training_record'): learn.training_record.facts = dict(s['facts'])
-    _set_rng(s['rng'], self.dls.train)
+    if not rank_distrib(): _set_rng(s['rng'], self.dls.train) # the others draw their own
 
 # %% ../../nbs/train/05_resume.ipynb #04f41cfd
 try: import fcntl
@@ -244,6 +253,7 @@ def _unlock(path):
 def _open_file(self:Checkpoint):
     "Lock the file until this callback is gone or the process ends, then read what is there."
     path = Path(os.path.abspath(self._file))
+    if rank_distrib(): return self._read()
     try: _lock(path)
     except OSError: return # a place that cannot be written to; each write will say so
     self._unlock = weakref.finalize(self, _unlock, path)
