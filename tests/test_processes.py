@@ -110,6 +110,10 @@ def learn(home):
     dls = ColorizeDataLoaders.from_folder(home/'photos', size=32, bs=8, augment=False, device='cpu')
     return colorize_learner(dls, 'unet_compact', model_kwargs=dict(widths=[8,16,24], depths=[0,0,0]))
 
+def test_without_accelerate_everything_else_works(home):
+    r = run(home, '-c', "import sys; sys.modules['accelerate'] = None\nfrom colorize_nb.all import in_processes\nprint('imported')")
+    assert r.stdout=='imported\n', r.stderr[-2000:]
+
 def test_alone_nothing_changes(learn):
     before = [type(cb) for cb in learn.cbs]
     with in_processes(learn) as l: assert l is learn and [type(cb) for cb in learn.cbs]==before

@@ -10,14 +10,15 @@ import random
 from contextlib import contextmanager
 
 import torch
-from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback
 from fastai.data.core import TfmdDL
-from fastai.distributed import DistributedDL, DistributedTrainer
 from fastai.torch_core import num_distrib, rank_distrib
 from fastcore.basics import patch
 
 from .callbacks import TrainingError
+
+try: from fastai.distributed import DistributedDL, DistributedTrainer
+except NameError: DistributedDL = DistributedTrainer = object # without accelerate, as `in_processes` will say
 
 # %% ../../nbs/train/13_processes.ipynb #d1500007
 class SharedDL(DistributedDL):
