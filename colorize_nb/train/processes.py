@@ -17,10 +17,10 @@ from fastcore.basics import patch
 
 from .callbacks import TrainingError
 
+# %% ../../nbs/train/13_processes.ipynb #d1500007
 try: from fastai.distributed import DistributedDL, DistributedTrainer
 except NameError: DistributedDL = DistributedTrainer = object # without accelerate, as `in_processes` will say
 
-# %% ../../nbs/train/13_processes.ipynb #d1500007
 class SharedDL(DistributedDL):
     "fastai's loader of one process's share, on CPUs too."
     @property

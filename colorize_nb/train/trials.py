@@ -30,6 +30,9 @@ class Trial:
     facts:dict # Everything in the file but the rows
     rows:list # One dict for each arm, decoding, seed and set of photos
 
+    @property
+    def as_answered(self)->int: return self.facts['factors'].index(1) # Where the prediction stands as it is
+
 def load_trial(
     name:str, # Of an experiment, such as 'losses'
     folder=None, # Of results; those in the package if not given
@@ -69,7 +72,7 @@ def distance(self:Trial,
 )->torch.Tensor: # `(seeds,n)` CIEDE2000
     "How far each photo's prediction is, at the network's own saturation."
     rows = self.runs(arm, test)
-    one = self.facts['factors'].index(1) if len(rows[0]['ciede'])>1 else 0
+    one = self.as_answered if len(rows[0]['ciede'])>1 else 0
     return torch.tensor([r['ciede'][one] for r in rows])/10
 
 # %% ../../nbs/train/12_trials.ipynb #7e1a000d
@@ -124,7 +127,7 @@ def row(self:Trial,
     "One arm's line of the table."
     rows, true = self.runs(arm), self.facts['tests']['held']['colorfulness']
     seeds = self.distance(arm).mean(1)
-    color = sum(r['colorfulness'][self.facts['factors'].index(1)] for r in rows)/len(rows)
+    color = sum(r['colorfulness'][self.as_answered] for r in rows)/len(rows)
     said = {'arm': arm, 'CIEDE2000': seeds.mean().item(), 'seeds': f'±{(seeds.max()-seeds.min())/2:.2f}',
             'less gray': _said(self.less(arm)), 'colorfulness': f'{100*color/true:.0f}%'}
     if not against or arm==against: return said
@@ -153,7 +156,7 @@ def _sure(x, seeds):
 @patch
 def _color(self:Trial, arm):
     "Colorfulness of an arm at its own saturation, `(seeds,)`."
-    return torch.tensor([r['colorfulness'][self.facts['factors'].index(1)] for r in self.runs(arm)])
+    return torch.tensor([r['colorfulness'][self.as_answered] for r in self.runs(arm)])
 
 @patch
 def _equal_by_seed(self:Trial, arm, other):
