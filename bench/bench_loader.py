@@ -1,4 +1,4 @@
-"Photos a second that reach the network: from JPEG files with 0, 1 and 2 workers, and from squares that were decoded once."
+"Photos per second that reach the network: from JPEG files with 0, 1 and 2 workers, and from squares that were decoded once."
 import tempfile, time
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def copies(folder, n):
     return sorted(folder.iterdir())
 
 def speed(dl, seconds):
-    "Photos a second of a loader alone, workers started before the clock; as many epochs as it takes."
+    "Photos per second of a loader alone, workers started before the clock; as many epochs as it takes."
     seen, start = 0, None
     while start is None or time.perf_counter()-start<seconds:
         for x,_ in dl:
