@@ -3,7 +3,7 @@ import json, os, re, socket, subprocess, sys, urllib.request, time
 from contextlib import contextmanager
 import pytest
 
-pytest.importorskip('playwright'); nbformat = pytest.importorskip('nbformat'); pytest.importorskip('jupyterlab')
+sync = pytest.importorskip('playwright.sync_api'); nbformat = pytest.importorskip('nbformat'); pytest.importorskip('jupyterlab')
 
 COFFEE = "from colorize_nb.io.photo import bundled_photos\ncoffee = bundled_photos()['coffee']\n"
 BOOKS = {
@@ -60,12 +60,23 @@ class Book:
 
     def run_all(self, tries=20):
         "JupyterLab shows its menu before the notebook listens to it, so the click is repeated until a cell has a number or a star."
+        said = []
         for _ in range(tries):
-            self.page.get_by_role('menuitem', name='Run', exact=True).click()
-            self.page.get_by_role('menuitem', name='Run All Cells', exact=True).click()
-            try: return self.page.wait_for_function("[...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].some(o => /\\[[*\\d]/.test(o.innerText))", timeout=5000)
-            except Exception: self.page.keyboard.press('Escape')
-        pytest.fail('Run All Cells does nothing. The page says: ' + self.page.locator('body').inner_text()[-1500:])
+            if words := self.answer_dialog(): said.append(words)
+            try:
+                self.page.get_by_role('menuitem', name='Run', exact=True).click(timeout=5000)
+                self.page.get_by_role('menuitem', name='Run All Cells', exact=True).click(timeout=5000)
+                return self.page.wait_for_function("[...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].some(o => /\\[[*\\d]/.test(o.innerText))", timeout=5000)
+            except sync.TimeoutError: self.page.keyboard.press('Escape')
+        pytest.fail(f'Run All Cells does nothing; dialogs: {said}. The page says: ' + self.page.locator('body').inner_text()[-1500:])
+
+    def answer_dialog(self):
+        "The words of a dialog of JupyterLab's own (a kernel to choose, a request that came late on a busy machine), which is agreed to."
+        dialog = self.page.locator('dialog.jp-Dialog').first
+        if not dialog.count(): return
+        words = dialog.inner_text()
+        dialog.locator('.jp-mod-accept').click()
+        return words
 
     @property
     def line(self): return self.page.locator('.jp-OutputArea pre code').first.inner_text()
