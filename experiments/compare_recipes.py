@@ -14,6 +14,7 @@ of the photos measured on, which stays there: those photos are not ours to pass 
 import argparse
 import json
 import time
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -54,18 +55,24 @@ def size_of(r, full):
 
 def batch_of(r, full): return r.bs if full else min(r.bs, 32)
 
-def encoder_of(r):
+def asks_once(model):
+    "Does it borrow an encoder that is not trained, so that features may be kept?"
+    return isinstance(model, Borrowing) and model.frozen
+
+@cache
+def encoder_of(name):
     "What the recipe's encoder begins with, 'random' or 'pretrained' weights; None if it borrows none."
+    r = get_recipe(name)
     codec = r.codec()
     kwargs = {**r.kwargs, 'pretrained': False} if 'pretrained' in r.kwargs else r.kwargs
     with torch.device('meta'): model = create_model(r.arch, codec.n_in, codec.n_out, r.small['size'], **kwargs)
-    if not isinstance(model, DynamicUnet) and not (isinstance(model, Borrowing) and model.frozen): return None
+    if not isinstance(model, DynamicUnet) and not asks_once(model): return None
     return 'pretrained' if r.kwargs.get('pretrained') else 'random'
 
-def model_kwargs(r, args):
+def model_kwargs(name, args):
     "What the architecture gets beside the recipe's own values."
-    small = {k: v for k,v in r.small.items() if k=='side' and not args.full} # a scoring network that sees less
-    return {**small, **({'pretrained': True} if args.pretrained and encoder_of(r) else {})}
+    small = {k: v for k,v in get_recipe(name).small.items() if k=='side' and not args.full} # a scoring network that sees less
+    return {**small, **({'pretrained': True} if args.pretrained and encoder_of(name) else {})}
 
 def first_batch(name, files, device):
     "How many steps the recipe takes to learn two photos, or None if 300 are not enough."
@@ -82,17 +89,17 @@ def photo_loaders(r, files, args):
 
 def learner(name, files, args):
     "The recipe's learner: from a cache of features where its encoder is frozen, else from photos."
-    r, kwargs = get_recipe(name), model_kwargs(get_recipe(name), args)
+    r, kwargs = get_recipe(name), model_kwargs(name, args)
     set_seed(0)
     how = dict(metrics=[], amp='bf16' if args.device=='cuda' else None)
     codec = r.codec()
     model = create_model(r.arch, codec.n_in, codec.n_out, size_of(r, args.full), **{**r.kwargs, **kwargs})
-    if not (isinstance(model, Borrowing) and model.frozen):
+    if not asks_once(model):
         return recipe_learner(name, photo_loaders(r, files, args), model_kwargs=kwargs, **how)
     few = files[::max(1, len(files)//args.cached)][:args.cached]
-    cache = FeatureCache.build(Path(args.out)/'features', few, model, codec, size=size_of(r, args.full), versions=2, device=args.device)
+    features = FeatureCache.build(Path(args.out)/'features', few, model, codec, size=size_of(r, args.full), versions=2, device=args.device)
     set_seed(0) # the same random encoder again
-    return recipe_learner(name, cache.dataloaders(codec, bs=batch_of(r, args.full), device=args.device), model_kwargs=kwargs, **how)
+    return recipe_learner(name, features.dataloaders(codec, bs=batch_of(r, args.full), device=args.device), model_kwargs=kwargs, **how)
 
 def train(name, files, args):
     "Train one recipe for `args.minutes`: what is to be said of it, and its file."
@@ -108,7 +115,7 @@ def train(name, files, args):
     facts = {'recipe': row, 'source': r.source, 'parameters': n['total'], 'trainable': n['trainable'],
              'size': size_of(r, args.full), 'batch': batch_of(r, args.full), 'rate': rate}
     steps = {'steps for one batch': few, 'against': 'a gray answer', 'steps': budget.steps, 'seconds per step': round(args.minutes*60/max(1, budget.steps), 3)}
-    kind = encoder_of(r)
+    kind = encoder_of(name)
     encoder = {'encoder': 'pretrained' if kind and args.pretrained else kind}
     return {**facts, **encoder, **steps}, file
 

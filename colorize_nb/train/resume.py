@@ -30,18 +30,19 @@ def _plain(o):
 def _tuples(o): return tuple(_tuples(v) for v in o) if isinstance(o, list) else o
 
 # %% ../../nbs/train/05_resume.ipynb #53564e96
+def _whole(dl): return getattr(dl, 'dl', dl) # of the share of a process, what it is a share of
+
 def _rng_state(dl):
     "Every random number generator that training draws from."
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    dl = getattr(dl, 'dl', dl) # of the share of a process, what it is a share of
+    dl = _whole(dl)
     loader = _plain(dl.rng.getstate()) if hasattr(dl, 'rng') else None
     return dict(python=_plain(random.getstate()), loader=loader, numpy=_plain(np.random.get_state()),
                 torch=torch.get_rng_state(), cuda=cuda)
 
 def _set_rng(s, dl):
-    dl = getattr(dl, 'dl', dl)
     random.setstate(_tuples(s['python']))
-    if s['loader'] is not None: dl.rng.setstate(_tuples(s['loader']))
+    if s['loader'] is not None: _whole(dl).rng.setstate(_tuples(s['loader']))
     kind,keys,*rest = s['numpy']
     np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))
     torch.set_rng_state(s['torch'])
