@@ -35,8 +35,8 @@ def _whole(dl): return getattr(dl, 'dl', dl) # of the share of a process, what i
 def _rng_state(dl):
     "Every random number generator that training draws from."
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    dl = _whole(dl)
-    loader = _plain(dl.rng.getstate()) if hasattr(dl, 'rng') else None
+    rng = getattr(_whole(dl), 'rng', None)
+    loader = rng and _plain(rng.getstate())
     return dict(python=_plain(random.getstate()), loader=loader, numpy=_plain(np.random.get_state()),
                 torch=torch.get_rng_state(), cuda=cuda)
 
