@@ -30,7 +30,7 @@ def _plain(o):
 def _tuples(o): return tuple(_tuples(v) for v in o) if isinstance(o, list) else o
 
 # %% ../../nbs/train/05_resume.ipynb #53564e96
-def _whole(dl): return getattr(dl, 'dl', dl) # of the share of a process, what it is a share of
+def _whole(dl): return getattr(dl, 'dl', dl) # what a process's share is a share of
 
 def _rng_state(dl):
     "Every random number generator that training draws from."
