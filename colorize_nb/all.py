@@ -11,6 +11,7 @@ from .io.photo import *
 from .io.show import *
 from .io.table import *
 from .io.save import *
+from .io.threads import *
 
 # %% ../nbs/all.ipynb #70dda5df
 from .color.space import *

@@ -11,6 +11,8 @@ import math
 
 import torch
 
+from ..io.threads import in_threads
+
 # %% ../../nbs/color/00_space.ipynb #cf236f87
 def _power(x, p): return x.log2().mul_(p).exp2_()
 
@@ -65,13 +67,12 @@ def _chan3(x, name):
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 # %% ../../nbs/color/00_space.ipynb #73d7f2be
-def _blocks(f, x, n=32768):
+def _blocks(f, x, n=65536):
     "`f(x)`, on a CPU without gradients by blocks of about `n` pixels, so that what `f` makes stays in the cache."
     if not x.is_cpu or (x.requires_grad and torch.is_grad_enabled()) or x.numel() <= 3*n: return f(x)
-    y = x.new_empty(x.shape)
-    rows = max(1, n // x.shape[-1])
-    for src,dst in zip(x.reshape(-1, *x.shape[-3:]), y.view(-1, *x.shape[-3:])):
-        for s,d in zip(src.split(rows, -2), dst.split(rows, -2)): d.copy_(f(s))
+    y, rows = x.new_empty(x.shape), max(1, n // x.shape[-1])
+    src, dst = (t.view(-1, *x.shape[-3:]).split(rows, -2) for t in (x.contiguous(), y))
+    in_threads(lambda i: dst[i].copy_(f(src[i])), range(len(src)))
     return y
 
 # %% ../../nbs/color/00_space.ipynb #580b52bc
@@ -86,10 +87,12 @@ def rgb2lab(
     return _blocks(_rgb2lab, _chan3(rgb, 'rgb2lab'))
 
 # %% ../../nbs/color/00_space.ipynb #b84722f8
-def _lab2rgb(lab):
+def _lab2linear(lab):
     L,a,b = lab.unbind(-3)
     fy = (L + 16)/116
-    return linear2srgb(_mix(_XYZ2RGB, _finv(torch.stack([fy + a/500, fy, fy - b/200], -3))))
+    return _mix(_XYZ2RGB, _finv(torch.stack([fy + a/500, fy, fy - b/200], -3)))
+
+def _lab2rgb(lab): return linear2srgb(_lab2linear(lab))
 
 def lab2rgb(
     lab, # `(...,3,H,W)` float: L in 0..100, a and b in CIELAB units
@@ -103,7 +106,9 @@ def in_gamut(
     tol:float=1e-4, # How far outside [0,1] an sRGB channel may lie
 )->torch.Tensor: # `(...,H,W)` bool
     "Which pixels of `lab` an sRGB screen can show."
-    return ((lab2rgb(lab) - .5).abs() <= .5 + tol).all(-3)
+    low, high = srgb2linear(torch.tensor([-tol, 1 + tol], dtype=torch.float64)).tolist() # light is cheaper to find
+    light = _lab2linear(_chan3(lab, 'in_gamut'))
+    return ((light - (low + high)/2).abs_() <= (high - low)/2).all(-3)
 
 # %% ../../nbs/color/00_space.ipynb #9c6c20f0
 def _polar(a, b):
@@ -135,12 +140,11 @@ def clip_rgb(
 
 def _fit_scale(L, a, b, steps):
     "Largest share of chroma `(a, b)` that fits the gamut at lightness `L`, by bisection; all `(n,)`."
-    lo, hi = torch.zeros_like(L), torch.ones_like(L)
-    for _ in range(steps):
-        mid = (lo + hi)/2
-        ok = in_gamut(torch.stack([L, a*mid, b*mid])[..., None])[:, 0].to(L.dtype)
-        lo, hi = lo + (mid - lo)*ok, mid + (hi - mid)*ok
-    return lo
+    share = torch.zeros_like(L)
+    for n in range(steps):
+        more = share + .5**(n + 1)
+        share = torch.where(in_gamut(torch.stack([L, a*more, b*more])[..., None])[:, 0], more, share)
+    return share
 
 # %% ../../nbs/color/00_space.ipynb #270ccbe0
 def clip_chroma(

@@ -13,7 +13,8 @@ import numpy as np, torch
 import torch.nn.functional as F
 from PIL import Image
 
-from ..color.space import _RGB2XYZ, clip_chroma, lab2rgb, srgb2linear
+from ..io.threads import in_threads
+from ..color.space import _RGB2XYZ, _f, clip_chroma, lab2rgb, srgb2linear
 
 # %% ../../nbs/infer/00_paint.ipynb #d73e6177
 def lightness(
@@ -22,8 +23,8 @@ def lightness(
 )->torch.Tensor: # `(1,1,H,W)`, 0..100
     "CIE L of 8-bit sRGB (D65): one look-up per channel and one cube root per pixel."
     linear, a = srgb2linear(torch.arange(256)/255.).to(device), torch.from_numpy(np.array(img)).to(device)
-    y = sum((w*linear)[a[...,c].int()] for c,w in enumerate(_RGB2XYZ[1]))
-    return torch.where(y>.008856, 116*y.clamp(min=.008856).pow(1/3)-16, 903.292*y)[None,None]
+    y = sum((w*linear).index_select(0, a[...,c].flatten().int()) for c,w in enumerate(_RGB2XYZ[1]))
+    return (116*_f(y)-16).view(1, 1, *a.shape[:2])
 
 # %% ../../nbs/infer/00_paint.ipynb #a9d07e4f
 STRIDE = 32 # Inputs are padded to multiples of this
@@ -66,7 +67,7 @@ def _between(n, m, device):
 
 def _alike(samples, L, sigma):
     "Weight of samples by how near their lightness is to `L`; a little more than 0 for the most different."
-    return (samples-L).square().mul_(-.5/sigma**2).exp_().add_(1e-4)
+    return (samples-L).square_().mul_(-.5/sigma**2).exp_().add_(1e-4)
 
 # %% ../../nbs/infer/00_paint.ipynb #3ed806e0
 def enlarge_chroma(
@@ -81,11 +82,12 @@ def enlarge_chroma(
     k, W = L.shape[-2:]
     top, bottom, fy = (t[y:y+k] for t in _between(H or k, ab.shape[-2], ab.device))
     left, right, fx = _between(W, ab.shape[-1], ab.device)
-    values, total, near = 0, 0, torch.cat([small, ab], 1)[0]
-    for rows, wy in ((top, 1-fy), (bottom, fy)):
-        for cols, wx in ((left, 1-fx), (right, fx)):
-            v, w = near[:,rows][:,:,cols], wy[:,None]*wx
-            if sigma<math.inf: w = w*_alike(v[0], L[0,0], sigma)
+    near = torch.cat([small, ab], 1)[0,:,top[0]:bottom[-1]+1] # few rows: cheap to widen
+    wide, values, total = ((near[...,left], 1-fx), (near[...,right], fx)), 0, 0
+    for rows, wy in ((top-top[0], 1-fy), (bottom-top[0], fy)):
+        for columns, wx in wide:
+            v, w = columns.index_select(1, rows), wy[:,None]*wx
+            if sigma<math.inf: w.mul_(_alike(v[0], L[0,0], sigma))
             values, total = values+w*v[1:], total+w
     return (values/total)[None]
 
@@ -125,17 +127,18 @@ def paint(
     ab, # `(1,2,h,w)` chroma of the photo's small copy, CIELAB units; where it lies, it is painted
     upsample:str='guided', # 'guided' by lightness (`enlarge_chroma`), 'bilinear' or 'nearest'
     gamut:str='chroma', # What is out of gamut: 'chroma' keeps L and hue; 'clip' cuts RGB
-    rows:int=256, # Rows done at a time
+    rows:int=None, # Rows done at a time; if not given, as many as hold 65,000 pixels, on a GPU a million
 )->Image.Image:
     "`img` in the colours `ab`, at full size. Raises `ValueError` if a number in `ab` is not finite."
     check_paint(upsample, gamut)
     if not ab.isfinite().all():
         raise ValueError('the predicted chroma is not finite: the weights or a knob of this model are broken')
     (W, H), enlarge = img.size, _enlarger(img, ab, upsample)
-    out = np.empty((H,W,3), np.uint8)
-    for y in range(0, H, rows):
+    out, rows = np.empty((H,W,3), np.uint8), rows or max(1, (2**16 if ab.is_cpu else 2**20)//W)
+    def band(y):
         L = lightness(img.crop((0, y, W, min(y+rows,H))), ab.device)
         out[y:y+rows] = _to_rgb8(torch.cat([L, enlarge(L, y)], 1), gamut)
+    in_threads(band, range(0, H, rows))
     return Image.fromarray(out)
 
 # %% ../../nbs/infer/00_paint.ipynb #knobs0b2
