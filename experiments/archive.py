@@ -1,5 +1,6 @@
 """What an archive of small photos costs: photos per second of the plain loop, of one worker and of two, and memory while thousands are coloured.
-python experiments/archive.py writes colorize_nb/results/archive.json, which the page on archives shows."""
+With Ray installed, the same two workers on a cluster of this machine too.
+python experiments/archive.py writes colorize_nb/results/archive.json, which the pages on archives and clusters show."""
 import argparse, json, os, shutil, tempfile, time
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import torch
 torch.set_num_threads(1) # as each worker has it
 
 from colorize_nb.app.archive import color_archive
-from colorize_nb.app import archive
+from colorize_nb.app import archive, cluster
 from colorize_nb.app.workers import Crew
 from colorize_nb.data.folder import crop_photos
 from colorize_nb.infer.colorizer import Colorizer
@@ -85,18 +86,41 @@ def use(d, n):
     print(Watched.seen[0], Watched.seen[-1])
     return [dict(photos=s['photos'], main=round(s['main'], 1), worker=round(s['worker'], 1), seconds=round(s['s']-t0, 1)) for s in Watched.seen]
 
+def timed(crew):
+    "The class `crew`, noting when rows come."
+    class Timed(crew):
+        def run(self, parcels, *a):
+            for rows in super().run(parcels, *a):
+                Timed.seen.append((len(rows), time.perf_counter()))
+                yield rows
+    return Timed
+
+def clusters(d, n, size=64):
+    "Two workers of this machine without and with Ray, beside the plain loop; seconds count from the command."
+    made, part = sorted(make(d, n).rglob('*.jpg')), d/'part'
+    part.mkdir()
+    for f in made: os.link(f, part/f.name)
+    found = [dict(how='plain loop', photos=n, rate=plain(sorted(part.iterdir()), part, d/'plain', size), load=os.getloadavg()[0])]
+    for how,crew,ray in (('--workers 2', timed(Crew), None), ('--ray local --workers 2', timed(cluster.RayCrew), 'local')):
+        archive.Crew, cluster.RayCrew, crew.seen, t0 = crew, crew, [], time.perf_counter()
+        color_archive([part], d/how, 2, size=size, ray=ray)
+        (k, first), (_, last) = crew.seen[0], crew.seen[-1]
+        found.append(dict(how=how, photos=n, rate=(n-k)/(last-first), start=first-t0, whole=time.perf_counter()-t0, equal=same(d/how, d/'plain')[0], load=os.getloadavg()[0]))
+        print(found[-1], flush=True)
+    return found
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument('--few', type=int, default=600, help='photos for the rates')
     p.add_argument('--many', type=int, default=3000, help='photos for the memory')
-    p.add_argument('--only', choices=('rates','memory'), help='the other part stays as it was measured before')
+    p.add_argument('--ray', type=int, default=300, help='photos with and without Ray')
+    p.add_argument('--only', choices=('rates','memory','ray'), help='the other part stays as it was measured before')
     a = p.parse_args()
-    archive.Crew = Watched
     found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     found.update(torch=torch.__version__, cores=os.cpu_count(), photo='128 x 128 JPEG, crops of bundled photos')
-    for part in [a.only] if a.only else ('rates','memory'):
-        d = Path(tempfile.mkdtemp())
-        try: found[part] = rates(d, a.few) if part=='rates' else use(d, a.many)
+    for part in [a.only] if a.only else ('rates','memory','ray'):
+        archive.Crew, d = Watched, Path(tempfile.mkdtemp())
+        try: found[part] = rates(d, a.few) if part=='rates' else use(d, a.many) if part=='memory' else clusters(d, a.ray)
         finally: shutil.rmtree(d)
         RESULT.write_text(json.dumps(found, indent=1)+'\n')
 

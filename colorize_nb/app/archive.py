@@ -38,6 +38,8 @@ class Inside:
     def __init__(self, worker): self.worker = worker
     def run(self, parcels): return map(self.worker, parcels)
     def stop(self): return []
+    def __enter__(self): return self
+    def __exit__(self, *_): pass
 
 # %% ../../nbs/app/11_archive.ipynb #9d830ca2
 class Run:
@@ -70,7 +72,7 @@ def _todo(self:Run):
 @patch
 def __call__(
     self:Run,
-    crew, # A `Crew`, or `Inside`
+    crew, # A `Crew`, a `RayCrew`, or `Inside`
 ):
     "All of it; however it ends, what was done is in the report."
     with tqdm(total=self.jobs.count(), unit='photo', disable=None, smoothing=.02) as self.bar:
@@ -79,23 +81,36 @@ def __call__(
         finally: self.keep(crew.stop())
 
 # %% ../../nbs/app/11_archive.ipynb #a5ddfd7d
+def _crew(ray, workers, model, device, places, how):
+    "Who does the work, and how many photos it is given at a time; what cannot work is refused before."
+    from colorize_nb.infer.colorizer import Colorizer
+    colorizer = Colorizer.load(model, 'cpu' if ray else device)
+    worker = Worker(colorizer, **how)
+    if ray:
+        from colorize_nb.app.cluster import RayCrew
+        crew = RayCrew(ray, workers, model, device, [p for p in places if p and not is_address(p)], **how)
+        return crew, PARCEL*(4 if crew.gpus else 1)
+    crew = Inside(worker) if workers==0 else Crew(workers or 1, model, colorizer.device, **how)
+    return crew, PARCEL*worker.ahead//2
+
+# %% ../../nbs/app/11_archive.ipynb #c30c1836
 def color_archive(
     photos, # Files and folders: paths and addresses
     out=None, # Folder for the results, path or address; beside each photo if not given
-    workers:int=1, # Processes; 0 does the work in this one
+    workers:int=None, # Processes; one if not given, on a cluster all it has room for; 0 does the work in this one
     model='shipped', # A shipped name or a file
     device='cpu', # As `pick_device`'s
     report=None, # .csv or .parquet; report.csv in `out` if not given
     suffix:str='-color', # Behind the name of each result
     force:bool=False, # Overwrite results that exist?
     exact:bool=False, # Photos in a format that keeps every pixel?
+    ray:str=None, # Where the processes are, if not here: a [cluster](12_cluster.ipynb), as `RayCrew`'s address
     **how, # As `Worker`'s: `size`, `mark`, `steady`, and the colorizer's knobs
 )->dict: # 'colored', 'failed', 'there' -> photos; 'report' -> its path
     "Colour what is there to be coloured, and report of each photo. Raises `ValueError` for what cannot work at all."
-    from colorize_nb.infer.colorizer import Colorizer
-    colorizer, how = Colorizer.load(model, device), dict(how, force=force, exact=exact)
-    worker = Worker(colorizer, **how)
-    run = Run(Jobs(photos, out, suffix, force, exact), Report(_report_path(report, out)), PARCEL*worker.ahead//2)
-    try: run(Crew(workers, model, colorizer.device, **how) if workers else Inside(worker))
-    finally: run.report.close()
+    crew, parcel = _crew(ray, workers, model, device, (*photos, out), dict(how, force=force, exact=exact))
+    with crew:
+        run = Run(Jobs(photos, out, suffix, force, exact), Report(_report_path(report, out)), parcel)
+        try: run(crew)
+        finally: run.report.close()
     return {**{k: run.counts.get(k, 0) for k in ('colored','failed','there')}, 'report': run.report.path}

@@ -15,6 +15,7 @@ DESCRIPTION = '''Colour black-and-white photos and films.
   colorize-nb photo.jpg              writes photo-color.jpg beside it
   colorize-nb album/ -o out/         colours every photo in a folder and the folders inside it
   colorize-nb album/ -o out/ --workers 4   does it on four cores, with a report of every photo
+  colorize-nb album/ -o out/ --ray auto    does it on every machine of a Ray cluster
   colorize-nb film.mp4               writes film-color.mp4 beside it, sound and all
   colorize-nb train album/           trains a model on your own colour photos
   colorize-nb evaluate MODEL PHOTOS  measures a model beside gray and the mean color
@@ -47,6 +48,7 @@ def _color_parser():
     add('--mark', action='store_true', help='photos: write "predicted colours" into a corner')
     add('--force', action='store_true', help='overwrite results that exist')
     add('--workers', type=int, help='processes, one per core; with a report, and addresses as s3://bucket/album')
+    add('--ray', metavar='ADDRESS', help='the workers are on a Ray cluster: local, auto or HOST:PORT (extra ray)')
     add('--report', type=Path, help='.csv or .parquet with a row per photo (default: report.csv beside the results)')
     _add_device(p)
     return p
@@ -151,15 +153,16 @@ def color(a)->int: # Exit status
     return 1 if bad else 0
 
 # %% ../../nbs/app/00_cli.ipynb #0d0fbd02
-def _is_archive(a): return a.workers is not None or a.report or any('://' in str(p) for p in (*a.photos, a.out))
+def _is_archive(a):
+    return a.workers is not None or a.ray or a.report or any('://' in str(p) for p in (*a.photos, a.out))
 
 def _color_archive(a):
     "`color` by several processes, from and to addresses, with a report."
     at_least(1, workers=a.workers)
     from colorize_nb.app.archive import color_archive
     how = dict(size=a.size, mark=a.mark, steady=a.steady, saturation=a.saturation)
-    device, places = chosen_device(a.device), (a.report, a.suffix, a.force, a.exact)
-    done = color_archive(a.photos, a.out, a.workers or 1, a.model, device, *places, **how)
+    device, places = a.device if a.ray else chosen_device(a.device), (a.report, a.suffix, a.force, a.exact)
+    done = color_archive(a.photos, a.out, a.workers, a.model, device, *places, a.ray, **how)
     there = f", {done['there']} were there already (--force colours them again)" if done['there'] else ''
     print(f"{done['colored']} coloured, {done['failed']} not{there}; each of them in {done['report']}")
     return 1 if done['failed'] else 0
