@@ -6,6 +6,7 @@ import pytest, torch
 
 import colorize_nb
 from colorize_nb.app import cluster
+from colorize_nb.app.addresses import retry
 from colorize_nb.app.archive import color_archive
 from colorize_nb.app.cli import main
 from colorize_nb.app.cluster import ClusterWorker, RayCrew, connect, shares
@@ -18,12 +19,19 @@ os.environ.update(cluster.QUIET) # which Ray reads when it is imported
 ray = pytest.importorskip('ray')
 
 
-@pytest.fixture(scope='module')
-def machines():
-    "Two nodes of one core each; this process belongs to the first."
+def two_nodes():
     from ray.cluster_utils import Cluster
     made = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1, include_dashboard=False))
     made.add_node(num_cpus=1)
+    return made
+
+@pytest.fixture(scope='module')
+def machines():
+    "Two nodes of one core each; this process belongs to the first."
+    try: made = retry(two_nodes, tries=2)
+    except Exception as e:
+        if 'timed out during startup' not in str(e): raise
+        pytest.skip('this machine is too busy for Ray, which gives its helpers 15 seconds to start')
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__]) # other processes do not find this file
     assert connect(made.address)[1], 'the connection was made here'
     yield made
@@ -164,10 +172,11 @@ def test_a_share_of_the_gpus():
     with pytest.raises(ValueError, match='no GPU'): shares(dict(CPU=4), device='cuda')
 
 
+@pytest.mark.slow
 def test_a_cluster_of_this_machine_comes_and_goes(album):
     "As a command: only its own lines, and no process is left, however it ends."
     command = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())', 'album', '-o', 'out', '--ray', 'local', '--workers', '1', '--size', '64']
-    p, end = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True), time.time()+80
+    p, end = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True), time.time()+150
     while time.time()<end and not files('out'): time.sleep(.05)
     begun = below(p.pid)
     p.send_signal(signal.SIGTERM)
