@@ -29,14 +29,15 @@ def _ray(address):
     except ImportError: raise ValueError("--ray needs Ray: pip install 'colorize_nb[ray]'") from None
     return ray
 
-HELLO = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)) # RFC 9113, 3.4: who speaks HTTP/2 answers
+# RFC 9113, section 3.4: who speaks HTTP/2, as Ray does, answers this with a frame of type 4
+HELLO = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 
 def _answers(address):
     "Raises `ValueError` for an address at which no Ray can be."
     if address in ('local','auto'): return
     host, _, port = address.rpartition(':')
     if '/' in address or not host or not port.isdigit():
-        raise ValueError(f'--ray is {address}; give local, auto, or HOST:PORT of a cluster that this machine belongs to')
+        raise ValueError(f'--ray is {address}; give local, auto, or HOST:PORT of a cluster this machine is part of')
     if os.environ.get('RAY_USE_TLS', '0')!='0': return
     try:
         with socket.create_connection((host.strip('[]'), int(port)), 5) as s:
@@ -175,6 +176,7 @@ def _tell(self:RayCrew, line):
     if line not in self.said: tqdm.write(line, file=sys.stderr)
     self.said.add(line)
 
+# %% ../../nbs/app/12_cluster.ipynb #727545ae
 @patch
 def run(
     self:RayCrew,
@@ -238,6 +240,7 @@ def _last_line(e):
     if 'Worker exit type' in str(e): return 'it died while it started: killed, or out of memory'
     return str(e).strip().splitlines()[-1]
 
+# %% ../../nbs/app/12_cluster.ipynb #ef20fc47
 @patch
 def stop(self:RayCrew)->list: # Rows
     "Hand out nothing more; the rows of parcels that were in work, when they are done."
