@@ -82,9 +82,10 @@ def enlarge_chroma(
     k, W = L.shape[-2:]
     top, bottom, fy = (t[y:y+k] for t in _between(H or k, ab.shape[-2], ab.device))
     left, right, fx = _between(W, ab.shape[-1], ab.device)
-    near = torch.cat([small, ab], 1)[0,:,top[0]:bottom[-1]+1] # few rows: cheap to widen
+    first, last = max(0, y*ab.shape[-2]//(H or k)-1), (y+k)*ab.shape[-2]//(H or k)+2
+    near = torch.cat([small, ab], 1)[0,:,first:last] # few rows: cheap to widen
     wide, values, total = ((near[...,left], 1-fx), (near[...,right], fx)), 0, 0
-    for rows, wy in ((top-top[0], 1-fy), (bottom-top[0], fy)):
+    for rows, wy in ((top-first, 1-fy), (bottom-first, fy)):
         for columns, wx in wide:
             v, w = columns.index_select(1, rows), wy[:,None]*wx
             if sigma<math.inf: w.mul_(_alike(v[0], L[0,0], sigma))

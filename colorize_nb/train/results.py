@@ -50,7 +50,7 @@ def strips(
     labels = {'photo': 'photo', **{n: d['recipe'] for n,d in measured(*names, folder=folder).items()}}
     pictures = [Image.open(Path(folder or RESULTS)/f'{n}.jpg') for n in labels]
     im = image_grid(pictures, [*labels.values()], ncols)
-    return HTML(f'<img alt="Bundled photos: {", ".join(labels.values())}" src="{data_uri(im, max(im.size), 75)}">')
+    return HTML(f'<img alt="Bundled photos: {", ".join(labels.values())}" src="{data_uri(im, max(im.size), 65)}">')
 
 # %% ../../nbs/train/08_results.ipynb #c0a1b2d2
 COLUMNS = ('recipe', 'parameters', 'size', 'batch', 'rate', 'steps', 'seconds per step', 'steps for one batch',
