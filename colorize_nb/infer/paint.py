@@ -128,14 +128,14 @@ def paint(
     ab, # `(1,2,h,w)` chroma of the photo's small copy, CIELAB units; where it lies, it is painted
     upsample:str='guided', # 'guided' by lightness (`enlarge_chroma`), 'bilinear' or 'nearest'
     gamut:str='chroma', # What is out of gamut: 'chroma' keeps L and hue; 'clip' cuts RGB
-    rows:int=None, # Rows done at a time; if not given, as many as hold 65,000 pixels, on a GPU a million
+    rows:int=None, # Rows done at a time; if not given, as many as hold 2^18 pixels, on a GPU 2^20
 )->Image.Image:
     "`img` in the colours `ab`, at full size. Raises `ValueError` if a number in `ab` is not finite."
     check_paint(upsample, gamut)
     if not ab.isfinite().all():
         raise ValueError('the predicted chroma is not finite: the weights or a knob of this model are broken')
     (W, H), enlarge = img.size, _enlarger(img, ab, upsample)
-    out, rows = np.empty((H,W,3), np.uint8), rows or max(1, (2**16 if ab.is_cpu else 2**20)//W)
+    out, rows = np.empty((H,W,3), np.uint8), rows or max(1, (2**18 if ab.is_cpu else 2**20)//W)
     def band(y):
         L = lightness(img.crop((0, y, W, min(y+rows,H))), ab.device)
         out[y:y+rows] = _to_rgb8(torch.cat([L, enlarge(L, y)], 1), gamut)
