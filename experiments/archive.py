@@ -59,6 +59,12 @@ def same(a, b):
     files = [p.relative_to(a) for p in a.rglob('*.jpg')]
     return sum((a/f).read_bytes()==(b/f).read_bytes() for f in files), len(files)
 
+def linked(photos, folder):
+    "The photos in a new folder, without copies."
+    folder.mkdir()
+    for f in photos: os.link(f, folder/f.name)
+    return sorted(folder.iterdir())
+
 def rates(d, n):
     "A row per size of the network's input; at 256 px a quarter of the photos."
     made, found = sorted(make(d, n).rglob('*.jpg')), []
@@ -66,9 +72,7 @@ def rates(d, n):
     for size in (64, 256):
         photos = made if size==64 else made[:n//4]
         part, out = d/f'part{size}', d/f'plain{size}'
-        part.mkdir()
-        for f in photos: os.link(f, part/f.name)
-        photos = sorted(part.iterdir())
+        photos = linked(photos, part)
         row = dict(input=size, photos=len(photos), plain=plain(photos, part, out, size))
         for workers in (1, 2):
             to = d/f'out{size}_{workers}'
@@ -97,10 +101,9 @@ def timed(crew):
 
 def clusters(d, n, size=64):
     "Two workers of this machine without and with Ray, beside the plain loop; seconds count from the command."
-    made, part = sorted(make(d, n).rglob('*.jpg')), d/'part'
-    part.mkdir()
-    for f in made: os.link(f, part/f.name)
-    found = [dict(how='plain loop', photos=n, rate=plain(sorted(part.iterdir()), part, d/'plain', size), load=os.getloadavg()[0])]
+    part = d/'part'
+    photos = linked(sorted(make(d, n).rglob('*.jpg')), part)
+    found = [dict(how='plain loop', photos=n, rate=plain(photos, part, d/'plain', size), load=os.getloadavg()[0])]
     for how,crew,ray in (('--workers 2', timed(Crew), None), ('--ray local --workers 2', timed(cluster.RayCrew), 'local')):
         archive.Crew, cluster.RayCrew, crew.seen, t0 = crew, crew, [], time.perf_counter()
         color_archive([part], d/how, 2, size=size, ray=ray)

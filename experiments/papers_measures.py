@@ -11,13 +11,12 @@ import json
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 import colorize_nb
 from claims_baselines import accuracies, keras, losses, per_photo
 from colorize_nb import __version__
 from colorize_nb.color.bins import ChannelBins
-from colorize_nb.color.codecs import RGB
+from colorize_nb.color.codecs import RGB, _enlarge # some networks answer at a quarter of the size
 from colorize_nb.color.metrics import bootstrap_interval
 from colorize_nb.color.space import rgb2lab
 from colorize_nb.data.photos import central_square
@@ -64,10 +63,6 @@ def said(c, rgb):
     pairs = [c.codec.encode(part) for part in rgb.split(16)]
     return [torch.cat(t) for t in zip(*((x, y, c.codec.activate(c.model(x).float())) for x,y in pairs))]
 
-def enlarged(answer, whole):
-    "An answer at the size of `whole`: some networks give a quarter of it."
-    return F.interpolate(answer, size=whole.shape[-2:], mode='bilinear')
-
 def measures(c, rgb):
     "Measure -> `(n,)`: those that fit what the network answers with."
     x, y, answer = said(c, rgb)
@@ -76,9 +71,9 @@ def measures(c, rgb):
         return {LARGEST: per_photo(own.argmax(1)==rgb.argmax(1)), MAE_RGB: per_photo((own-rgb).abs())}
     found = {}
     if isinstance(c.codec, ChannelBins):
-        right = enlarged(answer, y).unflatten(1, (2, c.codec.n)).argmax(2)==y
+        right = _enlarge(answer, y).unflatten(1, (2, c.codec.n)).argmax(2)==y
         found = {EITHER: per_photo(right), BOTH: per_photo(right.all(1))}
-    d = (enlarged(c.codec.ab(x, answer), x)-rgb2lab(rgb)[:,1:])/128
+    d = (_enlarge(c.codec.ab(x, answer), x)-rgb2lab(rgb)[:,1:])/128
     return {**found, L2: per_photo(d**2), MAE: per_photo(d.abs()), CLOSENESS: d.flatten(1).norm(dim=1)}
 
 

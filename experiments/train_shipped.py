@@ -24,6 +24,7 @@ from fastai.callback.schedule import Learner
 from fastai.optimizer import Adam
 from fastcore.foundation import L
 from torch.nn.utils import parametrize
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, IterableDataset
 
 from colorize_nb.color.cells import JointBins
@@ -40,6 +41,8 @@ from colorize_nb.models.store import load_model_file, save_model
 # Input size in pixels -> (photos per batch, share of the batches). A network that saw one size is worse at others.
 SIZES = {128: (28, .14), 160: (18, .16), 192: (14, .22), 224: (10, .20), 256: (8, .18), 320: (5, .10)}
 LEAVE = ('clothing', 'caltech101') # cut out on white
+TONE = .3 # exposure of training photos: L to a power of e**-.3 to e**.3, a and b as they are
+AVERAGE = .998 # share of the running mean of all weights that a step keeps
 KWARGS = dict(version=0, norm=False)
 CODECS = {'classes': JointBins, 'regression': partial(LabAB, ab_scale=50.)}
 ENCODER_RATE = 1/3 # of the decoder's
@@ -102,6 +105,12 @@ class EveryOther(torch.nn.Module):
         return self.net
 
 
+def other_exposure(L):
+    "Lightness `(B,1,H,W)` of the photos as a camera would have taken them with another exposure."
+    power = torch.empty(len(L), 1, 1, 1, device=L.device).uniform_(-TONE, TONE).exp()
+    return 100*(L/100).clamp(0, 1)**power
+
+
 class MakeTargets(Callback):
     "RGB batches become what the network sees, and Lab at the positions that it predicts."
     order = -20
@@ -110,6 +119,7 @@ class MakeTargets(Callback):
     def before_batch(self):
         [rgb] = self.learn.xb
         lab = rgb2lab(rgb.to(self.device))
+        if self.training: lab[:,:1] = other_exposure(lab[:,:1])
         x = self.codec.x_from_L(lab[:,:1]).contiguous(memory_format=torch.channels_last)
         self.learn.xb, self.learn.yb = (x,), (F.avg_pool2d(lab, 4),)
 
@@ -238,10 +248,11 @@ def train_decoder(model, cache, codec, steps, lr, device):
 
 
 class Budget(Callback):
-    "One warm-up and cosine over `seconds` of training, a checkpoint per epoch."
+    "One warm-up and cosine over `seconds` of training, a running mean of the weights, a checkpoint per epoch."
     order = 60 # after the Recorder and the scheduler
-    def __init__(self, seconds, path, crops, lr):
+    def __init__(self, seconds, path, crops, lr, net):
         self.seconds, self.path, self.crops, self.lr = seconds, Path(path), crops, lr
+        self.mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
         self.spent, self.epochs, self.steps, self.photos = 0., 0, 0, 0
 
     def resume(self, learn, device):
@@ -252,6 +263,7 @@ class Budget(Callback):
         learn.create_opt()
         learn.model.load_state_dict(state['model'])
         learn.opt.load_state_dict(state['opt'])
+        self.mean.load_state_dict(state['mean'])
         self.spent, self.epochs, self.steps, self.photos = (state[k] for k in ('spent', 'epoch', 'steps', 'photos'))
 
     def before_epoch(self): self.crops.epoch = self.epochs
@@ -267,12 +279,13 @@ class Budget(Callback):
         if not self.training: return
         self.steps += 1
         self.photos += len(self.x)
+        self.mean.update_parameters(self.model)
 
     def after_train(self): self.spent = time.time()-self.start
 
     def after_epoch(self):
         self.epochs += 1
-        state = dict(model=self.model.state_dict(), opt=self.opt.state_dict(), epoch=self.epochs, spent=self.spent,
+        state = dict(model=self.model.state_dict(), opt=self.opt.state_dict(), mean=self.mean.state_dict(), epoch=self.epochs, spent=self.spent,
                      steps=self.steps, photos=self.photos)
         with whole_file(self.path) as part: torch.save(state, part)
         log(stage='whole', seconds=self.spent, photos=self.photos, train=float(self.recorder.smooth_loss.value), valid=float(self.recorder.values[-1][-1]))
@@ -289,9 +302,10 @@ def train_whole(model, photos, held, codec, minutes, lr, every, workers, scale, 
         if isinstance(m, torch.nn.BatchNorm2d): m.momentum = .02 # batches differ in size
     net = EveryOther(model.to(device, memory_format=torch.channels_last))
     learn = Learner(dls, net, make_loss(codec), splitter=two_rates, opt_func=adam, cbs=[MakeTargets(codec, device), GradientClip(5.)])
-    budget = Budget(minutes*60, checkpoint, crops, lr)
+    budget = Budget(minutes*60, checkpoint, crops, lr, net)
     budget.resume(learn, device)
     with learn.no_logging(), learn.no_bar(): learn.fit(10**6, lr, cbs=[budget])
+    net.load_state_dict(budget.mean.module.state_dict())
     settle(net, crops, codec, device)
     plain_kernels(model)
     return net.whole(), dict(minutes=round(budget.spent/60), steps=budget.steps, photos=budget.photos)

@@ -34,6 +34,15 @@ def pytest_collection_modifyitems(config, items):
         for item in wanted: item.add_marker(pytest.mark.skip(reason=why))
 
 @contextmanager
+def torch_threads(n):
+    "Torch with `n` threads, then with as many as before."
+    import torch
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try: yield
+    finally: torch.set_num_threads(before)
+
+@contextmanager
 def serving(run, cwd, home, ask='/', **env):
     "A server that the list `run` starts in `cwd`, with `--port=` put behind it: its address, once `ask` is answered; its log and settings lie in `home`."
     with socket.socket() as s:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np, pytest, torch
 from PIL import Image
 
+from conftest import torch_threads
 from colorize_nb.app.archive import color_archive
 from colorize_nb.app.jobs import Jobs
 from colorize_nb.app.report import Report
@@ -17,10 +18,7 @@ RUN = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.c
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    n = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n)
+    with torch_threads(1): yield
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np, pytest, torch
 from torch import nn
 
+from conftest import torch_threads
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.data.batches import ColorPhoto
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
@@ -22,10 +23,7 @@ plain = lambda t: t.as_subclass(torch.Tensor)
 @pytest.fixture(autouse=True, scope='module')
 def one_thread():
     "Nets this small are faster on one thread, and so are busy machines."
-    n = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n)
+    with torch_threads(1): yield
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory): return crop_photos(tmp_path_factory.mktemp('learner')/'photos', n=24, size=48)

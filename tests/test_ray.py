@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest, torch
 
 import colorize_nb
+from conftest import torch_threads
 from colorize_nb.app import cluster
 from colorize_nb.app.addresses import retry
 from colorize_nb.app.archive import color_archive
@@ -49,10 +50,7 @@ def album(tmp_path, monkeypatch):
         to.parent.mkdir(parents=True, exist_ok=True)
         open_photo(photos[i%len(photos)]).resize((60, 40+i)).convert('L').save(to)
     Path('album/1/letter.jpg').write_text('Dear cup')
-    n = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield tmp_path
-    torch.set_num_threads(n)
+    with torch_threads(1): yield tmp_path
 
 def files(out): return {str(p.relative_to(out)): p.read_bytes() for p in Path(out).rglob('*.jpg')}
 def rows(path): return {r['photo']: {**r, 'seconds': None} for r in csv.DictReader(open(path))}

@@ -2,6 +2,7 @@
 import gc, json, os, signal, subprocess, sys, time
 import pytest, torch
 
+from conftest import torch_threads
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.resume import Checkpoint
@@ -13,10 +14,7 @@ small = dict(widths=[8,16,24], depths=[0,0,1])
 
 @pytest.fixture(autouse=True, scope='module')
 def one_thread():
-    n = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n)
+    with torch_threads(1): yield
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory): return crop_photos(tmp_path_factory.mktemp('resume')/'photos', n=24, size=48)

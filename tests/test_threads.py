@@ -3,6 +3,7 @@ import os, subprocess, sys, threading
 
 import numpy as np, pytest, torch
 
+from conftest import torch_threads
 from colorize_nb.color.space import lab2rgb, rgb2lab
 from colorize_nb.infer.paint import paint
 from colorize_nb.io.photo import bundled_photos, open_photo
@@ -12,10 +13,7 @@ from colorize_nb.io.threads import in_threads
 @pytest.fixture
 def two():
     "Torch with two threads, as it was afterwards."
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(2): yield
 
 def test_the_number_of_threads_does_not_show(two):
     photo, ab = open_photo(bundled_photos()['coffee']), 20*torch.randn(1, 2, 30, 45)

@@ -8,6 +8,7 @@ __all__ = ['srgb2linear', 'linear2srgb', 'rgb2lab', 'lab2rgb', 'in_gamut', 'lab2
 
 # %% ../../nbs/color/00_space.ipynb #c0760292
 import math
+from functools import cache
 
 import torch
 
@@ -101,12 +102,17 @@ def lab2rgb(
     return _blocks(_lab2rgb, _chan3(lab, 'lab2rgb'))
 
 # %% ../../nbs/color/00_space.ipynb #1777b1cd
+@cache
+def _light_between(tol):
+    "The light intensities of sRGB values `-tol` and `1 + tol`."
+    return srgb2linear(torch.tensor([-tol, 1 + tol], dtype=torch.float64)).tolist()
+
 def in_gamut(
     lab, # `(...,3,H,W)` float CIELAB
     tol:float=1e-4, # How far outside [0,1] an sRGB channel may lie
 )->torch.Tensor: # `(...,H,W)` bool
     "Which pixels of `lab` an sRGB screen can show."
-    low, high = srgb2linear(torch.tensor([-tol, 1 + tol], dtype=torch.float64)).tolist() # light is cheaper to find
+    low, high = _light_between(tol) # light is cheaper to find than sRGB
     light = _lab2linear(_chan3(lab, 'in_gamut'))
     return ((light - (low + high)/2).abs_() <= (high - low)/2).all(-3)
 

@@ -79,10 +79,10 @@ def enlarge_chroma(
     sigma:float=10., # Difference of L that makes a neighbour a stranger; inf is bilinear
 )->torch.Tensor: # `(1,2,k,W)`
     "Rows of `ab` enlarged along the edges of `L` (joint bilateral upsampling, Kopf 2007, on the four nearest samples)."
-    k, W = L.shape[-2:]
-    top, bottom, fy = (t[y:y+k] for t in _between(H or k, ab.shape[-2], ab.device))
+    (k, W), h, H = L.shape[-2:], ab.shape[-2], H or L.shape[-2]
+    top, bottom, fy = (t[y:y+k] for t in _between(H, h, ab.device))
     left, right, fx = _between(W, ab.shape[-1], ab.device)
-    first, last = max(0, y*ab.shape[-2]//(H or k)-1), (y+k)*ab.shape[-2]//(H or k)+2
+    first, last = max(0, y*h//H-1), (y+k)*h//H+2
     near = torch.cat([small, ab], 1)[0,:,first:last] # few rows: cheap to widen
     wide, values, total = ((near[...,left], 1-fx), (near[...,right], fx)), 0, 0
     for rows, wy in ((top-first, 1-fy), (bottom-first, fy)):

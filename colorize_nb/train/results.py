@@ -24,6 +24,8 @@ from .recipes import list_recipes
 RESULTS = Path(colorize_nb.__file__).parent/'results'/'recipes' # what `experiments/compare_recipes.py` wrote
 BASELINES = ('gray', 'mean_color')
 
+def _asked(recipe, names): return not names or any(fnmatchcase(recipe, f'{n}*') for n in names)
+
 def _runs(recipe, found):
     "The files of a recipe: its own, then its runs at other rates."
     return [n for n in sorted(found) if n==recipe or n.startswith(f'{recipe}_lr_')]
@@ -34,7 +36,7 @@ def measured(
 )->dict: # file's name -> what was measured
     "Results: photo, baselines, then recipes in the order of `list_recipes`, each before its runs at other rates."
     found = {f.stem: json.loads(f.read_text('utf8')) for f in Path(folder or RESULTS).glob('*.json')}
-    asked = [r for r in list_recipes() if not names or any(fnmatchcase(r, f'{n}*') for n in names)]
+    asked = [r for r in list_recipes() if _asked(r, names)]
     photo = ['photo'] if 'colorfulness' in found.get('photo', {}) else []
     order = [*photo, *BASELINES, *(n for r in asked for n in _runs(r, found))]
     return {n: found[n] for n in order if n in found}
@@ -120,7 +122,7 @@ def published(
 )->Results:
     "Each number that a paper prints beside ours, gray's and the best constant's. Raises `ValueError` if there is none."
     found = json.loads(Path(file or PUBLISHED).read_text('utf8'))
-    rows = [r for r in found['rows'] if not names or any(fnmatchcase(r['recipe'], f'{n}*') for n in names)]
+    rows = [r for r in found['rows'] if _asked(r['recipe'], names)]
     if not rows: raise ValueError(f'no number is printed for {" or ".join(names)}')
     said = {'ours': lambda r: '{:.3g} [{:.3g}, {:.3g}]'.format(r['ours'], *r['interval'])}
     shown = [{k: said[k](r) if k in said else r[k] for k in _PRINTED} for r in rows]
