@@ -13,9 +13,11 @@ import warm
 PER_VISIT = 1.2e9 # bytes that a visit may take: PyTorch, fastai and the model in a process of its own
 FOREIGN = re.compile(r'<link\b[^>]*\bhref="https?://[^>]*>') # Voila's page asks another host for icons; they come with the widgets
 SPOKEN = 'v1.kernel.websocket.jupyter.org' # the only form of messages that Voila 0.5 can read
-FULL = '''<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="20"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>All places are taken</title><body style="font:1.1rem/1.5 system-ui;max-width:32rem;margin:20vh auto;padding:0 1rem">
-<h1>All places are taken</h1><p>{n} people are colouring photos here, which is as many as fit in this machine's memory. This page tries again every 20 seconds.</p></body></html>'''
+FULL = ('<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="20">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<title>All places are taken</title><body style="font:1.1rem/1.5 system-ui;max-width:32rem;margin:20vh auto;padding:0 1rem">\n'
+        "<h1>All places are taken</h1><p>{n} people are colouring photos here, which is as many as fit in this machine's memory. "
+        'This page tries again every 20 seconds.</p></body></html>')
 
 # Voila would wait for a kernel that is gone, and the visitor with it
 AGAIN = '<meta http-equiv="refresh" content="2"><p>This page lost its kernel and begins again.</p>'

@@ -18,12 +18,15 @@ IDEAS = dict(io='read any photo, write files whole, show grids and tables',
              widgets='sliders that explain, panels that compare, train, hint and test',
              app='the package from a terminal')
 # What `from colorize_nb.all import *` leaves to those who ask for it by name: modules, or folders
-NOT_IN_ALL = ('io.wipe', 'models.layers', 'models.papers', 'train.results', 'train.published', 'train.trials', 'train.own_recipes', 'widgets.controls',
-              'widgets.tune_knobs', 'widgets.tune_drawing', 'app')
+NOT_IN_ALL = ('io.wipe', 'models.layers', 'models.papers',
+              'train.results', 'train.published', 'train.trials', 'train.own_recipes',
+              'widgets.controls', 'widgets.tune_knobs', 'widgets.tune_drawing', 'app')
 
 def pages(*folders):
     "The notebooks of `folders` (all if none is given) in the order of reading: by number, then those of folders inside."
-    def read(d): return sorted(d.glob('[0-9]*.ipynb')) + [p for s in sorted(d.iterdir()) if s.is_dir() and s.name[0] not in '._' for p in read(s)]
+    def read(d):
+        inside = [s for s in sorted(d.iterdir()) if s.is_dir() and s.name[0] not in '._']
+        return sorted(d.glob('[0-9]*.ipynb')) + [p for s in inside for p in read(s)]
     return [p for f in folders or FOLDERS for p in read(NBS/f)]
 
 def opening(folder):

@@ -16,7 +16,8 @@ def told(source):
 
 
 def worth(cell):
-    "Is the output of `cell` one to predict? A picture, a table, or numbers; not versions, imports and panels, of which nothing can be guessed."
+    """Is the output of `cell` one to predict? A picture, a table, or numbers; not versions, imports and panels, of which nothing can be
+    guessed."""
     if cell['cell_type']!='code' or '#| hide' in cell['source'] or '__version__' in cell['source']: return False
     shown = [o.get('data', {}) for o in cell['outputs']]
     if any('widget-view' in k for data in shown for k in data): return False
@@ -24,7 +25,8 @@ def worth(cell):
 
 
 def predict_first(nb):
-    "A notebook (dict) without outputs; a question before each cell worth asking about, what the text says of it at the end; questions without their answers."
+    """A notebook (dict) without outputs; a question before each cell worth asking about, what the text says of it at the end; questions
+    without their answers."""
     cells, out, said, asked = [{**c, 'source': ''.join(c['source'])} for c in nb['cells']], [], [], False
     for c in cells:
         if c['cell_type']=='markdown':
@@ -42,14 +44,17 @@ def predict_first(nb):
                 out.append(dict(cell_type='markdown', id=f'ask-{len(out)}', metadata={}, source=ASK.format(n=len(said))))
             c.update(outputs=[], execution_count=None)
         if c['source'] or c['cell_type']=='code': out.append(c)
-    out.append(dict(cell_type='markdown', id='compare', metadata={}, source=LATER.format(said='\n\n'.join(s for s in said if not s.endswith('.** ')))))
+    told_all = '\n\n'.join(s for s in said if not s.endswith('.** '))
+    out.append(dict(cell_type='markdown', id='compare', metadata={}, source=LATER.format(said=told_all)))
     return {**nb, 'cells': out, 'metadata': {k: v for k,v in nb['metadata'].items() if k!='widgets'}}
 
 
 def main(out='out/predict_first'):
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    for f in sorted(FOLDER.glob('*.ipynb')): (out/f.name).write_text(json.dumps(predict_first(json.loads(f.read_text('utf8'))), indent=1), 'utf8')
+    for f in sorted(FOLDER.glob('*.ipynb')):
+        made = predict_first(json.loads(f.read_text('utf8')))
+        (out/f.name).write_text(json.dumps(made, indent=1), 'utf8')
     print(f'{len([*out.glob("*.ipynb")])} notebooks in {out}')
 
 

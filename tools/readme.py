@@ -38,7 +38,9 @@ def readme(nb):
     for i,c in enumerate(nb['cells']):
         opts, source = directives(text(c['source']))
         if 'hide' in opts or opts.get('include')=='false': continue
-        if c['cell_type']=='markdown': parts.append(relink(source)); continue
+        if c['cell_type']=='markdown':
+            parts.append(relink(source))
+            continue
         if source and opts.get('echo')!='false': parts.append(f"```python\n{source}\n```")
         if opts.get('output')=='false': continue
         for j,o in enumerate(c['outputs']):

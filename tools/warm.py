@@ -33,7 +33,9 @@ class Copy:
     stdin = stdout = stderr = None
     def __init__(self, process): self.process, self.pid = process, process.pid
     def poll(self): return self.process.exitcode
-    def wait(self, timeout=None): self.process.join(timeout); return self.process.exitcode
+    def wait(self, timeout=None):
+        self.process.join(timeout)
+        return self.process.exitcode
     def send_signal(self, number):
         with suppress(ProcessLookupError): os.kill(self.pid, number) # it may have ended
     def terminate(self): self.process.terminate()
