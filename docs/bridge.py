@@ -4,16 +4,21 @@ import json, re
 from readme import directives, text # the same cells, read the same way
 
 NAME = re.compile(r'(?<![`\w\[])`([A-Za-z_][\w.]*)(\(\))?`(?!`)')
+EXPLORERS, HERE = 'explorers.html', 'Move its sliders in this site'
 # What a panel's cell holds -> its picture in docs/static/panels (docs/panels.py takes them), what it is, where a reader without Python goes
-PANELS = {'color_app': ('app', 'The panel that colours photos you hand in', 'color.html', 'Colour a photo in this page instead'),
-          'LabExplorer': ('lab', 'The Lab explorer: lightness and chroma under sliders', 'explorers.html', 'Move its sliders in this site'),
-          'SepiaExplorer': ('sepia', 'The sepia explorer: several possible colours, and what each loss answers', 'explorers.html', 'Move its sliders in this site'),
-          'BinsExplorer': ('bins', 'The bins explorer: colours put into bins', 'explorers.html', 'Move its sliders in this site'),
-          'DistributionExplorer': ('distribution', 'The distribution explorer: which colours are likely at a pixel', 'nbs/widgets/04_bins_explorer.html', 'More of its states'),
-          'turing_test': ('turing', 'The Turing test: which of two photos was coloured by a network', 'nbs/widgets/12_turing.html', 'Its page'),
-          'tune': ('tune', 'The training panel: knobs, curves, held-out photos as they come out, and a row for each run', 'nbs/widgets/08_tune.html', 'Its page'),
-          'hint': ('hint', 'The hint panel: a click gives a pixel a colour, and it spreads', 'nbs/widgets/10_hint.html', 'Its page'),
-          'compare': ('compare', 'The comparison: models on one photo, by a line to drag, blended or side by side, with their numbers', 'nbs/widgets/05_compare.html', 'Its page')}
+PANELS = {
+    'color_app': ('app', 'The panel that colours photos you hand in', 'color.html', 'Colour a photo in this page instead'),
+    'LabExplorer': ('lab', 'The Lab explorer: lightness and chroma under sliders', EXPLORERS, HERE),
+    'SepiaExplorer': ('sepia', 'The sepia explorer: several possible colours, and what each loss answers', EXPLORERS, HERE),
+    'BinsExplorer': ('bins', 'The bins explorer: colours put into bins', EXPLORERS, HERE),
+    'DistributionExplorer': ('distribution', 'The distribution explorer: which colours are likely at a pixel',
+                             'nbs/widgets/04_bins_explorer.html', 'More of its states'),
+    'turing_test': ('turing', 'The Turing test: which of two photos was coloured by a network', 'nbs/widgets/12_turing.html', 'Its page'),
+    'tune': ('tune', 'The training panel: knobs, curves, held-out photos as they come out, and a row for each run',
+             'nbs/widgets/08_tune.html', 'Its page'),
+    'hint': ('hint', 'The hint panel: a click gives a pixel a colour, and it spreads', 'nbs/widgets/10_hint.html', 'Its page'),
+    'compare': ('compare', 'The comparison: models on one photo, by a line to drag, blended or side by side, with their numbers',
+                'nbs/widgets/05_compare.html', 'Its page')}
 
 def panel_picture(source, up):
     "What stands where a notebook shows a panel that needs a running Python: its picture."
@@ -29,7 +34,8 @@ def notebook_bar(path, up):
     from published import COLAB, published, settings
     cfg, here = settings(), f'<a href="{path.name}" download>Download this notebook</a>'
     to = f"{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{path.as_posix()}"
-    opened = f'<a href="{COLAB}/{to}">Open in Colab</a>' if published() else f'<span>Open this notebook: <code>jupyter lab {path.as_posix()}</code></span>'
+    colab, lab = f'<a href="{COLAB}/{to}">Open in Colab</a>', f'<span>Open this notebook: <code>jupyter lab {path.as_posix()}</code></span>'
+    opened = colab if published() else lab
     answers = f'<a href="solutions/{path.stem}.html">Answers to the exercises</a>' if path.parent.name=='tutorials' else ''
     return f'```{{raw}} html\n<div class="notebook">{here}{opened}{answers}</div>\n```'
 
@@ -49,8 +55,16 @@ def with_bar(source, bar):
     "A page's first cell with `bar` under its title and promise."
     return re.sub(r'^(# [^\n]+\n+> [^\n]+)', lambda m: f'{m[0]}\n\n{bar}\n', source, count=1)
 
+def md_cell(source): return dict(cell_type='markdown', metadata={}, source=source)
+
+def code_cell(source, outputs, tags, alt):
+    metadata = dict(tags=tags, mystnb=dict(image=dict(alt=alt)))
+    return dict(cell_type='code', execution_count=None, metadata=metadata, source=source, outputs=outputs)
+
 def page(nb, names, up='', path=None):
-    "The notebook (a dict) as MyST-NB shall show it; `names` maps public names to their full ones; `up` leads to the site's root; `path` is the notebook's."
+    """The notebook (a dict) as MyST-NB shall show it.
+
+    `names` maps public names to their full ones; `up` leads to the site's root; `path` is the notebook's."""
     cells, heading, said = [], '', ''
     for c in nb['cells']:
         opts, source = directives(text(c['source']))
@@ -58,7 +72,7 @@ def page(nb, names, up='', path=None):
         if c['cell_type']=='markdown':
             if found := re.findall(r'(?m)^#+ (.+)$', source): heading = re.sub(r'[`*]', '', found[-1])
             said = re.sub(r'(?m)^(#+|>) .*$', '', source)
-            cells.append(dict(cell_type='markdown', metadata={}, source=link_names(source, names)))
+            cells.append(md_cell(link_names(source, names)))
             if path and len(cells)==1: cells[0]['source'] = with_bar(cells[0]['source'], notebook_bar(path, up))
             continue
         outputs = [] if opts.get('output')=='false' else [o for o in c['outputs'] if o.get('name')!='stderr']
@@ -66,11 +80,12 @@ def page(nb, names, up='', path=None):
         outputs = [o for o in outputs if not any('widget-view' in k for k in o.get('data', {}))]
         tags = ['remove-input'] if opts.get('echo')=='false' else ['hide-input'] if opts.get('code-fold')=='true' else []
         alt = opts.get('fig-alt') or words_for(heading, said)
-        cells.append(dict(cell_type='code', execution_count=None, metadata=dict(tags=tags, mystnb=dict(image=dict(alt=alt))), source=source, outputs=outputs))
-        if panel: cells.append(dict(cell_type='markdown', metadata={}, source=panel_picture(source, up)))
-    if path and path.parent.name=='tutorials': cells.append(dict(cell_type='markdown', metadata={}, source=f'```{{toctree}}\n:hidden:\n\nAnswers <solutions/{path.stem}>\n```'))
+        cells.append(code_cell(source, outputs, tags, alt))
+        if panel: cells.append(md_cell(panel_picture(source, up)))
+    if path and path.parent.name=='tutorials': cells.append(md_cell(f'```{{toctree}}\n:hidden:\n\nAnswers <solutions/{path.stem}>\n```'))
     for i,c in enumerate(cells): c['id'] = f'c{i}'
-    return dict(cells=cells, metadata=dict(kernelspec=dict(display_name='python3', language='python', name='python3')), nbformat=4, nbformat_minor=5)
+    kernel = dict(display_name='python3', language='python', name='python3')
+    return dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
 
 def write(src, dst, names, up, path=None):
     dst.parent.mkdir(parents=True, exist_ok=True)

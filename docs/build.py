@@ -12,7 +12,15 @@ sys.path[:0] = [str(DOCS), str(ROOT/'tools')]
 import house
 warnings.filterwarnings('ignore', category=FutureWarning, module='torch')
 # Of the packages in package.json, what the pages need
-VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-threaded.wasm','ort-wasm-simd-threaded.mjs']), 'mathjax/es5': ('mathjax', ['tex-svg.js'])}
+VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-threaded.wasm','ort-wasm-simd-threaded.mjs']),
+            'mathjax/es5': ('mathjax', ['tex-svg.js'])}
+# What the site is made from: (folder, files)
+MADE_FROM = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('colorize_nb/results','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'),
+             ('docs/static','*'), ('docs/play','*'), ('colorize_nb','static/*'))
+# The pages that are no notebooks, for llms.txt: name -> what stands there
+MORE = {'reference/index': 'every public name', 'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'words',
+        'playground': 'a network trained in the page: losses on the same batches',
+        'explorers': 'Lab, sepia and bins live in the page', 'color': 'colour a photo in the page'}
 
 def first_lines(p):
     "Title and promise of a notebook, as plain text."
@@ -29,8 +37,7 @@ def books():
 
 def digest():
     "Of all that the site is made from: a site with another one is of another version."
-    kinds = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('colorize_nb/results','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs/static','*'), ('docs/play','*'), ('colorize_nb','static/*'))
-    files = [p for d,kind in kinds for p in (ROOT/d).rglob(kind)
+    files = [p for d,kind in MADE_FROM for p in (ROOT/d).rglob(kind)
              if p.is_file() and not p.name.startswith('_modidx') and not {'.ipynb_checkpoints','runs','__pycache__'} & {*p.parts}]
     return hashlib.sha256(b''.join(hashlib.sha256(p.read_bytes()).digest() for p in sorted(files))).hexdigest()
 
@@ -44,7 +51,8 @@ def contents(title, promise, sections):
     lines = [f'# {title}', '', f'> {promise}', '']
     for name,files in sections.items():
         lines += [f'## {name}', '', *(f"- [{first_lines(p)[0]}]({p.relative_to(ROOT).as_posix()}): {first_lines(p)[1]}" for p in files), '']
-        lines += ['```{toctree}', ':hidden:', f':caption: {name}', '', *(p.relative_to(ROOT).with_suffix('').as_posix() for p in files), '```', '']
+        toctree = [p.relative_to(ROOT).with_suffix('').as_posix() for p in files]
+        lines += ['```{toctree}', ':hidden:', f':caption: {name}', '', *toctree, '```', '']
     return '\n'.join(lines)
 
 def sources():
@@ -63,9 +71,11 @@ def sources():
         bridge.write(p, q, names, '../'*(len(q.relative_to(SRC).parts)-1), p.relative_to(ROOT))
     claims = {k: found[k] for k in ('Do the claims hold?',)}
     tutorials, answers = {'Tutorials': found['Tutorials']}, {k: found[k] for k in ('Answers to the exercises',)}
-    (SRC/'claims.md').write_text(contents('Do the claims hold?', 'What five papers say about colorization, put to the test.', claims), 'utf8')
-    (SRC/'tutorials.md').write_text(contents('Tutorials', 'Ten lessons that run on a laptop, from a first photo to old photographs.', tutorials), 'utf8')
-    (SRC/'book.md').write_text(contents('The book', 'Every module of the library is a notebook that explains it.', {k: v for k,v in found.items() if k not in {**claims, **tutorials, **answers}}), 'utf8')
+    others = {k: v for k,v in found.items() if k not in {**claims, **tutorials, **answers}}
+    lists = (('claims', 'Do the claims hold?', 'What five papers say about colorization, put to the test.', claims),
+             ('tutorials', 'Tutorials', 'Ten lessons that run on a laptop, from a first photo to old photographs.', tutorials),
+             ('book', 'The book', 'Every module of the library is a notebook that explains it.', others))
+    for name,title,promise,sections in lists: (SRC/f'{name}.md').write_text(contents(title, promise, sections), 'utf8')
     for f in ('CHANGELOG.md','CONTRIBUTING.md'): shutil.copy2(ROOT/f, SRC/f.lower())
     reference.write(SRC/'reference')
     colorizer = Colorizer.load('shipped')
@@ -92,11 +102,13 @@ def moved():
 def redirect(old, new):
     "At the place `old`, a page that leads to `new`, with the part after #."
     link = html.escape('../'*old.count('/') + new)
+    page = ('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>This page has moved</title>\n'
+            f'<meta http-equiv="refresh" content="0; url={link}"><link rel="canonical" href="{link}">'
+            '<meta name="robots" content="noindex">\n'
+            f'<script>location.replace("{link}" + location.hash)</script></head>'
+            f'<body><h1>This page has moved</h1><p><a href="{link}">It is here now.</a></p></body></html>\n')
     (HTML/old).parent.mkdir(parents=True, exist_ok=True)
-    (HTML/old).write_text(f'''<!doctype html><html lang="en"><head><meta charset="utf-8"><title>This page has moved</title>
-<meta http-equiv="refresh" content="0; url={link}"><link rel="canonical" href="{link}"><meta name="robots" content="noindex">
-<script>location.replace("{link}" + location.hash)</script></head><body><h1>This page has moved</h1><p><a href="{link}">It is here now.</a></p></body></html>
-''', 'utf8')
+    (HTML/old).write_text(page, 'utf8')
 
 def finish():
     "Read and write every page once: take out what it does not use, say what it may do."
@@ -110,7 +122,8 @@ def main():
     npm()
     found = sources()
     t1 = time.time()
-    r = subprocess.run([sys.executable, '-m', 'sphinx', '-b', 'html', '-c', str(DOCS), '-j', 'auto', '-q', '-W', '--keep-going', str(SRC), str(HTML)], cwd=ROOT)
+    options = ['-b', 'html', '-c', str(DOCS), '-j', 'auto', '-q', '-W', '--keep-going']
+    r = subprocess.run([sys.executable, '-m', 'sphinx', *options, str(SRC), str(HTML)], cwd=ROOT)
     if r.returncode: sys.exit(r.returncode)
     for old,new in moved().items(): redirect(old, new)
     for ps in found.values(): # 'download' leads to them
@@ -118,10 +131,11 @@ def main():
     import generated
     finish()
     line = lambda p: (first_lines(p)[0], p.relative_to(ROOT).with_suffix('.html').as_posix(), first_lines(p)[1])
-    generated.llms(HTML, {k: [line(p) for p in ps] for k,ps in found.items() if 'Answers' not in k} |
-                   {'More': [(n, f'{n}.html', a) for n,a in (('reference/index','every public name'), ('recipes','every published system as data'), ('gallery','pictures'), ('glossary','words'), ('playground','a network trained in the page: losses on the same batches'), ('explorers','Lab, sepia and bins live in the page'), ('color','colour a photo in the page'))]})
+    lines = {k: [line(p) for p in ps] for k,ps in found.items() if 'Answers' not in k}
+    generated.llms(HTML, lines | {'More': [(n, f'{n}.html', a) for n,a in MORE.items()]})
     (HTML/'made-from.txt').write_text(digest())
     size = sum(f.stat().st_size for f in HTML.rglob('*') if f.is_file())
-    print(f'docs/_build/html: {sum(1 for _ in HTML.rglob("*.html"))} pages, {size/1e6:.0f} MB; prepared in {t1-t0:.0f} s, built in {time.time()-t1:.0f} s')
+    pages = sum(1 for _ in HTML.rglob('*.html'))
+    print(f'docs/_build/html: {pages} pages, {size/1e6:.0f} MB; prepared in {t1-t0:.0f} s, built in {time.time()-t1:.0f} s')
 
 if __name__=='__main__': main()

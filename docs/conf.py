@@ -37,8 +37,11 @@ html_js_files = [('wipe.js', dict(defer='defer')), ('site.js', dict(defer='defer
 html_search_scorer = str(DOCS/'static/scorer.js') # lessons before reference
 copybutton_selector = 'div.highlight pre, .first pre, pre.cite'
 html_favicon = str(DOCS/'static/favicon.svg')
-html_theme_options = dict(use_download_button=False, use_fullscreen_button=False, use_source_button=False, use_issues_button=False, show_toc_level=2,
-                          navigation_with_keys=False, navbar_persistent=[], pygments_light_style='a11y-high-contrast-light', pygments_dark_style='a11y-high-contrast-dark', logo=dict(text='colorize_nb'))
+html_theme_options = dict(
+    use_download_button=False, use_fullscreen_button=False, use_source_button=False, use_issues_button=False, show_toc_level=2,
+    navigation_with_keys=False, navbar_persistent=[],
+    pygments_light_style='a11y-high-contrast-light', pygments_dark_style='a11y-high-contrast-dark',
+    logo=dict(text='colorize_nb'))
 html_copy_source = html_show_sourcelink = False
 html_context = dict(default_mode='auto')
 mathjax_path = 'mathjax/tex-svg.js'

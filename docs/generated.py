@@ -1,4 +1,5 @@
-"Pages and pictures that are made anew each time: the home page's wipe, the recipes, the gallery, the model's file for the browser, llms.txt."
+"""Pages and pictures that are made anew each time: the home page's wipe, the recipes, the gallery, the model's file for the browser,
+llms.txt."""
 import base64, hashlib, html, json, re, shutil
 from pathlib import Path
 
@@ -20,8 +21,10 @@ RESULTS = ROOT/'colorize_nb/results/recipes'
 PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','cats'),
          'Stanford': ('papers/02_stanford','stanford'), 'Koalarization': ('papers/03_koalarization','koalarization'),
          'Indiana': ('papers/04_indiana','indiana'), 'Zhang': ('papers/05_zhang', None), 'this': ('05_compact', None)}
-WHY = {'people': 'Clothes may have any colour: lightness does not tell which.', 'things': 'A cup may be red or gray, and both look alike without colour.',
-       'pictures of science': 'The model never saw such pictures. Their colours were chosen by people; nothing in their lightness tells which.'}
+WHY = {'people': 'Clothes may have any colour: lightness does not tell which.',
+       'things': 'A cup may be red or gray, and both look alike without colour.',
+       'pictures of science': 'The model never saw such pictures. '
+                              'Their colours were chosen by people; nothing in their lightness tells which.'}
 # Why a recipe's pictures fail, where it is known
 RANDOM = 'Its borrowed encoder starts from random weights here, not from those of ImageNet.'
 CAUSES = {**dict.fromkeys(('indiana_unet','fordham_ae_rgb'), 'It predicts red, green and blue, so it has to learn lightness too.'),
@@ -56,14 +59,16 @@ def hero(folder, colorizer):
     "The home page's picture: what works, the input against the prediction."
     photo = open_photo(bundled_photos()['china'])
     shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image}
-    picture = wipe('Drag the line', shown, 'the input on the left, the prediction of the model that comes with the package on the right', side=640)
-    (folder/'hero.html').write_text(to_files(f'<div class="hero">{picture}</div>', folder).replace(' loading="lazy"', ''), 'utf8')
+    note = 'the input on the left, the prediction of the model that comes with the package on the right'
+    figure = f'<div class="hero">{wipe("Drag the line", shown, note, side=640)}</div>'
+    (folder/'hero.html').write_text(to_files(figure, folder).replace(' loading="lazy"', ''), 'utf8')
 
 def home(folder):
     "The first page: how to get the package follows `published` of settings.ini."
     from published import published, settings
     url, p = settings()['git_url'], folder/'index.md'
-    text = p.read_text('utf8').replace('REPOSITORY', f'<a href="{url}">Repository</a>' if published() else '<a href="publish.html">Repository</a>')
+    repository = f'<a href="{url}">Repository</a>' if published() else '<a href="publish.html">Repository</a>'
+    text = p.read_text('utf8').replace('REPOSITORY', repository)
     text = text.replace('INSTALL', f'git clone {url}\ncd colorize_nb' if published() else 'cd colorize_nb      # the repository')
     if not (folder/'playground.md').exists(): text = re.sub(r'(?m)^.*playground.*\n', '', text)
     p.write_text(text, 'utf8')
@@ -74,11 +79,16 @@ def photo_figure(folder, name, path, colorizer):
     shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image, 'target': photo}
     for k,im in shown.items(): thumbnail(im, folder/'_static/gallery'/f'{name}-{k}.jpg', 900)
     said = name.replace('_', ' ')
-    error, color, own = (f(*map(to_tensor, ims)).item() for f,ims in ((ciede, (shown['prediction'], photo)), (colorfulness, (shown['prediction'],)), (colorfulness, (photo,))))
-    gray = ciede(to_tensor(shown['input'].convert('RGB')), to_tensor(photo)).item()
+    pred, target, unpainted = (to_tensor(im) for im in (shown['prediction'], photo, shown['input'].convert('RGB')))
+    error, gray = ciede(pred, target).item(), ciede(unpainted, target).item()
+    color, own = colorfulness(pred).item(), colorfulness(target).item()
     note = f"CIEDE2000 {error:.1f}, left gray {gray:.1f}; colorfulness {color:.0f}, of the target {own:.0f}"
-    figure = to_files(wipe(said, {k: shown[k] for k in ('input','prediction')}, note, 'farther than gray' if error>gray else '', side=640), folder)
-    thumbs = ''.join(f'<img loading="lazy" src="_static/gallery/{name}-{k}.jpg" data-title="{html.escape(said)}: {k}" alt="{html.escape(said)}: {k}">' for k in shown)
+    mark = 'farther than gray' if error>gray else ''
+    figure = to_files(wipe(said, {k: shown[k] for k in ('input','prediction')}, note, mark, side=640), folder)
+    def thumb(k):
+        title = f'{html.escape(said)}: {k}'
+        return f'<img loading="lazy" src="_static/gallery/{name}-{k}.jpg" data-title="{title}" alt="{title}">'
+    thumbs = ''.join(thumb(k) for k in shown)
     return figure.replace('<figcaption>', f'<div class="thumbs">{thumbs}</div><figcaption>')
 
 def wall(folder):
@@ -88,7 +98,9 @@ def wall(folder):
     order = sorted(done, key=lambda n: done[n]['CIEDE2000'])
     def figure(n, words, mark=''):
         shutil.copy2(RESULTS/f'{n}.jpg', folder/'_static/gallery'/f'{n}.jpg')
-        return f'<figure id="wall-{n}"><img loading="lazy" src="_static/gallery/{n}.jpg" alt="Bundled photos: {html.escape(n)}"><figcaption><b>{html.escape(done.get(n, {}).get("recipe", n))}</b>{mark} {words}</figcaption></figure>'
+        image = f'<img loading="lazy" src="_static/gallery/{n}.jpg" alt="Bundled photos: {html.escape(n)}">'
+        title = html.escape(done.get(n, {}).get('recipe', n))
+        return f'<figure id="wall-{n}">{image}<figcaption><b>{title}</b>{mark} {words}</figcaption></figure>'
     def words(n):
         d = done[n]
         said = verdict(d, gray, mean) if 'steps' in d else ''
@@ -101,8 +113,10 @@ def wall(folder):
 def gallery(folder, colorizer):
     "By scene, a wipe for each photo; then by recipe, as on a wall."
     found = bundled_photos()
-    page = ['---', 'html_theme.sidebar_secondary.remove: true', '---', '# Gallery', '', '> Drag the line over each photo; a thumbnail opens large. What fails is shown too, and says why.', '',
-            'Photos that come with scikit-image, scikit-learn and matplotlib, coloured by the shipped model. They were not chosen for looking well. A lower CIEDE2000 is nearer to the target.', '']
+    page = ['---', 'html_theme.sidebar_secondary.remove: true', '---', '# Gallery', '',
+            '> Drag the line over each photo; a thumbnail opens large. What fails is shown too, and says why.', '',
+            'Photos that come with scikit-image, scikit-learn and matplotlib, coloured by the shipped model. '
+            'They were not chosen for looking well. A lower CIEDE2000 is nearer to the target.', '']
     named = {n for ns in SCENES.values() for n in ns}
     scenes = {**SCENES, 'more': tuple(n for n in found if n not in named)}
     for scene,names in scenes.items():
@@ -110,7 +124,9 @@ def gallery(folder, colorizer):
         figures = ''.join(photo_figure(folder, n, found[n], colorizer) for n in here)
         page += [f'## {scene.capitalize()}', '', WHY.get(scene, ''), '', f'```{{raw}} html\n<div class="photos">{figures}</div>\n```', '']
     minutes = next(d['minutes'] for d in measured(folder=RESULTS).values() if 'minutes' in d)
-    page += ['## By recipe', '', f'The same photos by each recipe, {minutes:g} minutes of CPU time each, the nearest to the target first. [Recipes](recipes.md) has networks and rates, [their results](nbs/train/08_results.ipynb) a table to sort.', '',
+    page += ['## By recipe', '',
+             f'The same photos by each recipe, {minutes:g} minutes of CPU time each, the nearest to the target first. '
+             '[Recipes](recipes.md) has networks and rates, [their results](nbs/train/08_results.ipynb) a table to sort.', '',
              f'```{{raw}} html\n<div class="wall">{wall(folder)}</div>\n```', '']
     (folder/'gallery.md').write_text('\n'.join(page), 'utf8')
 
@@ -126,10 +142,23 @@ def blocks(model, most=40):
 def verdict(d, gray, mean):
     "What the numbers of a trained recipe say against it; nothing if nothing."
     said = []
-    if d['CIEDE2000']>gray['CIEDE2000']: said.append(f"farther from the target than leaving the photos gray ({100*(d['CIEDE2000']/gray['CIEDE2000']-1):+.1f}% CIEDE2000)")
+    if d['CIEDE2000']>gray['CIEDE2000']:
+        more = 100*(d['CIEDE2000']/gray['CIEDE2000']-1)
+        said.append(f'farther from the target than leaving the photos gray ({more:+.1f}% CIEDE2000)')
     if d['PSNR']<gray['PSNR']: said.append('a lower PSNR than gray')
     if d['colorfulness']<1.2*mean['colorfulness']: said.append('hardly more colourful than one colour for all photos')
     return f"What fails: {', '.join(said)}." if said else 'Nearer to the target than gray; the strip shows what it gets wrong.'
+
+def trained(name, done):
+    "What the training of a recipe gave, its strip, and what another rate gave."
+    d, gray = done[name], done['gray']
+    other = [o for k,o in done.items() if k.startswith(f'{name}_lr_')]
+    return [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} photos it never saw: "
+            f"CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colorfulness {d['colorfulness']}; "
+            f"gray: {gray['CIEDE2000']}, {gray['PSNR']} dB. {verdict(d, gray, done['mean_color'])}", '',
+            f'![Bundled photos coloured by {name}](_static/gallery/{name}.jpg)', '',
+            *(f"At a rate of {o['rate']:g} in place of {d['rate']:g}: CIEDE2000 {o['CIEDE2000']}, colorfulness {o['colorfulness']}."
+              for o in other), '']
 
 def recipe(name, r, done):
     "A recipe's section, and its row of the table."
@@ -141,37 +170,53 @@ def recipe(name, r, done):
     slug = name.replace('_', '-')
     row = f"| [`{name}`](#recipe-{slug}) | {r['source']} | {n['total']:,} | {r['size']} | `{r['codec'].split('(')[0]}` | `{r['loss']}` |"
     text = [f'(recipe-{slug})=', f'## {name}', '',
-            f"Source: {r['source']}. Network `{r['model']}`, {n['total']:,} parameters, {n['trainable']:,} trained. Codec `{r['codec']}`, loss `{r['loss']}`, {r['size']} px, batches of {r['batch']}. "
-            f"Shapes, what the paper leaves open and what was chosen: [its page](nbs/models/{book}.ipynb)." + (f' The paper: [{paper}](papers/{paper}.md).' if paper else ''), '',
+            f"Source: {r['source']}. Network `{r['model']}`, {n['total']:,} parameters, {n['trainable']:,} trained. "
+            f"Codec `{r['codec']}`, loss `{r['loss']}`, {r['size']} px, batches of {r['batch']}. "
+            f'Shapes, what the paper leaves open and what was chosen: [its page](nbs/models/{book}.ipynb).'
+            + (f' The paper: [{paper}](papers/{paper}.md).' if paper else ''), '',
             '```python', f"learn = recipe_learner('{name}', dls)", '```', '']
-    if d := done.get(name):
-        text += [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} photos it never saw: CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colorfulness {d['colorfulness']}; "
-                 f"gray: {done['gray']['CIEDE2000']}, {done['gray']['PSNR']} dB. {verdict(d, done['gray'], done['mean_color'])}", '', f"![Bundled photos coloured by {name}](_static/gallery/{name}.jpg)", '']
-        text += [f"At a rate of {o['rate']:g} in place of {d['rate']:g}: CIEDE2000 {o['CIEDE2000']}, colorfulness {o['colorfulness']}." for k,o in done.items() if k.startswith(f'{name}_lr_')]+['']
-    else: text += ['Not trained yet by `experiments/compare_recipes.py`.', '']
+    text += trained(name, done) if done.get(name) else ['Not trained yet by `experiments/compare_recipes.py`.', '']
     table = ''.join(f'<tr><td>{html.escape(k)}</td><td>{t}</td><td>{p:,}</td></tr>' for k,t,p in blocks(model))
-    return row, text + ['```{raw} html', f'<details><summary>Layers</summary><table class="params"><tr><th>part</th><th>kind</th><th>parameters</th></tr>{table}</table></details>', '```', '']
+    head = '<tr><th>part</th><th>kind</th><th>parameters</th></tr>'
+    layers = f'<details><summary>Layers</summary><table class="params">{head}{table}</table></details>'
+    return row, text + ['```{raw} html', layers, '```', '']
 
 def recipes(folder):
     "One page from the registry: paper, network, parameters, layers, what training gave and what fails."
     done = measured(folder=RESULTS)
     rows, texts = zip(*(recipe(r['recipe'], r, done) for r in describe_recipes().rows))
-    page = ['# Recipes', '', '> Codec, model, loss, size and batch of every published system, from the registry; `recipe_learner(name, dls)` trains one; each value says whether the paper prints it.', '',
+    page = ['# Recipes', '',
+            '> Codec, model, loss, size and batch of every published system, from the registry; '
+            '`recipe_learner(name, dls)` trains one; each value says whether the paper prints it.', '',
             '| recipe | source | parameters | size | codec | loss |', '|---|---|---:|---:|---|---|', *rows, '']
     (folder/'recipes.md').write_text('\n'.join(page + [l for t in texts for l in t]), 'utf8')
 
+# What Fordham and Stanford print of their networks
+FORDHAM = [ # network, what was trained on, printed L2 and MAE
+    ('fordham_cnn', 'plain, nature', .0020, .0786),
+    ('fordham_cnn', 'plain, final 10K', .0193, .0803),
+    ('fordham_vgg16', 'VGG16, 10K', .02, .0706),
+    ('fordham_vgg16', 'VGG16, 16K', .0117, .0754),
+    ('fordham_inception', 'Inception, nature', .0179, .0938),
+    ('fordham_inception', 'Inception, 5K', .0125, .0753),
+    ('fordham_inception', 'Inception, 10K', .0112, .0697)]
+FROBENIUS = [
+    ('stanford_conv9_dropout', 'L2 with dropout', 18.67),
+    ('stanford_conv9_smooth_l1', 'smooth L1', 13.45),
+    ('stanford_conv9', 'L2', 15.65),
+    ('stanford_bins10', 'cross-entropy', 11.27)]
 # Of each paper: the recipe that builds the network, what is printed of it, the same of answers that look at no photo (keys of
 # results/claims/baselines.json: gray, then one colour or bin for all), and the scale
 L2, MAE, NEAR = (('L2 gray','L2 mean colour'), ('MAE gray','MAE median colour'), ('closeness gray','closeness mean colour'))
 PRINTED = {
- 'fordham': [(n, f'test L2, {what}', v, *L2, 1) for n,what,v in (('fordham_cnn','plain, nature',.0020), ('fordham_cnn','plain, final 10K',.0193), ('fordham_vgg16','VGG16, 10K',.02), ('fordham_vgg16','VGG16, 16K',.0117),
-               ('fordham_inception','Inception, nature',.0179), ('fordham_inception','Inception, 5K',.0125), ('fordham_inception','Inception, 10K',.0112))]
-          + [(n, f'test MAE, {what}', v, *MAE, 1) for n,what,v in (('fordham_cnn','plain, nature',.0786), ('fordham_cnn','plain, final 10K',.0803), ('fordham_vgg16','VGG16, 10K',.0706), ('fordham_vgg16','VGG16, 16K',.0754),
-               ('fordham_inception','Inception, nature',.0938), ('fordham_inception','Inception, 5K',.0753), ('fordham_inception','Inception, 10K',.0697))],
- 'stanford': [(f'stanford_bins{n}', f'accuracy, {n} bins, %', v, '', f'accuracy {n}', 100) for n,v in ((10, 41.5), (30, 27.8), (50, 18.9))]
-           + [(n, f'Frobenius norm, {what}', v, *NEAR, 1) for n,what,v in (('stanford_conv9_dropout','L2 with dropout',18.67), ('stanford_conv9_smooth_l1','smooth L1',13.45), ('stanford_conv9','L2',15.65), ('stanford_bins10','cross-entropy',11.27))],
- 'indiana': [('indiana_unet', 'accuracy, %', 54, '', 'red is largest', 100), ('indiana_unet', 'loss (MAE of RGB), %', 48, 'MAE RGB gray', '', 100)],
- 'cats': [], 'koalarization': []}
+    'fordham': [(n, f'test L2, {what}', l2, *L2, 1) for n,what,l2,_ in FORDHAM]
+             + [(n, f'test MAE, {what}', mae, *MAE, 1) for n,what,_,mae in FORDHAM],
+    'stanford': [(f'stanford_bins{n}', f'accuracy, {n} bins, %', v, '', f'accuracy {n}', 100)
+                 for n,v in ((10, 41.5), (30, 27.8), (50, 18.9))]
+              + [(n, f'Frobenius norm, {what}', v, *NEAR, 1) for n,what,v in FROBENIUS],
+    'indiana': [('indiana_unet', 'accuracy, %', 54, '', 'red is largest', 100),
+                ('indiana_unet', 'loss (MAE of RGB), %', 48, 'MAE RGB gray', '', 100)],
+    'cats': [], 'koalarization': []}
 
 def share(measured_here, key, scale):
     "The mean of a baseline over its seeds, as it is printed; nothing without `key`."
@@ -192,19 +237,26 @@ def in_our_measures(d):
     return f"{d['recipe']}{rate} | {d['CIEDE2000']:.2f} | {d['PSNR']:.2f} | {d['colorfulness']:.1f} |"
 
 def numbers(paper, done):
-    "One table: every number a paper prints beside answers that look at no photo, and beside what its recipe reached here; then the other recipes, gray and one colour."
+    """One table: every number a paper prints beside answers that look at no photo, and beside what its recipe reached here; then the other
+    recipes, gray and one colour."""
     here, built = json.loads((RESULTS.parent/'claims/baselines.json').read_text('utf8'))['sets']['eval256'], built_here(paper, done)
     rows, shown = [], set()
     for name,what,value,gray,one,scale in PRINTED[paper]:
-        rows.append(f"| {what} | {value} | {share(here['measured'], gray, scale)} | {share(here['measured'], one, scale)} | {in_our_measures(built[name])}")
+        blind = ' | '.join(share(here['measured'], key, scale) for key in (gray, one))
+        rows.append(f'| {what} | {value} | {blind} | {in_our_measures(built[name])}')
         shown.add(name)
     rows += [f'| no number is printed | | | | {in_our_measures(d)}' for n,d in built.items() if n not in shown]
     rows += [f'| no network | | | | {in_our_measures(done[n])}' for n in ('gray','mean_color')]
     facts = next(iter(built.values()))
-    said = (f"Gray and one colour look at no photo; in the paper's measure they stand beside its number, on {here['n']} photos of our own (mean of three splits): [figures without a baseline](../nbs/claims/01_baselines.ipynb). "
-            f"Built here: the recipe at its best rate, {facts['minutes']:g} minutes each on a {facts['device'].upper()}, measured on {facts['photos']} photos that no training saw, seed 0; smaller than the papers' trainings by far, and of other photos.")
-    none = [] if PRINTED[paper] else ['The paper prints its results as curves and pictures, without numbers that could stand beside others.', '']
-    return [*none, '| printed | paper | gray | one colour or bin | built here | CIEDE2000 | PSNR, dB | colorfulness |', '|---|---:|---:|---:|---|---:|---:|---:|', *rows, '', said, '']
+    said = ("Gray and one colour look at no photo; in the paper's measure they stand beside its number, "
+            f"on {here['n']} photos of our own (mean of three splits): [figures without a baseline](../nbs/claims/01_baselines.ipynb). "
+            f"Built here: the recipe at its best rate, {facts['minutes']:g} minutes each on a {facts['device'].upper()}, "
+            f"measured on {facts['photos']} photos that no training saw, seed 0; "
+            "smaller than the papers' trainings by far, and of other photos.")
+    curves = 'The paper prints its results as curves and pictures, without numbers that could stand beside others.'
+    none = [] if PRINTED[paper] else [curves, '']
+    head = '| printed | paper | gray | one colour or bin | built here | CIEDE2000 | PSNR, dB | colorfulness |'
+    return [*none, head, '|---|---:|---:|---:|---|---:|---:|---:|', *rows, '', said, '']
 
 def papers(folder):
     "Puts the numbers into the pages of the papers, where they ask for them."
@@ -220,7 +272,8 @@ def card(folder):
     "The shipped model's card as a page, with an audit of the model as it is."
     text = shipped_models()['shipped'].with_suffix('.md').read_text('utf8')
     said = '\n\n'.join(table.to_markdown() for table in audit('shipped'))
-    (folder/'model_card.md').write_text(f'{text}\n\n## Who is coloured how\n\n{LIMITS} What is measured: [the audit](nbs/infer/06_audit.ipynb).\n\n{said}\n', 'utf8')
+    measured_so = f'{LIMITS} What is measured: [the audit](nbs/infer/06_audit.ipynb).'
+    (folder/'model_card.md').write_text(f'{text}\n\n## Who is coloured how\n\n{measured_so}\n\n{said}\n', 'utf8')
 
 def models(static):
     "The models that come with the package and what the page that colours a photo must know of them."

@@ -1,4 +1,5 @@
-"""A page fetches what it uses: no library of icons (icons.css draws them), the search's index on the search page alone. What folds in the sidebar gets a name."""
+"""A page fetches what it uses: no library of icons (icons.css draws them), the search's index on the search page alone.
+What folds in the sidebar gets a name."""
 import re
 
 ICONS = re.compile(r'\s*<script defer src="[^"]*fontawesome\.js[^"]*"></script>')

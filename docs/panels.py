@@ -20,13 +20,21 @@ panel"""
 HINTED = """panel = hint(photos['coffee'], 'shipped', side=400)
 for x,y,color in ((.5, .45, '#7a1fa0'), (.2, .6, '#2f6d8c'), (.9, .2, '#6d8f3a')): panel.add(x, y, color)
 panel"""
-PANELS = {'app': 'color_app()', 'lab': "LabExplorer(photos['chelsea'], side=200)", 'bins': "BinsExplorer(photos['coffee'], side=200)", 'sepia': 'SepiaExplorer()',
-          'distribution': "DistributionExplorer(photos['coffee'], Colorizer.load('shipped'), side=200)", 'turing': "turing_test('shipped', out='turing.csv', n=4, practice=1)",
-          'compare': "compare([photos['coffee'], photos['chelsea']], 'shipped').set(view='blend', right='photo', left='shipped')", 'tune': TRAINED, 'hint': HINTED}
+PANELS = {
+    'app': 'color_app()',
+    'lab': "LabExplorer(photos['chelsea'], side=200)",
+    'bins': "BinsExplorer(photos['coffee'], side=200)",
+    'sepia': 'SepiaExplorer()',
+    'distribution': "DistributionExplorer(photos['coffee'], Colorizer.load('shipped'), side=200)",
+    'turing': "turing_test('shipped', out='turing.csv', n=4, practice=1)",
+    'compare': "compare([photos['coffee'], photos['chelsea']], 'shipped').set(view='blend', right='photo', left='shipped')",
+    'tune': TRAINED,
+    'hint': HINTED}
 
 def notebook(*code):
     cells = [dict(cell_type='code', id=f'c{i}', metadata={}, outputs=[], execution_count=None, source=s) for i,s in enumerate(code)]
-    return dict(nbformat=4, nbformat_minor=5, metadata=dict(kernelspec=dict(name='python3', display_name='python3', language='python')), cells=cells)
+    kernel = dict(name='python3', display_name='python3', language='python')
+    return dict(nbformat=4, nbformat_minor=5, metadata=dict(kernelspec=kernel), cells=cells)
 
 def take(browser, name, address, to):
     page = browser.new_page(viewport=dict(width=1180, height=1600))

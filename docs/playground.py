@@ -32,9 +32,11 @@ def gather(work):
     (work/'facts.json').write_text(json.dumps(facts()), 'utf8')
 
 def write(static, work):
-    "`play.js` and `explorers.js` (pages) and `play-engine.js` (the worker's script and its WebAssembly, as text: so it runs from a disk too)."
+    """`play.js` and `explorers.js` (pages) and `play-engine.js` (the worker's script and its WebAssembly, as text: so it runs from a disk
+    too)."""
     gather(work)
     bundle(work/'engine.js', work/'built/engine.js', '--format=iife')
-    text = dict(script=(work/'built/engine.js').read_text('utf8'), wasm='data:application/wasm;base64,' + base64.b64encode(WASM.read_bytes()).decode())
+    wasm = base64.b64encode(WASM.read_bytes()).decode()
+    text = dict(script=(work/'built/engine.js').read_text('utf8'), wasm=f'data:application/wasm;base64,{wasm}')
     (static/'play-engine.js').write_text(f'globalThis.PlayEngine = {json.dumps(text)}', 'utf8')
     for page,script in (('page','play'), ('explorers','explorers')): bundle(work/f'{page}.js', static/f'{script}.js', '--format=iife')

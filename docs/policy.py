@@ -7,8 +7,11 @@ import base64, hashlib, html, re
 SCRIPT = re.compile(r'<script\b(?![^>]*\bsrc=)[^>]*>(.*?)</script>', re.S | re.I)
 HANDLER = re.compile(r'<[a-z][^>]*?\son[a-z]+="([^"]*)"', re.I)
 CHARSET = re.compile(r'<meta charset="utf-8" ?/?>', re.I)
-FIXED = {'default-src': "'self'", 'connect-src': "'self' data: blob:", 'img-src': "'self' data: blob:", 'media-src': "'self' data: blob:", 'font-src': "'self' data:",
-         'style-src': "'self' 'unsafe-inline'", 'worker-src': "'self' blob:", 'object-src': "'none'", 'frame-src': "'none'", 'base-uri': "'none'", 'form-action': "'self'"}
+FIXED = {
+    'default-src': "'self'", 'connect-src': "'self' data: blob:",
+    'img-src': "'self' data: blob:", 'media-src': "'self' data: blob:", 'font-src': "'self' data:",
+    'style-src': "'self' 'unsafe-inline'", 'worker-src': "'self' blob:",
+    'object-src': "'none'", 'frame-src': "'none'", 'base-uri': "'none'", 'form-action': "'self'"}
 
 def hashes(scripts):
     "As a policy names scripts."

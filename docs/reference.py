@@ -1,4 +1,5 @@
-"The reference: one chapter a folder, one page a module, every public name with its docments as a table; also the Sphinx extension that makes these tables."
+"""The reference: one chapter a folder, one page a module, every public name with its docments as a table; also the Sphinx extension
+that makes these tables."""
 import importlib, inspect, re
 
 from fastcore.docments import docments
@@ -45,9 +46,11 @@ def write(folder):
             slug = name.replace('.', '_')
             index += [f'- [`{name}`]({slug}.md): {about}']
             names = sorted(public(m), key=lambda n: not callable(getattr(m, n))) # constants last
-            page = [f'# {name}', '', f'> {about}', '', f'`from colorize_nb.{name} import ...`', '', '```{eval-rst}', f'.. py:currentmodule:: {m.__name__}', '']
+            page = [f'# {name}', '', f'> {about}', '', f'`from colorize_nb.{name} import ...`', '',
+                    '```{eval-rst}', f'.. py:currentmodule:: {m.__name__}', '']
             for n in names: page += [directive(m, n), '']
-            for c,k in patched(m): page += [f'.. py:currentmodule:: {c.__module__}', '', f'.. automethod:: {c.__module__}.{c.__name__}.{k}', '']
+            for c,k in patched(m):
+                page += [f'.. py:currentmodule:: {c.__module__}', '', f'.. automethod:: {c.__module__}.{c.__name__}.{k}', '']
             (folder/f'{slug}.md').write_text('\n'.join(page + ['```', '']), 'utf8')
         index += ['', '```{toctree}', ':hidden:', f':caption: {chapter}', *(n.replace('.', '_') for n in modules), '```', '']
     (folder/'index.md').write_text('\n'.join(index), 'utf8')
@@ -85,7 +88,8 @@ def table(o):
     if not any(r[3] for r in rows): return []
     one_line = lambda s: re.sub(r'\s+', ' ', s).strip()
     code = lambda s: f'``{s}``' if s and len(s)<60 else ''
-    lines = ['', '.. list-table::', '   :header-rows: 1', '   :widths: 16 14 16 54', '   :class: params', '', '   * - parameter', '     - type', '     - default', '     - what it is']
+    lines = ['', '.. list-table::', '   :header-rows: 1', '   :widths: 16 14 16 54', '   :class: params', '',
+             '   * - parameter', '     - type', '     - default', '     - what it is']
     for k,t,v,doc in rows: lines += [f'   * - {k}', f'     - {code(t)}', f'     - {code(one_line(v))}', f'     - {rst(one_line(doc))}']
     return lines + ['']
 
