@@ -1,4 +1,5 @@
-"""What an archive of small photos costs: photos per second of the plain loop, of one worker and of two, and memory while thousands are coloured.
+"""What an archive of small photos costs: photos per second of the plain loop, of one worker and of two, and memory while thousands are
+coloured.
 With Ray installed, the same two workers on a cluster of this machine too.
 python experiments/archive.py writes colorize_nb/results/archive.json, which the pages on archives and clusters show."""
 import argparse, json, os, shutil, tempfile, time
@@ -38,7 +39,8 @@ class Watched(Crew):
             n += len(rows)
             if n-told>=self.every or not told:
                 told = n
-                Watched.seen.append(dict(photos=n, s=time.perf_counter(), main=memory(os.getpid()), worker=max(map(memory, self.pool._processes))))
+                now, main = time.perf_counter(), memory(os.getpid())
+                Watched.seen.append(dict(photos=n, s=now, main=main, worker=max(map(memory, self.pool._processes))))
             yield rows
 
 def plain(photos, folder, out, size):
@@ -88,7 +90,8 @@ def use(d, n):
     rate(make(d, n), d/'out', 1, 32)
     t0 = Watched.seen[0]['s']
     print(Watched.seen[0], Watched.seen[-1])
-    return [dict(photos=s['photos'], main=round(s['main'], 1), worker=round(s['worker'], 1), seconds=round(s['s']-t0, 1)) for s in Watched.seen]
+    return [dict(photos=s['photos'], main=round(s['main'], 1), worker=round(s['worker'], 1), seconds=round(s['s']-t0, 1))
+            for s in Watched.seen]
 
 def timed(crew):
     "The class `crew`, noting when rows come."
@@ -108,7 +111,8 @@ def clusters(d, n, size=64):
         archive.Crew, cluster.RayCrew, crew.seen, t0 = crew, crew, [], time.perf_counter()
         color_archive([part], d/how, 2, size=size, ray=ray)
         (k, first), (_, last) = crew.seen[0], crew.seen[-1]
-        found.append(dict(how=how, photos=n, rate=(n-k)/(last-first), start=first-t0, whole=time.perf_counter()-t0, equal=same(d/how, d/'plain')[0], load=os.getloadavg()[0]))
+        times = dict(rate=(n-k)/(last-first), start=first-t0, whole=time.perf_counter()-t0)
+        found.append(dict(how=how, photos=n, **times, equal=same(d/how, d/'plain')[0], load=os.getloadavg()[0]))
         print(found[-1], flush=True)
     return found
 

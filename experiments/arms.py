@@ -1,4 +1,5 @@
-"What experiments share that train one network per arm and seed: rows of measured photos in one file, which are not computed again where they stand."
+"""What experiments share that train one network per arm and seed: rows of measured photos in one file, which are not computed again where
+they stand."""
 import json
 import platform
 import random

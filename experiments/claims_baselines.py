@@ -91,7 +91,10 @@ def main(folders, out=OUT):
         start, seeds = time.perf_counter(), []
         for s in SEEDS: seeds.append(measured(folder, s))
         values, n_fit = seeds[0]
-        rows = {k: dict(seeds=[round(v[k].mean().item(), 5) for v,_ in seeds], interval=[round(v, 5) for v in bootstrap_interval(values[k], n=2000)]) for k in values}
+        def row(k):
+            interval = bootstrap_interval(values[k], n=2000)
+            return dict(seeds=[round(v[k].mean().item(), 5) for v,_ in seeds], interval=[round(v, 5) for v in interval])
+        rows = {k: row(k) for k in values}
         n = len(values['lightness'])
         data['sets'][name] = dict(n=n, n_fit=n_fit, seconds=round(time.perf_counter()-start, 1), measured=rows)
         out.parent.mkdir(parents=True, exist_ok=True)

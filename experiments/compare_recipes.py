@@ -2,14 +2,14 @@
 
     python experiments/compare_recipes.py PHOTOS --eval FOLDER --minutes 15
 
-PHOTOS holds folders of training photos (`--packs`). Minutes are of training alone, counted in CPU time, on a GPU by the clock. Frozen encoders are asked once
-about `--cached` photos, into a cache of features under `--out`, and trained behind from there. A recipe that was finished with the same settings is not trained
-again, so the command goes on where it was stopped; `--recipes` takes a part of the list. On a GPU: `--device cuda --full` for the papers' sizes and batches.
-`--rate` trains at another rate, as rows of their own. Encoders that would be a download start from random weights unless `--pretrained` lets their libraries fetch
-them.
+PHOTOS holds folders of training photos (`--packs`). Minutes are of training alone, counted in CPU time, on a GPU by the clock. Frozen
+encoders are asked once about `--cached` photos, into a cache of features under `--out`, and trained behind from there. A recipe that was
+finished with the same settings is not trained again, so the command goes on where it was stopped; `--recipes` takes a part of the list.
+On a GPU: `--device cuda --full` for the papers' sizes and batches. `--rate` trains at another rate, as rows of their own. Encoders that
+would be a download start from random weights unless `--pretrained` lets their libraries fetch them.
 
-What is measured goes to `--results`, one JSON and one strip of bundled photos per recipe, for nbs/train/08_results.ipynb. Weights go to `--out`, and a contact sheet of 12
-of the photos measured on, which stays there: those photos are not ours to pass on.
+What is measured goes to `--results`, one JSON and one strip of bundled photos per recipe, for nbs/train/08_results.ipynb. Weights go to
+`--out`, and a contact sheet of 12 of the photos measured on, which stays there: those photos are not ours to pass on.
 """
 import argparse
 import json
@@ -24,7 +24,8 @@ from PIL import Image
 
 from colorize_nb import __version__
 from colorize_nb.color.codecs import RGB
-from colorize_nb.color.metrics import ciede, colorfulness, dataset_mean_ab, gray_baseline, mae_ab, mean_color_baseline, mse_ab, psnr, quantize8
+from colorize_nb.color.metrics import ciede, colorfulness, mae_ab, mse_ab, psnr, quantize8
+from colorize_nb.color.metrics import dataset_mean_ab, gray_baseline, mean_color_baseline
 from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.folder import ColorizeDataLoaders
 from colorize_nb.infer.colorizer import Colorizer
@@ -85,7 +86,8 @@ def first_batch(name, files, device):
 def photo_loaders(r, files, args):
     "Photos, cut and mirrored anew in each epoch."
     augment = r.augment if args.full else 'flip'
-    return ColorizeDataLoaders.from_files(files, codec=r.codec(), size=size_of(r, args.full), bs=batch_of(r, args.full), augment=augment, device=args.device)
+    size, bs = size_of(r, args.full), batch_of(r, args.full)
+    return ColorizeDataLoaders.from_files(files, codec=r.codec(), size=size, bs=bs, augment=augment, device=args.device)
 
 def learner(name, files, args):
     "The recipe's learner: from a cache of features where its encoder is frozen, else from photos."
@@ -114,7 +116,8 @@ def train(name, files, args):
     n = keras_params(learn.model)
     facts = {'recipe': row, 'source': r.source, 'parameters': n['total'], 'trainable': n['trainable'],
              'size': size_of(r, args.full), 'batch': batch_of(r, args.full), 'rate': rate}
-    steps = {'steps for one batch': few, 'against': 'a gray answer', 'steps': budget.steps, 'seconds per step': round(args.minutes*60/max(1, budget.steps), 3)}
+    steps = {'steps for one batch': few, 'against': 'a gray answer', 'steps': budget.steps,
+             'seconds per step': round(args.minutes*60/max(1, budget.steps), 3)}
     kind = encoder_of(name)
     encoder = {'encoder': 'pretrained' if kind and args.pretrained else kind}
     return {**facts, **encoder, **steps}, file

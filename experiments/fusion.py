@@ -2,9 +2,9 @@
 
     python experiments/fusion.py PHOTOS
 
-PHOTOS is a folder of color photos. The network starts from random weights, as Koalarization's encoder does; the scores are those of EfficientNet-Lite0 for the photo's
-lightness, before their softmax. Results go to `colorize_nb/results/tutorials/fusion.json`, one row per arm and seed, and are not computed again where they stand. About 15
-minutes on one core.
+PHOTOS is a folder of color photos. The network starts from random weights, as Koalarization's encoder does; the scores are those of
+EfficientNet-Lite0 for the photo's lightness, before their softmax. Results go to `colorize_nb/results/tutorials/fusion.json`, one row per
+arm and seed, and are not computed again where they stand. About 15 minutes on one core.
 """
 import argparse
 import time

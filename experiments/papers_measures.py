@@ -2,9 +2,9 @@
 
     python experiments/papers_measures.py MODELS --eval FOLDER --fit FOLDER
 
-MODELS holds what `experiments/compare_recipes.py` trained (its `--out`). Each network is measured on the middle squares of the photos, at the side that it was
-trained at, beside gray and beside the best answer that is the same for all photos; that one is taken from the photos of `--fit`. A table is printed, and all
-goes to `--results`. A network that was not trained is left out and named.
+MODELS holds what `experiments/compare_recipes.py` trained (its `--out`). Each network is measured on the middle squares of the photos, at
+the side that it was trained at, beside gray and beside the best answer that is the same for all photos; that one is taken from the photos
+of `--fit`. A table is printed, and all goes to `--results`. A network that was not trained is left out and named.
 """
 import argparse
 import json
@@ -80,8 +80,8 @@ def measures(c, rgb):
 def row(name, where, measure, value, ours, gray, constant):
     low, high = bootstrap_interval(ours[measure], n=2000)
     mean = lambda found: round(found[measure].mean().item(), 5) if measure in found else None
-    return {'recipe': name, 'where': where, 'measure': measure, 'printed': value, 'ours': mean(ours), 'interval': [round(low, 5), round(high, 5)],
-            'gray': mean(gray), 'best constant': mean(constant)}
+    return {'recipe': name, 'where': where, 'measure': measure, 'printed': value,
+            'ours': mean(ours), 'interval': [round(low, 5), round(high, 5)], 'gray': mean(gray), 'best constant': mean(constant)}
 
 def of_recipe(name, args, test, fit):
     "The rows of one recipe."

@@ -43,7 +43,8 @@ def rows_file(name, again):
     path = OUT/f'{name}.json'
     data = json.loads(path.read_text()) if path.exists() and not again else dict(rows=[])
     def add(row, **facts):
-        data['rows'].append(row); data.update(facts)
+        data['rows'].append(row)
+        data.update(facts)
         with whole_file(path) as part: part.write_text(json.dumps(data, indent=1))
         print(json.dumps(row), flush=True)
     return data, add
@@ -52,7 +53,8 @@ def rows_file(name, again):
 # --- shapes
 
 def binned_answer(codec, kind, how):
-    "The closed form behind a codec of joint bins: every colour of `kind` becomes its cells, mixed by its probability, and one colour is made of the mixture."
+    """The closed form behind a codec of joint bins: every colour of `kind` becomes its cells, mixed by its probability, and one colour is
+    made of the mixture."""
     p, ab = torch.tensor([c[0] for c in COLORS[kind]]), torch.tensor([[55., *c[1:]] for c in COLORS[kind]])
     cells = codec.probs(codec.encode(lab2rgb(ab[:,:,None,None]))[1])
     return collapse((p[:,None,None,None]*cells).sum(0, keepdim=True), codec.centers, how)[0,:,0,0]
@@ -89,7 +91,8 @@ def shapes(steps, seeds, again):
                     lab = lambda t: torch.cat([torch.full((len(t),1), 55.), t], 1).T[None,:,:,None]
                     far[f'{how} {kn}'] = round(ciede2000(lab(got), lab(want.expand(len(got), 2))).mean().item(), 2)
                     said[f'{how} {kn}'] = [[round(v, 1) for v in t.tolist()] for t in (got.mean(0), want)]
-            add(dict(loss=name, seed=seed, seconds=round(seconds), ciede_to_best=far, answered_and_best=said), steps=steps, batch=BS, size=SIZE, net=NET, lr=LR)
+            row = dict(loss=name, seed=seed, seconds=round(seconds), ciede_to_best=far, answered_and_best=said)
+            add(row, steps=steps, batch=BS, size=SIZE, net=NET, lr=LR)
 
 
 # --- photos
@@ -113,7 +116,8 @@ def photos(folder, steps, again, n_test, limit, size=64):
     some = [draw(i) for i in range(0, steps, max(1, steps//60))]
     joint = JointBins()
     joint = joint.with_prior(color_prior(joint, some))
-    codecs = [('L2', LabAB(), 'l2', {'': {}}), ('L1', LabAB(), 'l1', {'': {}}), ('smooth L1', LabAB(), 'smooth_l1', {'': {}}), ('Huber', LabAB(), 'huber', {'': {}}),
+    codecs = [('L2', LabAB(), 'l2', {'': {}}), ('L1', LabAB(), 'l1', {'': {}}),
+              ('smooth L1', LabAB(), 'smooth_l1', {'': {}}), ('Huber', LabAB(), 'huber', {'': {}}),
               ('L1 + 0.02 colorfulness', LabAB(), 'l1 + 0.02*colorfulness', {'': {}}),
               ('L2', LabAB(tanh=True), 'l2', {'': {}}), ('L1', RGB(), 'l1', {'': {}}), ('L1', YCbCr(), 'l1', {'': {}}),
               ('cross-entropy', ChannelBins(10), 'ce', {h: dict(how=h) for h in ('mode','mean')}),
@@ -125,17 +129,25 @@ def photos(folder, steps, again, n_test, limit, size=64):
     balance = joint
     def measure(rgb):
         rgb = through_8bit(rgb)
-        return {'PSNR': psnr(rgb, test)[psnr(rgb, test).isfinite()].mean().item() if not torch.equal(rgb, test) else None, 'CIEDE2000': ciede(rgb, test).mean().item(),
-                'colorfulness': colorfulness(rgb).mean().item(), 'AuC': 100*auc_ab(rgb, test).mean().item(), 'AuC balanced': 100*auc_ab(rgb, test, balance).mean().item()}
-    def put(codec, loss, decode, rgb, seconds=None): add({'codec': codec, 'loss': loss, 'decoding': decode, **{k: v and round(v, 3) for k,v in measure(rgb).items()}, 'seconds': seconds}, **facts)
+        decibels = None
+        if not torch.equal(rgb, test): decibels = psnr(rgb, test)[psnr(rgb, test).isfinite()].mean().item()
+        return {'PSNR': decibels, 'CIEDE2000': ciede(rgb, test).mean().item(), 'colorfulness': colorfulness(rgb).mean().item(),
+                'AuC': 100*auc_ab(rgb, test).mean().item(), 'AuC balanced': 100*auc_ab(rgb, test, balance).mean().item()}
+    def put(codec, loss, decode, rgb, seconds=None):
+        measured = {k: v and round(v, 3) for k,v in measure(rgb).items()}
+        add({'codec': codec, 'loss': loss, 'decoding': decode, **measured, 'seconds': seconds}, **facts)
     done = {(r['codec'], r['loss']) for r in data['rows']}
     if ('-', 'gray') not in done:
-        put('-', 'gray', '', gray_baseline(test)); put('-', 'mean colour', '', mean_color_baseline(test, dataset_mean_ab(some)))
-        for name,c in (('ChannelBins(10)', codecs[9][1]), ('ChannelBins(50)', codecs[10][1]), ('ChannelBins(10, density)', codecs[11][1]), ('JointBins(10)', joint)):
+        put('-', 'gray', '', gray_baseline(test))
+        put('-', 'mean colour', '', mean_color_baseline(test, dataset_mean_ab(some)))
+        bins = (('ChannelBins(10)', codecs[9][1]), ('ChannelBins(50)', codecs[10][1]),
+                ('ChannelBins(10, density)', codecs[11][1]), ('JointBins(10)', joint))
+        for name,c in bins:
             put(name, 'truth through these bins', '', torch.cat([through_8bit(t, c) for t in test.split(32)]))
         put('-', 'truth', '', test)
     for loss_name,codec,loss,decodings in codecs:
-        label = {LabAB: 'LabAB' + ('(tanh)' if getattr(codec, 'tanh', 0) else ''), JointBins: 'JointBins(10)'}.get(type(codec), type(codec).__name__)
+        lab = 'LabAB' + ('(tanh)' if getattr(codec, 'tanh', 0) else '')
+        label = {LabAB: lab, JointBins: 'JointBins(10)'}.get(type(codec), type(codec).__name__)
         if isinstance(codec, ChannelBins): label = f"ChannelBins({codec.n}{', density' if codec._config['strategy']=='density' else ''})"
         if (label, loss_name) in done: continue
         model, seconds = train(codec, loss, draw, steps, 0, size)
@@ -143,7 +155,8 @@ def photos(folder, steps, again, n_test, limit, size=64):
         with torch.no_grad():
             pred = torch.cat([codec.activate(model(b)) for b in x.split(64)])
             for how,knobs in decodings.items():
-                put(label, loss_name, how, torch.cat([codec.decode(b, p, **knobs) for b,p in zip(x.split(64), pred.split(64))]), round(seconds))
+                rgb = torch.cat([codec.decode(b, p, **knobs) for b,p in zip(x.split(64), pred.split(64))])
+                put(label, loss_name, how, rgb, round(seconds))
 
 
 if __name__=='__main__':

@@ -28,7 +28,8 @@ def square(path, size=64):
 
 def scores(rgb, true):
     rgb = through_8bit(rgb)
-    return {'PSNR': round(psnr(rgb, true).mean().item(), 3), 'CIEDE2000': round(ciede(rgb, true).mean().item(), 3), 'colorfulness': round(colorfulness(rgb).mean().item(), 2)}
+    return {'PSNR': round(psnr(rgb, true).mean().item(), 3), 'CIEDE2000': round(ciede(rgb, true).mean().item(), 3),
+            'colorfulness': round(colorfulness(rgb).mean().item(), 2)}
 
 
 def main(folder, n, n_test, seeds, pretrain, gan, pixel, lr):
@@ -37,7 +38,8 @@ def main(folder, n, n_test, seeds, pretrain, gan, pixel, lr):
     test = torch.cat([square(f) for f in files[::every]])
     rest = torch.cat([(square(f)*255).byte() for i,f in enumerate(files) if i%every])
     data = json.loads(OUT.read_text()) if OUT.exists() else dict(rows=[])
-    data.update(n_train=len(rest), n_test=len(test), minutes=dict(pretrain=pretrain, gan=gan), pixel_weight=pixel, lr=lr, gray=scores(gray_baseline(test), test), truth=round(colorfulness(test).mean().item(), 2))
+    data.update(n_train=len(rest), n_test=len(test), minutes=dict(pretrain=pretrain, gan=gan), pixel_weight=pixel, lr=lr,
+                gray=scores(gray_baseline(test), test), truth=round(colorfulness(test).mean().item(), 2))
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     for seed in range(seeds):
         if any(r['seed']==seed for r in data['rows']): continue
@@ -50,7 +52,8 @@ def main(folder, n, n_test, seeds, pretrain, gan, pixel, lr):
         learn = colorize_learner(dls, loss='l1', metrics=[], model_kwargs=dict(widths=[32,48,64,96], depths=[0,0,1,1]))
         codec, x = dls.codec, dls.codec.encode(test)[0]
         def answer():
-            with torch.no_grad(): return torch.cat([codec.decode(b, learn.model.eval()(b.to(dls.device)).cpu().float()) for b in x.split(64)])
+            def one(b): return codec.decode(b, learn.model.eval()(b.to(dls.device)).cpu().float())
+            with torch.no_grad(): return torch.cat([one(b) for b in x.split(64)])
         with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, 3e-3, cbs=TimeBudget(pretrain*60, clock))
         before = scores(answer(), test)
         adv = gan_learner(learn, loss='bce', pixel_weight=pixel)

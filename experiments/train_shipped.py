@@ -2,9 +2,9 @@
 
     python experiments/train_shipped.py PHOTOS --minutes 74
 
-PHOTOS holds folders of photos (`--packs` names them). Each stage writes what it reached; killed at any time, the same command goes on from there.
-The last stage is one cosine over `--minutes` of training, so a faster device sees more photos, not another schedule; with more minutes, or from
-`--start FILE`, it goes on too. `colorize-nb evaluate` measures the result.
+PHOTOS holds folders of photos (`--packs` names them). Each stage writes what it reached; killed at any time, the same command goes on from
+there. The last stage is one cosine over `--minutes` of training, so a faster device sees more photos, not another schedule; with more
+minutes, or from `--start FILE`, it goes on too. `colorize-nb evaluate` measures the result.
 """
 import argparse
 import json
@@ -83,7 +83,8 @@ def make_loss(codec):
 
 
 class EveryOther(torch.nn.Module):
-    "A network and its batch in training: every other row and column of the prediction, from a random first one. A quarter of the loss's work."
+    """A network and its batch in training: every other row and column of the prediction, from a random first one. A quarter of the loss's
+    work."""
     def __init__(self, net):
         super().__init__()
         self.net, self.head = net, net.head
@@ -285,10 +286,11 @@ class Budget(Callback):
 
     def after_epoch(self):
         self.epochs += 1
-        state = dict(model=self.model.state_dict(), opt=self.opt.state_dict(), mean=self.mean.state_dict(), epoch=self.epochs, spent=self.spent,
-                     steps=self.steps, photos=self.photos)
+        state = dict(model=self.model.state_dict(), opt=self.opt.state_dict(), mean=self.mean.state_dict(),
+                     epoch=self.epochs, spent=self.spent, steps=self.steps, photos=self.photos)
         with whole_file(self.path) as part: torch.save(state, part)
-        log(stage='whole', seconds=self.spent, photos=self.photos, train=float(self.recorder.smooth_loss.value), valid=float(self.recorder.values[-1][-1]))
+        train, valid = float(self.recorder.smooth_loss.value), float(self.recorder.values[-1][-1])
+        log(stage='whole', seconds=self.spent, photos=self.photos, train=train, valid=valid)
         if self.spent>=self.seconds: raise CancelFitException
 
 

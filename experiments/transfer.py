@@ -2,8 +2,8 @@
 
     python experiments/transfer.py PHOTOS
 
-PHOTOS is a folder of color photos. Results go to `colorize_nb/results/tutorials/transfer.json`, one row per arm and seed, and are not computed again where they stand;
-a strip of bundled photos as each arm colors them is drawn beside it. About 15 minutes on one core.
+PHOTOS is a folder of color photos. Results go to `colorize_nb/results/tutorials/transfer.json`, one row per arm and seed, and are not
+computed again where they stand; a strip of bundled photos as each arm colors them is drawn beside it. About 15 minutes on one core.
 """
 import argparse
 import tempfile
