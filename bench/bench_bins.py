@@ -14,7 +14,9 @@ def bench_bins(n=32, px=128, runs=5):
     times = {k: [] for k in ways}
     for i in range(runs+1):
         for k,f in ways.items():
-            t = time.perf_counter(); f(); t = time.perf_counter()-t
+            t = time.perf_counter()
+            f()
+            t = time.perf_counter()-t
             if i: times[k].append(t)
     ms = {k: 1e3*statistics.median(v) for k,v in times.items()}
     return [{'what': f'{k}, {n} x {px}x{px}, {codec.n} cells', 'ms': v, 'x forward': v/ms['forward of unet_compact']} for k,v in ms.items()]

@@ -6,7 +6,8 @@ def bench_color(n=16, px=256, runs=15):
     import numpy as np, torch
     from skimage import color, data
     from colorize_nb.color.space import lab2rgb, rgb2lab
-    crops = [im[y:y+px, x:x+px] for im in (data.astronaut(), data.coffee(), data.chelsea(), data.rocket()) for y in (0, im.shape[0]-px) for x in (0, im.shape[1]-px)]
+    photos = (data.astronaut(), data.coffee(), data.chelsea(), data.rocket())
+    crops = [im[y:y+px, x:x+px] for im in photos for y in (0, im.shape[0]-px) for x in (0, im.shape[1]-px)]
     hwc = np.stack([crops[i%len(crops)] for i in range(n)])/255
     f32 = hwc.astype('f4')
     x = torch.tensor(f32).permute(0, 3, 1, 2).contiguous()
@@ -25,10 +26,15 @@ def bench_color(n=16, px=256, runs=15):
     with torch.no_grad():
         for i in range(runs + 1):
             for k,f in ways.items():
-                t = time.perf_counter(); f(); t = time.perf_counter() - t
+                t = time.perf_counter()
+                f()
+                t = time.perf_counter() - t
                 if i: times[k].append(t)
     ms = {k: 1e3*statistics.median(v) for k,v in times.items()}
-    return [{'what': f'RGB -> Lab -> RGB, {n} x {px}x{px}, {k}', 'ms': v, 'x scikit-image': ms['scikit-image']/v, 'x scikit-image, float32': ms['scikit-image, float32']/v} for k,v in ms.items()]
+    def row(k, v):
+        return {'what': f'RGB -> Lab -> RGB, {n} x {px}x{px}, {k}', 'ms': v,
+                'x scikit-image': ms['scikit-image']/v, 'x scikit-image, float32': ms['scikit-image, float32']/v}
+    return [row(k, v) for k,v in ms.items()]
 
 if __name__ == '__main__':
     for row in bench_color(): print(row)

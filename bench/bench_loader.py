@@ -29,7 +29,8 @@ def bench_loader(n=400, size=128, bs=32, seconds=6):
         start = time.perf_counter()
         cache = DecodedPhotos.build(Path(tmp)/'cache', files)
         made = len(files)/(time.perf_counter()-start)
-        ways = {f'JPEG files, {w} workers': ColorizeDataLoaders.from_files(files, augment='flip', num_workers=w, **how).train for w in (0, 1, 2)}
+        def from_files(w): return ColorizeDataLoaders.from_files(files, augment='flip', num_workers=w, **how).train
+        ways = {f'JPEG files, {w} workers': from_files(w) for w in (0, 1, 2)}
         ways['decoded squares'] = cache.dataloaders(**how).train
         found = {k: speed(dl, seconds) for k,dl in ways.items()}
     first = found['JPEG files, 0 workers']

@@ -32,7 +32,8 @@ def bench_processes(n=None, photos_a_step=32):
         alone = speed('program.py', str(photos_a_step), str(n))
         many = speed('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(n), 'program.py', str(photos_a_step//n), '1')
     ways = {f'one process, {n} threads': alone, f'{n} processes, a thread each': many}
-    return [{'what': f'train unet_compact, 64 px, {photos_a_step} photos per step, {k}', 'images/s': v, 'x one process': v/alone} for k,v in ways.items()]
+    what = f'train unet_compact, 64 px, {photos_a_step} photos per step'
+    return [{'what': f'{what}, {k}', 'images/s': v, 'x one process': v/alone} for k,v in ways.items()]
 
 if __name__=='__main__':
     for row in bench_processes(): print(row)

@@ -1,4 +1,5 @@
-"Training speed, as `make bench` prints it: images per second and the share of time spent waiting for data, from JPEG files, in about a minute."
+"""Training speed, as `make bench` prints it: images per second and the share of time spent waiting for data, from JPEG files, in about a
+minute."""
 import tempfile
 from pathlib import Path
 
@@ -17,7 +18,8 @@ def bench_train(archs=('unet_compact','unet_resnet18'), sizes=(64,128), bs=16, s
                 learn = colorize_learner(dls, arch, metrics=[])
                 timer = DataTimer(warmup=2, seconds=seconds)
                 with learn.no_bar(), learn.no_logging(): learn.fit(1000, 1e-3, cbs=timer)
-                rows.append({'what': f'train {arch}, {size} px, batch {bs}, {torch.device(dls.device).type}', 'images/s': float(timer.images_per_s),
+                rows.append({'what': f'train {arch}, {size} px, batch {bs}, {torch.device(dls.device).type}',
+                             'images/s': float(timer.images_per_s),
                              'waiting for data': f'{timer.wait_share:.1%}', 'steps': timer.steps})
     return rows
 

@@ -5,7 +5,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 parts = ['color', 'photo', 'loader', 'train', 'processes', 'bins']
 
-def cell(v): return '' if v is None else f'{v:.3g}' if isinstance(v, float) and abs(v)<1000 else f'{v:,.0f}' if isinstance(v, float) else str(v)
+def cell(v):
+    if v is None: return ''
+    if not isinstance(v, float): return str(v)
+    return f'{v:.3g}' if abs(v)<1000 else f'{v:,.0f}'
 
 def table(rows):
     "Markdown table of a list of dicts; columns in the order they first appear."
@@ -26,7 +29,8 @@ def main():
         try: rows += getattr(importlib.import_module(f'bench_{name}'), f'bench_{name}')()
         except Exception as e: failed.append(f'{name}: {type(e).__name__}: {e}')
     if rows: print(table(rows))
-    print(f'\nMedians; ratios within this run. colorize_nb {colorize_nb.__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads, '
+    print(f'\nMedians; ratios within this run. colorize_nb {colorize_nb.__version__}, torch {torch.__version__}, '
+          f'{torch.get_num_threads()} threads, '
           f'{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}, {time.perf_counter()-t0:.0f} s.')
     if failed: sys.exit('not measured: ' + '; '.join(failed))
 
