@@ -2,16 +2,20 @@
 import os, re, socket, subprocess, sys, threading, time, urllib.error, urllib.request
 import pytest
 
-pytest.importorskip('playwright'); pytest.importorskip('voila')
+pytest.importorskip('playwright')
+pytest.importorskip('voila')
 psutil = pytest.importorskip('psutil')
 
 
 class Served:
     "tools/app.py in a process of its own."
     def __init__(self, root, home, *args):
-        with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            port = s.getsockname()[1]
         self.url, self.log = f'http://127.0.0.1:{port}', open(home/'log.txt', 'w')
-        env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1', 'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d')}
+        env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1',
+               'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d')}
         run = [sys.executable, 'tools/app.py', 'nbs/tutorials/01_color_a_photo.ipynb', '--no-browser', f'--port={port}', *args]
         self.process = psutil.Popen(run, cwd=root, stdout=self.log, stderr=self.log, env=env)
         end = time.time()+120
@@ -25,7 +29,8 @@ class Served:
 
     def ask(self, path='/', method='GET', **headers):
         "The status and the text of an answer."
-        request = urllib.request.Request(self.url+path, method=method, headers={k.replace('_', '-'): v for k,v in headers.items()}, data=b'' if method=='POST' else None)
+        headers = {k.replace('_', '-'): v for k,v in headers.items()}
+        request = urllib.request.Request(self.url+path, method=method, headers=headers, data=b'' if method=='POST' else None)
         try: r = urllib.request.urlopen(request, timeout=400)
         except urllib.error.HTTPError as e: r = e
         with r: return r.status, r.read().decode()
@@ -59,7 +64,9 @@ class Served:
 
     def stop(self):
         for p in self.kernels(): p.kill()
-        self.process.terminate(); self.process.wait(20); self.log.close()
+        self.process.terminate()
+        self.process.wait(20)
+        self.log.close()
 
 
 WS = dict(Upgrade='websocket', Connection='Upgrade', Sec_WebSocket_Key='dGhlIHNhbXBsZSBub25jZQ==', Sec_WebSocket_Version='13')
@@ -98,14 +105,17 @@ def test_a_kernel_that_dies_while_the_page_is_made(root, tmp_path):
 
 @pytest.mark.slow
 def test_memory_comes_back(root, tmp_path, browser, note):
-    "After a first visit, ten one after another, then five at once: when all have left, no kernel is there and no more memory is taken than before."
+    """After a first visit, ten one after another, then five at once: when all have left, no kernel is there and no more memory is taken
+    than before."""
     app = Served(root, tmp_path, '--visitors', '6', '--idle', '30')
     def visit():
         page = browser.new_context().new_page()
         page.goto(app.url, timeout=400_000, wait_until='commit')
         return page
     def seen(page): page.locator('.widget-image').last.wait_for(timeout=400_000)
-    def leave(page): page.goto('about:blank'); page.context.close()
+    def leave(page):
+        page.goto('about:blank')
+        page.context.close()
     try:
         page = visit() # on Linux, kernels are copies of a process that is warm by now
         seen(page)
@@ -119,7 +129,8 @@ def test_memory_comes_back(root, tmp_path, browser, note):
             leave(page)
         assert app.until_empty(90)
         ten = app.memory()
-        note(f'make app, memory in GB: {before:.2f} before; {within[0]:.2f} in the first visit, {within[-1]:.2f} in the tenth; {ten:.2f} after ten visits')
+        note(f'make app, memory in GB: {before:.2f} before; {within[0]:.2f} in the first visit, {within[-1]:.2f} in the tenth; '
+             f'{ten:.2f} after ten visits')
         pages = [visit() for _ in range(5)]
         for p in pages: seen(p)
         top = app.memory()

@@ -18,8 +18,10 @@ def test_page_wipes_switches_and_fits_a_phone(page, tmp_path):
     b = box.bounding_box()
     seen = []
     for x in (.02, .98): # all photo, then all gray
-        page.mouse.move(b['x']+.5*b['width'], b['y']+b['height']*.5); page.mouse.down()
-        page.mouse.move(b['x']+x*b['width'], b['y']+b['height']*.5); page.mouse.up()
+        page.mouse.move(b['x']+.5*b['width'], b['y']+b['height']*.5)
+        page.mouse.down()
+        page.mouse.move(b['x']+x*b['width'], b['y']+b['height']*.5)
+        page.mouse.up()
         seen.append(colour(shot()))
     assert seen[0] > 5*seen[1], 'the wipe uncovers colour'
     page.set_viewport_size(dict(width=390, height=800))
@@ -46,4 +48,5 @@ def test_page_wipes_switches_and_fits_a_phone(page, tmp_path):
     assert large.is_visible()
     large.locator('.line').press('End')
     close()
-    assert page.locator('figure .wipe').first.evaluate("w => w.style.getPropertyValue('--x')")=='100%', 'it goes back to its place as it was left'
+    place = page.locator('figure .wipe').first.evaluate("w => w.style.getPropertyValue('--x')")
+    assert place=='100%', 'it goes back to its place as it was left'

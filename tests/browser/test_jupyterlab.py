@@ -1,16 +1,23 @@
-"Every widget in a real JupyterLab: run all cells, click or drag, see the picture change. KEEP_SHOTS=folder keeps screenshots; LAB_THEME=dark makes them dark."
+"""Every widget in a real JupyterLab: run all cells, click or drag, see the picture change.
+
+KEEP_SHOTS=folder keeps screenshots; LAB_THEME=dark makes them dark.
+"""
 import json, os, re, socket, subprocess, sys, urllib.request, time
 from contextlib import contextmanager
 import pytest
 
-sync = pytest.importorskip('playwright.sync_api'); nbformat = pytest.importorskip('nbformat'); pytest.importorskip('jupyterlab')
+sync = pytest.importorskip('playwright.sync_api')
+nbformat = pytest.importorskip('nbformat')
+pytest.importorskip('jupyterlab')
 
 COFFEE = "from colorize_nb.io.photo import bundled_photos\ncoffee = bundled_photos()['coffee']\n"
 BOOKS = {
-    'explorers': ["from colorize_nb.widgets.bins_explorer import *\nfrom colorize_nb.widgets.explorers import *\n"+COFFEE, "LabExplorer(coffee, side=160)", "SepiaExplorer()", "BinsExplorer(coffee, side=160)"],
+    'explorers': ["from colorize_nb.widgets.bins_explorer import *\nfrom colorize_nb.widgets.explorers import *\n"+COFFEE,
+                  "LabExplorer(coffee, side=160)", "SepiaExplorer()", "BinsExplorer(coffee, side=160)"],
     'compare': [COFFEE+"from colorize_nb.widgets.compare import compare\ncompare(['photo.png', coffee], 'shipped', side=320)"],
     'tune': ["from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos\nfrom colorize_nb.widgets.tune import tune\n"
-             "t = tune(ColorizeDataLoaders.from_folder(crop_photos('crops', n=60, size=48), size=32, bs=8, device='cpu'), {'unet_compact': dict(widths=[8,16], depths=[0,0])}).set(epochs=50)\nt"],
+             "t = tune(ColorizeDataLoaders.from_folder(crop_photos('crops', n=60, size=48), size=32, bs=8, device='cpu'), "
+             "{'unet_compact': dict(widths=[8,16], depths=[0,0])}).set(epochs=50)\nt"],
     'turing': ["from colorize_nb.widgets.turing import turing_test\nturing_test('shipped', out='answers.csv', n=10, practice=2, side=160)"],
     'app': [COFFEE+"from colorize_nb.widgets.app import color_app\ncolor_app(coffee, side=360)"],
     'hint': [COFFEE+"from colorize_nb.widgets.hint import hint\nhint(coffee, 'shipped', side=240)"]}
@@ -20,24 +27,34 @@ BOOKS = {
 def lab(tmp_path_factory):
     "A JupyterLab of its own that serves `BOOKS`; gives (address, folder)."
     home = tmp_path_factory.mktemp('lab')
+    kernel = dict(name='python3', display_name='Python 3', language='python')
     for name,book in BOOKS.items():
-        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in book], metadata={'kernelspec': dict(name='python3', display_name='Python 3', language='python')})
+        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in book], metadata={'kernelspec': kernel})
         nbformat.write(nb, home/f'{name}.ipynb')
     from PIL import Image
     Image.radial_gradient('L').resize((120,90)).convert('RGB').save(home/'photo.png')
     Image.linear_gradient('L').resize((120,90)).convert('RGB').save(home/'other.png')
     settings = home/'s'/'@jupyterlab'/'apputils-extension'
     settings.mkdir(parents=True)
-    for name,wish in dict(themes={'theme': f"JupyterLab {os.environ.get('LAB_THEME', 'light').title()}"}, notification={'fetchNews': 'false', 'checkForUpdates': False}).items():
+    wishes = {'themes': {'theme': f"JupyterLab {os.environ.get('LAB_THEME', 'light').title()}"},
+              'notification': {'fetchNews': 'false', 'checkForUpdates': False}}
+    for name,wish in wishes.items():
         (settings/f'{name}.jupyterlab-settings').write_text(json.dumps(wish))
-    with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
-    env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1', 'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d'), 'JUPYTERLAB_SETTINGS_DIR': str(home/'s'), 'JUPYTERLAB_WORKSPACES_DIR': str(home/'w')}
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1',
+           'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d'),
+           'JUPYTERLAB_SETTINGS_DIR': str(home/'s'), 'JUPYTERLAB_WORKSPACES_DIR': str(home/'w')}
     log = open(home/'log.txt', 'w')
-    p = subprocess.Popen([sys.executable, '-m', 'jupyter', 'lab', '--no-browser', '--allow-root', f'--port={port}', '--ServerApp.token=', '--ServerApp.password=', f'--ServerApp.root_dir={home}'],
-                         stdout=log, stderr=log, env=env)
+    run = [sys.executable, '-m', 'jupyter', 'lab', '--no-browser', '--allow-root', f'--port={port}',
+           '--ServerApp.token=', '--ServerApp.password=', f'--ServerApp.root_dir={home}']
+    p = subprocess.Popen(run, stdout=log, stderr=log, env=env)
     try:
         for _ in range(480):
-            try: urllib.request.urlopen(f'http://127.0.0.1:{port}/api'); break
+            try:
+                urllib.request.urlopen(f'http://127.0.0.1:{port}/api')
+                break
             except OSError: time.sleep(.25)
         else: pytest.fail((home/'log.txt').read_text()[-800:])
         yield f'http://127.0.0.1:{port}/lab', home
@@ -53,7 +70,8 @@ class Book:
     def __init__(self, page, name, pictures):
         self.page = page
         page.locator('.jp-NotebookPanel .jp-Notebook').wait_for(timeout=120_000)
-        page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(state='attached', timeout=120_000) # a kernel is there
+        kernel = page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first
+        kernel.wait_for(state='attached', timeout=120_000)
         self.run_all()
         try: page.wait_for_function(f"document.querySelectorAll('.jp-OutputArea .widget-image').length >= {pictures}", timeout=240_000)
         except Exception: pytest.fail(f'{name}: no picture. The page says: ' + page.locator('.jp-Notebook').inner_text()[-1500:])
@@ -66,7 +84,8 @@ class Book:
             try:
                 self.page.get_by_role('menuitem', name='Run', exact=True).click(timeout=5000)
                 self.page.get_by_role('menuitem', name='Run All Cells', exact=True).click(timeout=5000)
-                return self.page.wait_for_function("[...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].some(o => /\\[[*\\d]/.test(o.innerText))", timeout=5000)
+                prompted = "[...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].some(o => /\\[[*\\d]/.test(o.innerText))"
+                return self.page.wait_for_function(prompted, timeout=5000)
             except sync.TimeoutError: self.page.keyboard.press('Escape')
         pytest.fail(f'Run All Cells does nothing; dialogs: {said}. The page says: ' + self.page.locator('body').inner_text()[-1500:])
 
@@ -81,8 +100,10 @@ class Book:
     @property
     def line(self): return self.page.locator('.jp-OutputArea pre code').first.inner_text()
     def picture(self): # a hash of the first picture's bytes
-        return self.page.evaluate("(async () => { const i = document.querySelector('.jp-OutputArea .widget-image'); const s = i.tagName==='IMG' ? i.src : i.querySelector('img').src;"
-                                  "const b = new Uint8Array(await (await fetch(s)).arrayBuffer()); let h = b.length; for (const v of b) h = (h*31+v)>>>0; return h })()")
+        return self.page.evaluate("(async () => { const i = document.querySelector('.jp-OutputArea .widget-image'); "
+                                  "const s = i.tagName==='IMG' ? i.src : i.querySelector('img').src;"
+                                  "const b = new Uint8Array(await (await fetch(s)).arrayBuffer()); "
+                                  "let h = b.length; for (const v of b) h = (h*31+v)>>>0; return h })()")
     def changes(self, before, seconds=30):
         end = time.monotonic()+seconds
         while self.picture()==before:
@@ -106,7 +127,10 @@ class Book:
         slider.scroll_into_view_if_needed()
         b = slider.bounding_box()
         x, y = b['x']+b['width']/2, b['y']+b['height']/2
-        self.page.mouse.move(x, y); self.page.mouse.down(); self.page.mouse.move(x+dx, y, steps=4); self.page.mouse.up()
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x+dx, y, steps=4)
+        self.page.mouse.up()
 
 @pytest.fixture
 def book(lab, browser):
@@ -123,7 +147,9 @@ def book(lab, browser):
         b.home = home
         yield b
         assert page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count()==0 and 'Traceback' not in page.content()
-        if shots := os.environ.get('KEEP_SHOTS'): page.wait_for_timeout(500); page.screenshot(path=f"{shots}/{name}_{os.environ.get('LAB_THEME', 'light')}.png")
+        if shots := os.environ.get('KEEP_SHOTS'):
+            page.wait_for_timeout(500)
+            page.screenshot(path=f"{shots}/{name}_{os.environ.get('LAB_THEME', 'light')}.png")
         ctx.close()
         assert not errors and not outside, (errors, outside)
     return opened
@@ -147,8 +173,11 @@ def test_compare(book):
         b.changes(before)
         before, box = b.settled(), b.page.locator('.jp-OutputArea .draggable').bounding_box()
         def over(x): b.page.mouse.move(box['x']+x*box['width'], box['y']+.7*box['height'])
-        over(.5); b.page.mouse.down(); over(.8)
-        assert b.picture()==before and b.page.locator('.divider').evaluate('d => Math.round(parseFloat(d.style.left))')==80, 'the browser draws while it is dragged'
+        over(.5)
+        b.page.mouse.down()
+        over(.8)
+        at = lambda: b.page.locator('.divider').evaluate('d => Math.round(parseFloat(d.style.left))')
+        assert b.picture()==before and at()==80, 'the browser draws while it is dragged'
         b.page.mouse.up()
         b.changes(before)
         b.until("[...document.querySelectorAll('.jp-OutputArea .widget-readout')].some(o => o.innerText=='0.80')")

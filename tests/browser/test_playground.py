@@ -40,7 +40,8 @@ def replay(script):
     known = {}
     def run(loss):
         if loss not in known:
-            r = subprocess.run(['node', str(script)], input=json.dumps({**SETTINGS, 'loss': loss}), capture_output=True, text=True, timeout=170)
+            asked = json.dumps({**SETTINGS, 'loss': loss})
+            r = subprocess.run(['node', str(script)], input=asked, capture_output=True, text=True, timeout=170)
             assert r.returncode==0, r.stderr[-800:]
             known[loss] = json.loads(r.stdout)
         return known[loss]
@@ -56,7 +57,8 @@ class Net(nn.Module):
     "The page's network."
     def __init__(self, w, n):
         super().__init__()
-        for k,(i,o,stride) in dict(a=(1,w,2), b=(w,2*w,2), c=(2*w,2*w,2), d=(2*w,2*w,1), e=(2*w,w,1), f=(w,w,1)).items(): setattr(self, k, Block(i, o, stride))
+        blocks = dict(a=(1,w,2), b=(w,2*w,2), c=(2*w,2*w,2), d=(2*w,2*w,1), e=(2*w,w,1), f=(w,w,1))
+        for k,(i,o,stride) in blocks.items(): setattr(self, k, Block(i, o, stride))
         self.head, self.twice = nn.Conv2d(w, n, 1), nn.Upsample(scale_factor=2)
     def forward(self, x):
         a = self.a(4*x)
@@ -129,7 +131,8 @@ def test_closed_form_of_smooth_l1(replay):
         p, ab = torch.tensor(loaded()[kind]).split([1,2], 1)
         grid = torch.linspace(-60, 60, 24001)
         for c in (0,1):
-            costs = sum(q*torch.nn.functional.smooth_l1_loss(grid/128, (v/128).expand_as(grid), reduction='none', beta=.1) for q,v in zip(p[:,0], ab[:,c]))
+            cost = lambda v: torch.nn.functional.smooth_l1_loss(grid/128, (v/128).expand_as(grid), reduction='none', beta=.1)
+            costs = sum(q*cost(v) for q,v in zip(p[:,0], ab[:,c]))
             assert replay('smooth_l1')['best'][kind]['mean'][c]==pytest.approx(grid[costs.argmin()].item(), abs=.02)
     assert f.fs[0].__name__=='smooth_l1'
 

@@ -1,4 +1,5 @@
-"The playground played in a real browser: it trains within seconds, L2 mixes, the mode chooses, decoding needs no training, the address keeps the state."
+"""The playground played in a real browser: it trains within seconds, L2 mixes, the mode chooses, decoding needs no training, the address
+keeps the state."""
 import base64, io, re, time
 
 import numpy as np
@@ -78,11 +79,13 @@ def test_the_address_keeps_the_state(watched, site):
     best = watched.locator('.card[data-kind=shirt] .pair').get_attribute('data-best')
     assert [float(v) for v in best.split(',')]==list(BLUE), 'the median sides with the more frequent colour'
     watched.reload()
-    assert watched.get_by_role('slider', name='The dice').input_value()=='31' and watched.get_by_label('Loss', exact=True).input_value()=='l1'
+    assert watched.get_by_role('slider', name='The dice').input_value()=='31'
+    assert watched.get_by_label('Loss', exact=True).input_value()=='l1'
 
 def test_nonsense_in_the_address_is_passed_over(watched, site):
     watched.goto(site+'playground.html#loss=magic&red=1e9&width=7&at=9,99,-1&rate=x')
-    assert watched.get_by_label('Loss', exact=True).input_value()=='l2' and watched.get_by_role('slider', name='The dice').input_value()=='100'
+    assert watched.get_by_label('Loss', exact=True).input_value()=='l2'
+    assert watched.get_by_role('slider', name='The dice').input_value()=='100'
     assert watched.wrong==[]
 
 @pytest.mark.parametrize('scheme', ['light','dark'])
@@ -94,7 +97,8 @@ def test_sliders_move_the_page_at_once(watched, site, note, scheme):
     def worked(): return next(m['value'] for m in cdp.send('Performance.getMetrics')['metrics'] if m['name']=='TaskDuration')
     move = """async to => {
         const s = document.querySelector('.knobs input[type=range]');
-        for (let i = 20; i < to; i++) { s.value = i; s.dispatchEvent(new Event('input')); await new Promise(r => requestAnimationFrame(r)) } }"""
+        for (let i = 20; i < to; i++) {
+            s.value = i; s.dispatchEvent(new Event('input')); await new Promise(r => requestAnimationFrame(r)) } }"""
     watched.evaluate(move, 30)
     before = worked()
     watched.evaluate(move, 80)
@@ -113,7 +117,8 @@ def test_every_knob_has_a_name_and_says_its_value(watched, site):
 def test_sepia_answers_as_the_library(watched, site):
     from colorize_nb.widgets.explorers import answers
     watched.goto(site+'explorers.html')
-    ab = torch.stack([rgb2lab(torch.tensor([int(c[i:i+2], 16)/255 for i in (1,3,5)]).view(1,3,1,1))[0,1:,0,0] for c in ('#d83c3e','#2877d6')])
+    def ab_of(c): return rgb2lab(torch.tensor([int(c[i:i+2], 16)/255 for i in (1,3,5)]).view(1,3,1,1))[0,1:,0,0]
+    ab = torch.stack([ab_of(c) for c in ('#d83c3e','#2877d6')])
     for red,blue in ((60,40), (30,40)):
         for i,v in enumerate((red, blue)): watched.get_by_label(f'How likely is colour {i+1}').fill(str(v))
         p = torch.tensor([red, blue])/(red+blue)
@@ -159,5 +164,6 @@ def test_the_explorers_keep_their_state_in_the_address(watched, site):
     until(watched, "location.hash.includes('photo=flower')")
     watched.reload()
     until(watched, "document.querySelector('#explorers').dataset.photo==='Flower'")
-    assert watched.get_by_label('a, green to red').input_value()=='-0.45' and 'JointBins(grid=20' in watched.locator('#bins pre').inner_text()
+    assert watched.get_by_label('a, green to red').input_value()=='-0.45'
+    assert 'JointBins(grid=20' in watched.locator('#bins pre').inner_text()
     assert watched.wrong==[]

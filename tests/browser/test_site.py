@@ -1,4 +1,5 @@
-"The built site in a real browser: every page loads and asks no other host, links resolve, search finds, the wipe moves, a photo is coloured as the library colours it."
+"""The built site in a real browser: every page loads and asks no other host, links resolve, search finds, the wipe moves, a photo is
+coloured as the library colours it."""
 import base64, functools, io, os, re, sys, threading
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,8 @@ if not STAMP.exists() or STAMP.read_text()!=digest():
     if os.environ.get('REQUIRE_SITE'): raise FileNotFoundError(why)
     pytest.skip(why, allow_module_level=True)
 
-PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob('*.html') if '_static' not in p.parts and p.relative_to(HTML).as_posix() not in moved())
+FOUND = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob('*.html') if '_static' not in p.parts)
+PAGES = [p for p in FOUND if p not in moved()]
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *a): pass
@@ -98,12 +100,16 @@ def test_wipe_of_the_home_page_moves(watched, site):
     watched.goto(site)
     box = watched.locator('.wipe').bounding_box()
     before = watched.locator('.wipe').screenshot()
-    watched.mouse.move(box['x']+box['width']/2, box['y']+box['height']/2); watched.mouse.down()
-    watched.mouse.move(box['x']+box['width']*.9, box['y']+box['height']/2); watched.mouse.up()
+    watched.mouse.move(box['x']+box['width']/2, box['y']+box['height']/2)
+    watched.mouse.down()
+    watched.mouse.move(box['x']+box['width']*.9, box['y']+box['height']/2)
+    watched.mouse.up()
     assert watched.get_by_role('slider').first.get_attribute('aria-valuenow')=='90'
     assert watched.locator('.wipe').screenshot()!=before and watched.wrong==[]
 
-@pytest.mark.parametrize('where', ['index.html','nbs/color/00_space.html','color.html','reference/infer_colorizer.html','gallery.html','playground.html','nbs/tutorials/03_why_brown.html','nbs/train/08_results.html','papers/fordham.html'])
+@pytest.mark.parametrize('where', [
+    'index.html', 'nbs/color/00_space.html', 'color.html', 'reference/infer_colorizer.html', 'gallery.html', 'playground.html',
+    'nbs/tutorials/03_why_brown.html', 'nbs/train/08_results.html', 'papers/fordham.html'])
 def test_fits_a_phone(watched, site, where):
     watched.set_viewport_size(dict(width=390, height=844))
     watched.goto(site+where)
@@ -125,7 +131,8 @@ def colored_in_page(page):
     "The pixels of the answer's canvas."
     page.wait_for_function("['done','failed'].includes(document.querySelector('#colorizer').dataset.state)", timeout=90_000)
     assert page.locator('#colorizer').get_attribute('data-state')=='done', page.locator('#colorizer .said').inner_text()
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(page.evaluate("document.querySelector('canvas.after').toDataURL('image/png').split(',')[1]")))).convert('RGB'))
+    png = base64.b64decode(page.evaluate("document.querySelector('canvas.after').toDataURL('image/png').split(',')[1]"))
+    return np.asarray(Image.open(io.BytesIO(png)).convert('RGB'))
 
 @pytest.mark.parametrize('name,size', [('coffee',None), ('chelsea',(331,517)), ('rocket',(1700,1000)), ('china',(90,60))])
 def test_colors_a_photo_as_the_library_does(watched, site, tmp_path, name, size, note):
@@ -149,7 +156,8 @@ def test_saturation_and_saving(watched, site):
     bold = colored_in_page(watched)
     watched.locator('#colorizer .saturation').focus()
     watched.keyboard.press('Home')
-    watched.wait_for_function("document.querySelector('#colorizer output').value === '0.00' && document.querySelector('.said').textContent.includes('coloured here')")
+    watched.wait_for_function("document.querySelector('#colorizer output').value === '0.00' && "
+                              "document.querySelector('.said').textContent.includes('coloured here')")
     gray = colored_in_page(watched)
     assert np.ptp(gray, 2).max() <= 1 < np.ptp(bold, 2).max()
     with watched.expect_download() as d: watched.get_by_role('button', name='Save as PNG').click()
@@ -181,17 +189,28 @@ def test_every_page_has_a_policy_before_any_script():
         assert "connect-src 'self'" in head and "'unsafe-inline'" not in head.split('script-src')[1].split('"')[0], p
 
 LEAKS = { # what a page might do to tell somebody -> the part of the policy that forbids it
-    "fetch(away)": 'connect-src', "navigator.sendBeacon(away, 'x')": 'connect-src', "new WebSocket(away.replace('http', 'ws'))": 'connect-src', "new Image().src = away + 'x.png'": 'img-src',
-    "document.head.append(Object.assign(document.createElement('script'), {src: away + 'x.js'}))": 'script-src-elem', "document.head.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))": 'script-src-elem',
-    "document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\" onerror=\"window.ran = 1\">')": 'script-src-attr', "document.body.append(Object.assign(document.createElement('iframe'), {src: away}))": 'frame-src',
-    "setTimeout('window.ran = 1')": 'script-src', "document.body.insertAdjacentHTML('beforeend', '<form method=post action=' + away + '></form>'); document.querySelector('form[method=post]').submit()": 'form-action'}
+    "fetch(away)": 'connect-src',
+    "navigator.sendBeacon(away, 'x')": 'connect-src',
+    "new WebSocket(away.replace('http', 'ws'))": 'connect-src',
+    "new Image().src = away + 'x.png'": 'img-src',
+    "document.head.append(Object.assign(document.createElement('script'), {src: away + 'x.js'}))": 'script-src-elem',
+    "document.head.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))": 'script-src-elem',
+    "document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\" onerror=\"window.ran = 1\">')": 'script-src-attr',
+    "document.body.append(Object.assign(document.createElement('iframe'), {src: away}))": 'frame-src',
+    "setTimeout('window.ran = 1')": 'script-src',
+    "document.body.insertAdjacentHTML('beforeend', '<form method=post action=' + away + '></form>'); "
+    "document.querySelector('form[method=post]').submit()": 'form-action'}
 
 @pytest.mark.parametrize('where', ['color.html', 'nbs/io/01_photo.html'])
 def test_nothing_leaves_a_page(browser, site, where):
     "Requests to another place on this machine, and scripts that came later, are refused by the page's policy."
     asked = []
     class Away(Quiet):
-        def do_GET(self): asked.append(self.path); self.send_response(204); self.send_header('Access-Control-Allow-Origin', '*'); self.end_headers()
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(204)
+            self.send_header('Access-Control-Allow-Origin', '*')
+            self.end_headers()
         do_POST = do_GET
     server = ThreadingHTTPServer(('127.0.0.1', 0), Away)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -200,7 +219,9 @@ def test_nothing_leaves_a_page(browser, site, where):
     page.goto(site+where)
     page.evaluate("() => { window.said = []; document.addEventListener('securitypolicyviolation', e => said.push(e.effectiveDirective)) }")
     for leak,part in LEAKS.items():
-        page.evaluate(f"() => {{ said.length = 0; const away = 'http://127.0.0.1:{server.server_port}/'; try {{ const p = (() => {{ {leak if leak.startswith(('document','setTimeout')) else 'return ' + leak} }})(); p && p.catch && p.catch(() => 0) }} catch (e) {{}} }}")
+        tells = leak if leak.startswith(('document','setTimeout')) else 'return ' + leak
+        page.evaluate(f"() => {{ said.length = 0; const away = 'http://127.0.0.1:{server.server_port}/'; "
+                      f"try {{ const p = (() => {{ {tells} }})(); p && p.catch && p.catch(() => 0) }} catch (e) {{}} }}")
         until(page, 'said.length', timeout=5000)
         assert part in page.evaluate('said'), leak
     assert not page.evaluate('window.ran') and asked==[]

@@ -1,4 +1,5 @@
-"What the built site looks like and how it is found: photos keep their colours in the dark, tables sort, a cold page is light, axe finds nothing serious."
+"""What the built site looks like and how it is found: photos keep their colours in the dark, tables sort, a cold page is light, axe finds
+nothing serious."""
 import io, re
 
 import numpy as np
@@ -6,13 +7,18 @@ import pytest
 from PIL import Image
 from test_site import HTML, PAGES, ROOT, site, watched # the fixtures of the site
 
-LOOK = ['index.html', 'gallery.html', 'color.html', 'recipes.html', 'papers/fordham.html', 'nbs/train/08_results.html', 'nbs/tutorials/01_color_a_photo.html', 'nbs/tutorials/03_why_brown.html',
-        'nbs/infer/02_colorizer.html', 'reference/infer_colorizer.html', 'glossary.html', 'model_card.html', 'search.html', 'playground.html', 'explorers.html', 'nbs/widgets/index.html', 'nbs/widgets/08_tune.html']
+LOOK = ['index.html', 'gallery.html', 'color.html', 'recipes.html', 'papers/fordham.html', 'nbs/train/08_results.html',
+        'nbs/tutorials/01_color_a_photo.html', 'nbs/tutorials/03_why_brown.html', 'nbs/infer/02_colorizer.html',
+        'reference/infer_colorizer.html', 'glossary.html', 'model_card.html', 'search.html', 'playground.html', 'explorers.html',
+        'nbs/widgets/index.html', 'nbs/widgets/08_tune.html']
 RESULTS = 'nbs/train/08_results.html'
 
 def pixels(locator): return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert('RGB')).astype(int)
 
-@pytest.mark.parametrize('where,which', [('index.html', '.hero .wipe .after:not([hidden])'), ('gallery.html', '.wall img'), ('nbs/infer/02_colorizer.html', '.cell_output img')])
+@pytest.mark.parametrize('where,which', [
+    ('index.html', '.hero .wipe .after:not([hidden])'),
+    ('gallery.html', '.wall img'),
+    ('nbs/infer/02_colorizer.html', '.cell_output img')])
 def test_photos_keep_their_colors_in_the_dark(watched, site, where, which):
     shots = {}
     for theme in ('light','dark'):
@@ -27,7 +33,9 @@ def test_photos_keep_their_colors_in_the_dark(watched, site, where, which):
     inside = np.s_[12:-12, 12:-12] # the rounded corners show the page
     assert np.abs(shots['light'][inside]-shots['dark'][inside]).mean() < .5 and np.ptp(shots['light'], 2).max() > 20
 
-def column(page, n): return page.locator('.cell_output table').first.evaluate(f"t => [...t.tBodies[0].rows].map(r => parseFloat(r.cells[{n}].textContent.replace(/,/g, ''))).filter(v => !isNaN(v))")
+def column(page, n):
+    numbers = f"t => [...t.tBodies[0].rows].map(r => parseFloat(r.cells[{n}].textContent.replace(/,/g, ''))).filter(v => !isNaN(v))"
+    return page.locator('.cell_output table').first.evaluate(numbers)
 
 def test_a_table_of_results_sorts_and_keeps_its_first_column(watched, site):
     watched.set_viewport_size(dict(width=700, height=900))
@@ -44,7 +52,8 @@ def test_a_table_of_results_sorts_and_keeps_its_first_column(watched, site):
     assert column(watched, n)==before
     first = table.locator('tbody td, tbody th').first
     x = first.bounding_box()['x']
-    moved = table.evaluate('t => { const box = t.closest(".scroll, .pst-scrollable-table-container"); box.scrollLeft = 300; return box.scrollLeft }')
+    moved = table.evaluate('t => { const box = t.closest(".scroll, .pst-scrollable-table-container"); '
+                           'box.scrollLeft = 300; return box.scrollLeft }')
     assert moved > 20 and abs(first.bounding_box()['x']-x) < 2 # the table moved, its first column did not
     assert table.locator('td.bar').count() > 10 and watched.wrong==[]
 
@@ -69,7 +78,8 @@ def test_pictures_and_tables_open_large(watched, site):
 def test_print_keeps_the_tables(watched, site):
     watched.goto(site+RESULTS)
     watched.emulate_media(media='print')
-    assert watched.locator('.cell_output .scroll, .pst-scrollable-table-container').first.evaluate('e => getComputedStyle(e).overflowX')=='visible'
+    box = watched.locator('.cell_output .scroll, .pst-scrollable-table-container').first
+    assert box.evaluate('e => getComputedStyle(e).overflowX')=='visible'
     assert not watched.locator('.bd-sidebar-primary').is_visible()
 
 def test_the_first_screen_leads_everywhere(watched, site):
@@ -98,11 +108,16 @@ def test_signs_are_drawn_without_a_font(watched, site):
     box = sign.bounding_box()
     assert box['width']>8 and np.ptp(pixels(sign).mean(2)) > 60 # something is drawn
 
-@pytest.mark.parametrize('words,place', [('grayscale', 'nbs/tutorials/01_color_a_photo.html'), ('color', 'color.html'), ('video', 'nbs/infer/03_film.html'), ('train my own photos', 'nbs/tutorials/05_train_your_own.html')])
+@pytest.mark.parametrize('words,place', [
+    ('grayscale', 'nbs/tutorials/01_color_a_photo.html'),
+    ('color', 'color.html'),
+    ('video', 'nbs/infer/03_film.html'),
+    ('train my own photos', 'nbs/tutorials/05_train_your_own.html')])
 def test_search_knows_what_people_type(watched, site, words, place):
     watched.goto(f"{site}search.html?q={words.replace(' ', '+')}")
     watched.wait_for_selector('#search-results li a', timeout=20_000)
-    watched.wait_for_function("document.querySelectorAll('#search-results li').length > 2 || document.querySelector('#search-results .search-summary')?.textContent.includes('found')", timeout=20_000)
+    watched.wait_for_function("document.querySelectorAll('#search-results li').length > 2 || "
+                              "document.querySelector('#search-results .search-summary')?.textContent.includes('found')", timeout=20_000)
     watched.wait_for_timeout(1000)
     first = watched.locator('#search-results li > a').evaluate_all('as => as.slice(0, 10).map(a => a.href)')
     assert any(place in a for a in first), first
@@ -116,7 +131,8 @@ def test_axe_finds_nothing_serious(browser, site, where, theme):
     page.goto(site+where)
     page.wait_for_timeout(400)
     page.add_script_tag(path=axe)
-    found = page.evaluate("async () => (await axe.run()).violations.filter(v => ['serious','critical'].includes(v.impact)).map(v => [v.id, v.nodes.length, v.nodes[0].html.slice(0, 160), v.nodes[0].failureSummary?.slice(0, 260)])")
+    found = page.evaluate("async () => (await axe.run()).violations.filter(v => ['serious','critical'].includes(v.impact))"
+                          ".map(v => [v.id, v.nodes.length, v.nodes[0].html.slice(0, 160), v.nodes[0].failureSummary?.slice(0, 260)])")
     ctx.close()
     assert found==[]
 
@@ -135,7 +151,8 @@ def test_panels_show_their_picture():
     shown = [p for p in PAGES if 'class="panel"' in (HTML/p).read_text('utf8')]
     assert len(shown)>3
     for p in shown:
-        for src in re.findall(r'<figure class="panel"><img src="([^"]+)"', (HTML/p).read_text('utf8')): assert ((HTML/p).parent/src).resolve().is_file()
+        pictures = re.findall(r'<figure class="panel"><img src="([^"]+)"', (HTML/p).read_text('utf8'))
+        for src in pictures: assert ((HTML/p).parent/src).resolve().is_file()
 
 def test_no_page_of_another_library(): assert [p for p in PAGES if re.match(r'_modules/(?!colorize_nb|index)', p)]==[]
 
@@ -168,7 +185,9 @@ def test_saturation_moves_without_jerks_on_twelve_megapixels(watched, site, tmp_
     watched.set_input_files('#colorizer input[type=file]', f)
     watched.wait_for_function("['done','failed'].includes(document.querySelector('#colorizer').dataset.state)", timeout=240_000)
     took = watched.evaluate("""async () => { const s = document.querySelector('.saturation'), frames = [];
-      for (let i = 0; i < 12; i++) { const t = performance.now(); s.value = i/10; s.dispatchEvent(new Event('input')); await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); frames.push(performance.now()-t) }
+      for (let i = 0; i < 12; i++) {
+        const t = performance.now(); s.value = i/10; s.dispatchEvent(new Event('input'));
+        await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); frames.push(performance.now()-t) }
       return frames.sort((a, b) => a-b)[6] }""")
     note(f'a step of the saturation at 4000 x 3000: {took:.0f} ms, two frames')
     assert took < 250

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np, pytest
 from PIL import Image
 
-pytest.importorskip('playwright'); pytest.importorskip('voila')
+pytest.importorskip('playwright')
+pytest.importorskip('voila')
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 from conftest import serving
 
@@ -25,8 +26,10 @@ def test_a_photo_goes_in_and_comes_back_in_colour(address, browser, tmp_path):
     picture.wait_for(timeout=240_000)
     assert 'from colorize_nb' not in page.locator('body').inner_text(), 'no code is shown'
     assert 'Traceback' not in page.content() and page.title()=='Colour a photo'
-    assert page.locator('h1').inner_text().startswith('Colour a photo') and picture.bounding_box()['y'] < 500, 'the panel is on the first screen'
-    shown = lambda: picture.evaluate("async i => { const u = i.tagName=='IMG' ? i.src : i.querySelector('img').src; return [...new Uint8Array(await (await fetch(u)).arrayBuffer())].length + u }")
+    assert page.locator('h1').inner_text().startswith('Colour a photo')
+    assert picture.bounding_box()['y'] < 500, 'the panel is on the first screen'
+    shown = lambda: picture.evaluate("async i => { const u = i.tagName=='IMG' ? i.src : i.querySelector('img').src; "
+                                     "return [...new Uint8Array(await (await fetch(u)).arrayBuffer())].length + u }")
     def hand_in(name, content):
         f = tmp_path/name
         f.write_bytes(content)
@@ -35,7 +38,10 @@ def test_a_photo_goes_in_and_comes_back_in_colour(address, browser, tmp_path):
 
     good = io.BytesIO()
     Image.fromarray((np.add.outer(np.arange(300), np.arange(400))%256).astype('uint8')).save(good, 'JPEG')
-    for name,content,word in (('notes.jpg', b'hello', 'notes.jpg'), ('cut.jpg', good.getvalue()[:3000], 'cut.jpg'), ('film.jpg', bytes(50_000_000), '50 MB')):
+    refused = (('notes.jpg', b'hello', 'notes.jpg'),
+               ('cut.jpg', good.getvalue()[:3000], 'cut.jpg'),
+               ('film.jpg', bytes(50_000_000), '50 MB'))
+    for name,content,word in refused:
         hand_in(name, content)
         page.wait_for_function(f"[...document.querySelectorAll('[role=alert]')].some(o => o.innerText.includes({word!r}))", timeout=60_000)
     page.get_by_role('button', name='coffee, an example').click()
@@ -46,14 +52,21 @@ def test_a_photo_goes_in_and_comes_back_in_colour(address, browser, tmp_path):
         if shown()!=before: break
         page.wait_for_timeout(100)
     assert shown()!=before
-    page.wait_for_function("!document.querySelector('[role=alert]')", timeout=30_000) # words come after the picture, in a message of their own
+    # words come after the picture, in a message of their own
+    page.wait_for_function("!document.querySelector('[role=alert]')", timeout=30_000)
     box = picture.bounding_box()
-    def at(x): return page.locator('.divider').evaluate('d => d.style.left') if x is None else page.mouse.move(box['x']+x*box['width'], box['y']+box['height']/2)
-    at(.5); page.mouse.down(); at(.2)
-    assert page.locator('.divider').is_visible() and abs(float(at(None).rstrip('%'))-20) < 1, 'the browser moves the line while it is dragged'
+    line = page.locator('.divider')
+    def move(x): page.mouse.move(box['x']+x*box['width'], box['y']+box['height']/2)
+    def percent(): return float(line.evaluate('d => d.style.left').rstrip('%'))
+    move(.5)
+    page.mouse.down()
+    move(.2)
+    assert line.is_visible() and abs(percent()-20) < 1, 'the browser moves the line while it is dragged'
     page.mouse.up()
     page.wait_for_function("[...document.querySelectorAll('.widget-readout')].some(o => o.innerText=='0.20')", timeout=30_000)
-    pasted = "async () => { const d = new DataTransfer(), c = Object.assign(document.createElement('canvas'), {width: 90, height: 60}); d.items.add(new File([await new Promise(r => c.toBlob(r))], 'pasted.png', {type: 'image/png'})); document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: d, bubbles: true})) }"
+    pasted = ("async () => { const d = new DataTransfer(), c = Object.assign(document.createElement('canvas'), {width: 90, height: 60}); "
+              "d.items.add(new File([await new Promise(r => c.toBlob(r))], 'pasted.png', {type: 'image/png'})); "
+              "document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: d, bubbles: true})) }")
     page.evaluate(pasted)
     page.get_by_text('pasted.png: 90x60').wait_for(timeout=60_000)
     hand_in('good.jpg', good.getvalue())
@@ -61,6 +74,8 @@ def test_a_photo_goes_in_and_comes_back_in_colour(address, browser, tmp_path):
     with page.expect_download(timeout=60_000) as got: page.locator('.downloader').first.click()
     back = Image.open(got.value.path())
     assert got.value.suggested_filename=='good-color.jpg' and back.size==(400,300) and np.ptp(np.asarray(back).astype(int), axis=2).max()>10
-    if shots := os.environ.get('KEEP_SHOTS'): picture.scroll_into_view_if_needed(); page.screenshot(path=f'{shots}/voila.png')
+    if shots := os.environ.get('KEEP_SHOTS'):
+        picture.scroll_into_view_if_needed()
+        page.screenshot(path=f'{shots}/voila.png')
     ctx.close()
     assert not errors and not outside, (errors, outside)

@@ -13,7 +13,8 @@ def opened(page, tmp_path):
     flat = lambda c, size=(400,300): Image.new('RGB', size, c)
     figs = [wipe(n, dict(gray=flat(RED, s), model=flat(BLUE, s), photo=flat(GREEN, s)), note='a note', badge='held out')
             for n,s in [('one',(400,300)), ('two',(300,400))]]
-    f = wipe_page(tmp_path/'page.html', figs, ['model','photo'], 'Wipes', '<p>Hello</p>', '<table><tr><td>1</td></tr></table>', 'made by a test')
+    table = '<table><tr><td>1</td></tr></table>'
+    f = wipe_page(tmp_path/'page.html', figs, ['model','photo'], 'Wipes', '<p>Hello</p>', table, 'made by a test')
     page.goto(f.as_uri())
     return page
 
@@ -27,8 +28,11 @@ def seen(page, frac, nth=0):
 def drag(page, start, stop, nth=0):
     b = page.locator('.wipe').nth(nth).bounding_box()
     y = b['y']+b['height']*.7
-    page.mouse.move(b['x']+start*b['width'], y); page.mouse.down()
-    page.mouse.move(b['x']+(start+stop)/2*b['width'], y); page.mouse.move(b['x']+stop*b['width'], y); page.mouse.up()
+    page.mouse.move(b['x']+start*b['width'], y)
+    page.mouse.down()
+    page.mouse.move(b['x']+(start+stop)/2*b['width'], y)
+    page.mouse.move(b['x']+stop*b['width'], y)
+    page.mouse.up()
 
 def value(page, nth=0): return int(page.get_by_role('slider').nth(nth).get_attribute('aria-valuenow'))
 
@@ -70,7 +74,8 @@ def test_choice_changes_the_right_side_of_all(opened):
 
 def test_finger_drags_and_still_scrolls(browser, opened):
     ctx = browser.new_context(viewport=dict(width=390, height=700), has_touch=True, is_mobile=True)
-    p = ctx.new_page(); p.goto(opened.url)
+    p = ctx.new_page()
+    p.goto(opened.url)
     b = p.locator('.wipe').first.bounding_box()
     cdp = ctx.new_cdp_session(p)
     def touch(kind, *pts): cdp.send('Input.dispatchTouchEvent', dict(type=kind, touchPoints=[dict(x=x, y=y) for x,y in pts]))
