@@ -55,6 +55,7 @@ from .train.recipes import *
 from .train.gan import *
 from .train.search import *
 from .train.processes import *
+from .train.cyclegan import *
 
 # %% ../nbs/all.ipynb #00236eac
 from .infer.paint import *
