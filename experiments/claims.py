@@ -4,9 +4,9 @@
     python experiments/claims.py PACKS --only losses      one of them
     python experiments/claims.py PACKS --workers 2        two experiments at a time
 
-PACKS is a folder of folders of color photos: train128, flowers128/train, flowers128/test and so on. Rows that stand in a file are kept, so a run that was
-stopped goes on. The middle square of each photo is taken, at 64 px. All arms of an experiment see the same photos in the same order, take the same steps with
-the same schedule, and are measured on the same photos, at saturations that draw their frontier.
+PACKS is a folder of folders of color photos: train128, flowers128/train, flowers128/test and so on. Rows that stand in a file are kept, so
+a run that was stopped goes on. The middle square of each photo is taken, at 64 px. All arms of an experiment see the same photos in the
+same order, take the same steps with the same schedule, and are measured on the same photos, at saturations that draw their frontier.
 """
 import argparse
 import json
@@ -19,17 +19,19 @@ import time
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from fastai.torch_core import set_seed
 from PIL import Image
 from torch.optim.swa_utils import update_bn
 
 import colorize_nb
-from claims_arms import BASE, EXPERIMENTS, PACKS
+from claims_arms import BASE, EXPERIMENTS, PACKS, SEEDS
+from claims_judge import hues, judged
 from claims_nets import network
 from colorize_nb.color.bins import ChannelBins, density_bins
 from colorize_nb.color.cells import JointBins, color_prior
 from colorize_nb.color.codecs import RGB, LabAB, YCbCr
-from colorize_nb.color.frontier import FACTORS, frontier
+from colorize_nb.color.frontier import FACTORS, frontier, saturate
 from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline
 from colorize_nb.color.quality import chroma_noise
 from colorize_nb.color.space import lab2rgb, rgb2lab
@@ -45,6 +47,7 @@ from colorize_nb.train.losses import get_loss
 from colorize_nb.train.trials import TRIALS, strip_name
 
 SIZE, BS, HELD = 64, 32, 300 # pixels, photos of a batch, photos measured on
+JUDGED = (1., 1.5) # saturations
 STRIP = ('flower', 'chelsea', 'coffee', 'china')
 CODECS = {c.__name__: c for c in (LabAB, RGB, YCbCr, ChannelBins, JointBins)}
 
@@ -94,6 +97,11 @@ def make_codec(arm, photos):
     return cells.with_prior(color_prior(cells, batches))
 
 
+def resized(photos, size):
+    "Photos `(n,3,SIZE,SIZE)` as means of squares of pixels, `(n,3,size,size)`."
+    return photos if size==SIZE else F.avg_pool2d(photos.float(), SIZE//size).to(photos.dtype)
+
+
 def batches(photos, seed, steps, epoch):
     "The same photos in the same order for every arm with as many photos; each whole pass sees each photo once. `epoch` is in steps."
     g = torch.Generator().manual_seed(seed)
@@ -120,10 +128,11 @@ def fit(learn, arm):
 
 def train(arm, seed, photos):
     "A trained network, its codec and the seconds of CPU its steps took."
-    codec = make_codec(arm, photos)
+    codec, size, epoch = make_codec(arm, photos), arm['size'], 25 if arm['seconds'] else arm['steps']
     set_seed(seed)
-    net = network(arm['model'], codec.n_in, codec.n_out, SIZE, arm['model_kwargs'])
-    dls = stream_loaders(batches(photos, seed, arm['steps'], 25 if arm['seconds'] else arm['steps']), [photos[:BS]/255], codec, SIZE, device='cpu')
+    net = network(arm['model'], codec.n_in, codec.n_out, size, arm['model_kwargs'])
+    seen = resized(photos, size)
+    dls = stream_loaders(batches(seen, seed, arm['steps'], epoch), [seen[:BS]/255], codec, size, device='cpu')
     learn = colorize_learner(dls, net, loss=get_loss(arm['loss'], codec), metrics=[], wd=0.)
     if arm['l2']: learn.loss_func = L2Penalty(learn.loss_func, net, arm['l2'])
     start = time.process_time()
@@ -141,12 +150,12 @@ def with_own_L(rgb, photo):
 
 
 @torch.no_grad()
-def color(net, codec, photos, name, knobs):
-    "`(n,3,SIZE,SIZE)`: the photos as the network colors their lightness."
+def color(net, codec, photos, name, knobs, size=SIZE):
+    "`(n,3,SIZE,SIZE)`: the photos as the network colors their lightness, which it sees at `size`."
     out = []
     for rgb in photos.split(64):
-        x = codec.encode(rgb)[0]
-        said = codec.decode(x, codec.activate(net(x)), **knobs)
+        x, seen = codec.encode(rgb)[0], codec.encode(resized(rgb, size))[0]
+        said = codec.decode(x, codec.activate(net(seen)), **knobs)
         out.append(with_own_L(said, rgb) if name=='own L' else said)
     return torch.cat(out)
 
@@ -164,7 +173,8 @@ def measure(rgb, true, factors):
     "What is kept of a set of answers; CIEDE2000 of each photo in tenths, at each saturation."
     curve = frontier(rgb, true, factors)
     return dict(colorfulness=[round(c, 2) for c in curve.colorfulness.tolist()], ciede=tenths(curve.ciede),
-                mean=round(curve.ciede[curve.factors.index(1)].mean().item(), 3), noise=round(chroma_noise(rgb).mean().item(), 3), edges=round((edges(rgb)/edges(true)).mean().item(), 3))
+                mean=round(curve.ciede[curve.factors.index(1)].mean().item(), 3),
+                noise=round(chroma_noise(rgb).mean().item(), 3), edges=round((edges(rgb)/edges(true)).mean().item(), 3))
 
 
 def strip(net, codec, name, knobs):
@@ -180,7 +190,7 @@ def strip(net, codec, name, knobs):
 def facts_of(true):
     "What a page needs of a set of photos."
     return dict(n=len(true), colorfulness=round(colorfulness(true).mean().item(), 2), noise=round(chroma_noise(true).mean().item(), 3),
-                gray=tenths(ciede(gray_baseline(true), true)))
+                gray=tenths(ciede(gray_baseline(true), true)), hues=hues(true))
 
 
 def same_run(arm, seed):
@@ -195,12 +205,33 @@ def same_run(arm, seed):
     return [], {}, None
 
 
+def measured(trained, arm, photos, tests, seed):
+    "A row for each set of photos and decoding; `tests` gets what a page needs of each set."
+    net, codec, seconds = trained
+    for test in arm.get('tests', ['held']):
+        true = photos.test(test, arm)/255
+        tests.setdefault(test, facts_of(true))
+        for how,knobs in arm['decode'].items():
+            rgb = color(net, codec, true, how, knobs, arm['size'])
+            said = measure(rgb, true, FACTORS if test=='held' and not arm['brief'] else (1.,))
+            if arm['judge']: said |= judgment(net, codec, arm, photos, rgb, true, seed)
+            yield dict(decoding=how, test=test, steps=arm['steps'], seconds=round(seconds), **said)
+
+
+def judgment(net, codec, arm, photos, rgb, true, seed):
+    "Hues of the predictions, and how well a fresh judge tells them from photos at each saturation of `JUDGED`."
+    seen = photos(arm['pack'], arm['n'])[0][:1000]/255
+    own = color(net, codec, seen, '', {})
+    said = {str(f): round(judged(saturate(own, f), seen, saturate(rgb, f), true, seed), 3) for f in JUDGED}
+    return dict(hues=hues(rgb), judge=said)
+
+
 def run(experiment, photos, seeds):
     "Train and measure what is missing of one experiment."
     path = TRIALS/f'{experiment}.json'
     data = json.loads(path.read_text()) if path.exists() else dict(rows=[], tests={})
-    data.update(base=BASE, arms=EXPERIMENTS[experiment], size=SIZE, batch=BS, factors=list(FACTORS), device='cpu', python=platform.python_version(),
-                torch=torch.__version__, version=colorize_nb.__version__)
+    data.update(base=BASE, arms=EXPERIMENTS[experiment], size=SIZE, batch=BS, factors=list(FACTORS), device='cpu',
+                python=platform.python_version(), torch=torch.__version__, version=colorize_nb.__version__)
     for seed in range(seeds):
         for name,choices in EXPERIMENTS[experiment].items():
             if any(r['arm']==name and r['seed']==seed for r in data['rows']): continue
@@ -212,15 +243,12 @@ def run(experiment, photos, seeds):
                 if seed==0: shutil.copy(picture, folder_of(experiment)/f'{strip_name(name)}.jpg')
                 write(path, data)
                 continue
-            net, codec, seconds = train(arm, seed, photos(arm['pack'], arm['n'])[0])
-            for test in arm.get('tests', ['held']):
-                true = photos.test(test, arm)/255
-                data['tests'].setdefault(test, facts_of(true))
-                for how,knobs in arm['decode'].items():
-                    said = measure(color(net, codec, true, how, knobs), true, FACTORS if test=='held' else (1.,))
-                    data['rows'].append(dict(arm=name, seed=seed, decoding=how, test=test, steps=arm['steps'], seconds=round(seconds), **said))
-                    print(experiment, name, how, test, f'seed {seed}: {seconds:.0f} s, CIEDE2000 {said["mean"]:.2f}', flush=True)
-            if seed==0: draw(experiment, name, net, codec, arm)
+            trained = train(arm, seed, photos(arm['pack'], arm['n'])[0])
+            for row in measured(trained, arm, photos, data['tests'], seed):
+                data['rows'].append(dict(arm=name, seed=seed, **row))
+                took = f'seed {seed}: {row["seconds"]} s, CIEDE2000 {row["mean"]:.2f}'
+                print(experiment, name, row['decoding'], row['test'], took, flush=True)
+            if seed==0 and not arm['brief']: draw(experiment, name, *trained[:2], arm)
             write(path, data)
 
 
@@ -252,7 +280,7 @@ def main(packs, only, seeds, workers):
         sys.exit(any(p.returncode for p in started))
     torch.set_num_threads(1)
     photos = Photos(packs)
-    for experiment in only: run(experiment, photos, seeds)
+    for experiment in only: run(experiment, photos, min(seeds, SEEDS.get(experiment, seeds)))
 
 
 if __name__=='__main__':

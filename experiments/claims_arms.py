@@ -1,8 +1,11 @@
 """The trainings that decide the papers' claims, as data: `claims.py` runs them.
 
 An experiment is a set of arms that differ in what the claim is about and in nothing else. What an arm does not say stands in `BASE`.
-`decode` lists how a prediction becomes color: `{name: knobs of the codec}`; 'own L' in a name puts the photo's lightness in place of the predicted one.
+`decode` lists how a prediction becomes color: `{name: knobs of the codec}`; 'own L' in a name puts the photo's lightness in place of the
+predicted one.
 """
+
+from itertools import product
 
 SMALL = dict(widths=[24,32,48,64], depths=[0,0,1,1])
 BASE = dict(
@@ -12,11 +15,14 @@ BASE = dict(
     l2=0.,            # kernel regularisation, as Keras counts it
     pack='train128',  # folder of photos
     n=4000,           # photos to train on
+    size=64,          # of the network's input in pixels; measured on photos of 64 px always
     steps=500,
     seconds=None,     # of CPU time, in place of steps
     critic=None,      # seconds of adversarial training after that, and the weight of L1 in it
     lr=4e-3,
     settle=False,     # take BatchNorm's statistics anew at the end: with Keras's momentum of .99 they lag by hundreds of steps
+    judge=False,      # train a fresh judge that tells the predictions from photos, at several saturations
+    brief=False,      # measured as it is, without frontier and strip: for experiments of many arms
     decode={'': {}},
 )
 
@@ -27,6 +33,33 @@ FULL = dict(model='full_size')
 PLAIN = dict(model='fordham_cnn', n=200, steps=250, lr=2e-3, settle=True, tests=['held', 'seen'])
 OWN_3 = [16,16,4] # Stanford's widths of three convolutions
 PACKS = dict(general='train128', flowers='flowers128/train', cats='cats128/train', landscapes='landscapes64/train', fruit='fruit64/train')
+
+PIX2PIX = dict(model='stanford_cgan', model_kwargs=dict(width=32), lr=1e-3, steps=20_000, judge=True) # half of the printed width
+
+
+# What buys most? Each factor has a cheap level and a dear one; the loss is one of the codec's own.
+LEVELS = dict(
+    model=(dict(model='convs', model_kwargs=dict(widths=[16]*3)), {}),
+    codec=({}, dict(codec='JointBins', decode={'': dict(how='mean')})),
+    loss=({}, {}),
+    size=(dict(size=32), {}),
+    data=(dict(n=400), {}),
+    time=(dict(steps=100), dict(steps=300)),
+)
+LOSSES = {(0,0): dict(loss='l2'), (0,1): dict(loss='l1'), # by codec and loss
+          (1,0): dict(loss='ce', codec_kwargs=dict(grid=15, k=1)), (1,1): dict(loss='soft_ce', codec_kwargs=dict(grid=15))}
+
+def half_fraction():
+    "Every other of the 64 combinations, those with an even number of dear levels: no pair of factors is mixed up with another pair."
+    arms = {}
+    for levels in product((0, 1), repeat=len(LEVELS)):
+        if sum(levels)%2: continue
+        chosen = dict(zip(LEVELS, levels))
+        arm = dict(brief=True)
+        for factor,level in chosen.items(): arm |= LEVELS[factor][level]
+        arms[' '.join(f for f,level in chosen.items() if level) or 'nothing'] = arm | LOSSES[chosen['codec'], chosen['loss']]
+    return arms
+
 
 def fordham(norm, dropout, l2): return dict(PLAIN, model_kwargs=dict(widths=(16,32,64,128), norm=norm, dropout=dropout), l2=l2)
 
@@ -80,5 +113,11 @@ EXPERIMENTS = {
         'L1 for twice the time': dict(seconds=120, steps=20_000),
         'L1, then L1 x 100 and a critic': dict(seconds=60, steps=20_000, critic=dict(seconds=60, pixel_weight=100.)),
     },
+    'pix2pix': {
+        'L1 for twice the time': dict(PIX2PIX, seconds=240),
+        'L1, then L1 x 100 and a critic': dict(PIX2PIX, seconds=120, critic=dict(seconds=120, pixel_weight=100.)),
+    },
+    'factors': half_fraction(),
     'domains': {name: dict(pack=pack, n=1500, tests=[*PACKS]) for name,pack in PACKS.items()},
 }
+SEEDS = dict(factors=2) # three elsewhere

@@ -27,15 +27,17 @@ class FullSize(nn.Module):
 
 
 class Convs(nn.Module):
-    "Stanford's 5x5 convolutions at half size and a head, dense or convolutional: `(B,n_in,64,64)` -> `(B,n_out,32,32)`."
+    """Stanford's 5x5 convolutions at half size and a head, convolutional or dense (of one size, twice `cells`):
+    `(B,n_in,H,W)` -> `(B,n_out,H/2,W/2)`."""
     def __init__(self, n_in, n_out, widths, head='conv', cells=32):
         super().__init__()
-        self.n_out, self.cells = n_out, cells
         self.convs = nn.Sequential(nn.AvgPool2d(2), stanford_convs(n_in, widths))
         if head=='conv': self.head = nn.Conv2d(widths[-1], n_out, 1)
-        else: self.head = nn.Sequential(nn.Flatten(), nn.Linear(widths[-1]*cells**2, n_out*cells**2))
+        else:
+            dense = nn.Linear(widths[-1]*cells**2, n_out*cells**2)
+            self.head = nn.Sequential(nn.Flatten(), dense, nn.Unflatten(1, (n_out, cells, cells)))
 
-    def forward(self, x): return self.head(self.convs(x)).view(len(x), self.n_out, self.cells, self.cells)
+    def forward(self, x): return self.head(self.convs(x))
 
 
 OWN = dict(no_skips=NoSkips, full_size=FullSize, convs=Convs)

@@ -1,4 +1,5 @@
-"Trials and the verdicts on the papers' claims: the rule behind them, the program that trains, and that each verdict still follows from its file."
+"""Trials and the verdicts on the papers' claims: the rule behind them, the program that trains, and that each verdict still follows from
+its file."""
 import json
 import sys
 from pathlib import Path
@@ -54,7 +55,10 @@ def write(folder, arms, n=200):
 
 
 def test_the_rule_wants_interval_and_seeds(tmp_path):
-    t = write(tmp_path, dict(a=[(10, 9.), (10, 9.), (10, 9.)], b=[(10, 8.), (10, 8.1), (12, 7.9)], c=[(30, 8.), (30, 8.), (30, 9.5)], d=[(5, 8.)]*3))
+    t = write(tmp_path, dict(a=[(10, 9.), (10, 9.), (10, 9.)],
+                             b=[(10, 8.), (10, 8.1), (12, 7.9)],
+                             c=[(30, 8.), (30, 8.), (30, 9.5)],
+                             d=[(5, 8.)]*3))
     assert t.asked('b', 'a')['nearer']=='yes' and t.asked('a', 'b')['nearer']=='no'
     assert t.asked('c', 'a')['nearer']=='not sure', 'one seed is farther'
     assert t.asked('b', 'a')['more colorful']=='not sure' and t.asked('c', 'a')['more colorful']=='yes'
@@ -78,7 +82,8 @@ def claims(monkeypatch, tmp_path):
     for i,rgb in enumerate(ambiguous_shapes(14, 64, seed=3)[0]):
         (tmp_path/'train128').mkdir(exist_ok=True)
         to_image(rgb).save(tmp_path/f'train128/{i}.png')
-    arms = {'L1': {}, 'bins': dict(codec='ChannelBins', codec_kwargs=dict(n=10), loss='ce', decode={'mode': dict(how='mode'), 'mean': dict(how='mean')})}
+    decode = {'mode': dict(how='mode'), 'mean': dict(how='mean')}
+    arms = {'L1': {}, 'bins': dict(codec='ChannelBins', codec_kwargs=dict(n=10), loss='ce', decode=decode)}
     monkeypatch.setattr(claims, 'BASE', {**claims.BASE, 'n': 8, 'steps': 2})
     monkeypatch.setattr(claims, 'EXPERIMENTS', dict(one=arms, two={'again': {}, 'L2': dict(loss='l2')}))
     monkeypatch.setattr(claims, 'TRIALS', tmp_path/'out')
@@ -116,10 +121,41 @@ def test_every_arm_of_the_claims_can_be_built(monkeypatch):
             if name in ('domains', 'data'): continue # the same network on other photos
             a = {**BASE, **choices}
             codec = claims.make_codec(a, photos)
-            net = claims.network(a['model'], codec.n_in, codec.n_out, 64, a['model_kwargs']).eval()
+            net = claims.network(a['model'], codec.n_in, codec.n_out, a['size'], a['model_kwargs']).eval()
             for how,knobs in a['decode'].items():
-                rgb = claims.color(net, codec, photos[:2]/255, how, knobs)
+                rgb = claims.color(net, codec, photos[:2]/255, how, knobs, a['size'])
                 assert rgb.shape==(2,3,64,64) and rgb.isfinite().all(), (name, arm, how)
+
+
+def test_the_half_fraction_mixes_no_pair_of_factors_with_another(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
+    from claims_arms import LEVELS, half_fraction
+    signs = torch.tensor([[1. if f in arm.split() else -1. for f in LEVELS] for arm in half_fraction()])
+    pairs = torch.stack([signs[:,i]*signs[:,j] for i in range(6) for j in range(i)], 1)
+    effects = torch.cat([torch.ones(32, 1), signs, pairs], 1)
+    assert torch.equal(effects.T@effects, 32*torch.eye(22)), 'each effect is estimated by itself'
+    arms = half_fraction()
+    assert arms['nothing']['loss']=='l2' and arms['codec loss']['loss']=='soft_ce' and arms['size time'].get('size', 64)==64
+    assert len({str(sorted(a.items(), key=str)) for a in arms.values()})==32
+
+
+def test_a_fresh_judge_knows_gray_and_cannot_know_a_photo(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
+    import claims_judge
+    monkeypatch.setattr(claims_judge, 'STEPS', 25)
+    rgb = ambiguous_shapes(128, 32, seed=5)[0]
+    seen, held = rgb[:64], rgb[64:]
+    assert claims_judge.judged(saturate(seen, 0), seen, saturate(held, 0), held, 0)>.9
+    assert claims_judge.judged(seen, seen, held, held, 0)==pytest.approx(.5, abs=.02)
+
+
+def test_hues_are_shares_of_chroma(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
+    from claims_judge import hues
+    red, green = torch.tensor([.8,.2,.2]), torch.tensor([.2,.7,.2])
+    rgb = torch.stack([red, green])[:,:,None,None].expand(2, 3, 4, 4)
+    shares = hues(rgb)
+    assert sum(shares)==pytest.approx(1, abs=.001) and sorted(shares)[-3]==0 and shares[0]>.4 and shares[4]>.4
 
 
 # --- verdicts
@@ -131,9 +167,13 @@ def test_a_verdict_follows_from_its_file(row):
         assert load_trial(name).asked(arm, other)[question]==answer, (name, arm, other, question)
 
 
-def test_every_trial_has_three_seeds_and_300_photos():
+def test_every_trial_has_its_seeds_and_300_photos(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
+    from claims_arms import SEEDS
     for path in sorted(TRIALS.glob('*.json')):
         if '"rows"' not in path.read_text('utf8'): continue
         t = load_trial(path.stem)
-        for arm in t.arms(): assert sorted({r['seed'] for r in t.rows if r['arm']==arm.split(': ')[0]})==[0,1,2], (path.stem, arm)
+        for arm in t.arms():
+            seeds = sorted({r['seed'] for r in t.rows if r['arm']==arm.split(': ')[0]})
+            assert seeds==[*range(SEEDS.get(path.stem, 3))], (path.stem, arm)
         if 'held' in t.facts['tests']: assert t.facts['tests']['held']['n']>=300
