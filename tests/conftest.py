@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-signal.signal(signal.SIGINT, signal.default_int_handler) # a run in the background ignores Ctrl-C, and so would the processes that tests start
+# a run in the background ignores Ctrl-C, and so would the processes that tests start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 NEED = bool(os.environ.get('REQUIRE_BROWSER'))
 
 def find_chromium():
@@ -44,11 +45,13 @@ def torch_threads(n):
 
 @contextmanager
 def serving(run, cwd, home, ask='/', **env):
-    "A server that the list `run` starts in `cwd`, with `--port=` put behind it: its address, once `ask` is answered; its log and settings lie in `home`."
+    """A server that the list `run` starts in `cwd`, with `--port=` put behind it: its address, once `ask` is answered; its log and settings
+    lie in `home`."""
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         address = f'http://127.0.0.1:{s.getsockname()[1]}'
-    env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1', 'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d'), **env}
+    env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1',
+           'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d'), **env}
     with open(home/'log.txt', 'w') as log:
         server = subprocess.Popen([*run, f"--port={address.rpartition(':')[2]}"], cwd=cwd, stdout=log, stderr=log, env=env)
         try:

@@ -19,7 +19,11 @@ class Known(Colorizer):
         lab[:,1:] = torch.stack([c*lab[:,1]-s*lab[:,2], s*lab[:,1]+c*lab[:,2]], 1)
         return type('Result', (), {'image': to_image(lab2rgb(lab).clamp(0, 1))})
 
-@pytest.mark.parametrize('L,b,angle,name', [(70, 20, 45, 'light'), (50, 15, 0, 'brown'), (30, 20, -45, 'dark'), (50+20*math.sqrt(3), 20, 60, 'very light')])
+@pytest.mark.parametrize('L,b,angle,name', [
+    (70, 20, 45, 'light'),
+    (50, 15, 0, 'brown'),
+    (30, 20, -45, 'dark'),
+    (50+20*math.sqrt(3), 20, 60, 'very light')])
 def test_angle(L, b, angle, name):
     assert ita(torch.tensor([L, 10., b]).view(1, 3, 1, 1))==pytest.approx(angle, abs=.01) and tone(angle)==name
 
@@ -46,4 +50,6 @@ def test_the_marked_places_are_skin():
 
 def test_scenes_beside_gray():
     rows = audit_scenes(Known(), side=60).rows
-    assert len(rows)==6 and all(r['CIEDE2000']<r['of gray'] for r in rows) and all(r['chroma']==pytest.approx(r['true chroma'], rel=.05) for r in rows)
+    assert len(rows)==6
+    assert all(r['CIEDE2000']<r['of gray'] for r in rows)
+    assert all(r['chroma']==pytest.approx(r['true chroma'], rel=.05) for r in rows)

@@ -10,7 +10,8 @@ RUN = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.c
 
 
 def run(*args, cwd, **kw):
-    return subprocess.run([*RUN, *map(str, args)], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, env={**os.environ, 'OMP_NUM_THREADS': '1'}, **kw)
+    env = {**os.environ, 'OMP_NUM_THREADS': '1'}
+    return subprocess.run([*RUN, *map(str, args)], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env, **kw)
 
 
 @pytest.fixture
@@ -33,9 +34,11 @@ def test_a_folder_with_good_and_bad_files(album):
     got = run('album', '-o', 'out', cwd=album.parent)
     assert got.returncode==1
     out = album.parent/'out'
-    assert sorted(str(p.relative_to(out)) for p in out.rglob('*') if p.is_file())==['cmyk-color.jpg','good-color.jpg','in/good-color.jpg','sixteen-color.png']
+    written = sorted(str(p.relative_to(out)) for p in out.rglob('*') if p.is_file())
+    assert written==['cmyk-color.jpg','good-color.jpg','in/good-color.jpg','sixteen-color.png']
     bad = [l for l in got.stderr.splitlines() if l.startswith('album')]
-    assert [l.split(':')[0] for l in sorted(bad)]==['album/cut.jpg','album/empty.jpg','album/letter.jpg'] and '4 coloured, 3 not' in got.stdout
+    assert [l.split(':')[0] for l in sorted(bad)]==['album/cut.jpg','album/empty.jpg','album/letter.jpg']
+    assert '4 coloured, 3 not' in got.stdout
     assert 'Traceback' not in got.stderr and all(p.read_bytes()==b for p,b in before.items())
     assert 'predicted' in Image.open(out/'good-color.jpg').getexif()[0x0131]
     assert np.ptp(np.asarray(Image.open(out/'in/good-color.jpg')).astype(int), axis=2).max()>3, 'a result stayed gray'
@@ -60,17 +63,25 @@ def test_results_do_not_take_each_others_place(album):
     assert run('good.jpg', '--suffix', '', cwd=album).returncode==1, 'a photo was overwritten by its own result'
 
 
-@pytest.mark.parametrize('args,says', [(['gone.jpg'], 'gone.jpg: no such file'), (['good.jpg','--model','nope'], 'shipped'), (['good.jpg','--size','8'], '32 or more'),
-                                       (['in','--out','good.jpg'], 'could not be written'), (['train','nowhere'], 'nowhere'),
-                                       (['good.jpg','--saturation','nan'], 'saturation is nan'), (['good.jpg','--size','0'], '--size is 0'), (['good.jpg','--steady','2'], 'steady is 2'),
-                                       (['good.jpg','--device','cuda:9'], "device 'cuda:9' cannot be used here"), (['evaluate','shipped','gone'], 'gone')])
+@pytest.mark.parametrize('args,says', [
+    (['gone.jpg'], 'gone.jpg: no such file'),
+    (['good.jpg','--model','nope'], 'shipped'),
+    (['good.jpg','--size','8'], '32 or more'),
+    (['in','--out','good.jpg'], 'could not be written'),
+    (['train','nowhere'], 'nowhere'),
+    (['good.jpg','--saturation','nan'], 'saturation is nan'),
+    (['good.jpg','--size','0'], '--size is 0'),
+    (['good.jpg','--steady','2'], 'steady is 2'),
+    (['good.jpg','--device','cuda:9'], "device 'cuda:9' cannot be used here"),
+    (['evaluate','shipped','gone'], 'gone')])
 def test_one_line_for_what_is_wrong(album, args, says):
     got = run(*args, cwd=album)
     assert got.returncode==1 and says in got.stderr and 'Traceback' not in got.stderr
 
 
 def test_help_is_quick_and_imports_nothing_heavy(tmp_path):
-    heavy = 'import sys; from colorize_nb.app.cli import main\ntry: main(["--help"])\nfinally: print([m for m in ("torch","fastai","numpy","PIL","matplotlib") if m in sys.modules])'
+    heavy = ('import sys; from colorize_nb.app.cli import main\ntry: main(["--help"])\n'
+             'finally: print([m for m in ("torch","fastai","numpy","PIL","matplotlib") if m in sys.modules])')
     got = subprocess.run([sys.executable, '-c', heavy], capture_output=True, text=True)
     assert 'colorize-nb train' in got.stdout and got.stdout.strip().endswith('[]')
 
@@ -94,9 +105,15 @@ def test_version(capsys):
     assert main(['--version'])==0 and capsys.readouterr().out.strip()==f'colorize-nb {colorize_nb.__version__}'
 
 
-@pytest.mark.parametrize('args,says', [(['--lr','nan'], '--lr is nan'), (['--lr','1e9'], '--lr is 1e+09'), (['--lr','-1'], '--lr is -1'), (['--bs','0'], '--bs is 0'),
-                                       (['--epochs','0'], '--epochs is 0'), (['--size','16'], '--size is 16'), (['-o','good.jpg/x.safetensors'], 'cannot be written'),
-                                       (['--checkpoint','good.jpg/c.pt'], 'cannot be written')])
+@pytest.mark.parametrize('args,says', [
+    (['--lr','nan'], '--lr is nan'),
+    (['--lr','1e9'], '--lr is 1e+09'),
+    (['--lr','-1'], '--lr is -1'),
+    (['--bs','0'], '--bs is 0'),
+    (['--epochs','0'], '--epochs is 0'),
+    (['--size','16'], '--size is 16'),
+    (['-o','good.jpg/x.safetensors'], 'cannot be written'),
+    (['--checkpoint','good.jpg/c.pt'], 'cannot be written')])
 def test_training_is_refused_before_anything_heavy_is_imported(album, monkeypatch, capsys, args, says):
     import builtins
     from colorize_nb.app.cli import main
@@ -162,7 +179,9 @@ def test_exact_results_of_webp_and_tiff_stay_what_they_are(album):
     p = plan([album/n for n in names], album/'out', exact=True)
     assert [to.name for _,to in p.jobs]==['a-color.webp','b-color.tif','c-color.png','d-color.png']
     assert color_album(p, colorizer, exact=True)==[]
-    for f,to in p.jobs: assert np.array_equal(open_photo(to), colorizer(f).image) and source_type(to)=='compositeWithTrainedAlgorithmicMedia', to
+    for f,to in p.jobs:
+        assert np.array_equal(open_photo(to), colorizer(f).image), to
+        assert source_type(to)=='compositeWithTrainedAlgorithmicMedia', to
     assert run('good.jpg', '--mark', '-o', 'out', cwd=album).returncode==0
     shown, plain = (np.asarray(open_photo(o)).astype(int) for o in (album/'out/good-color.jpg', album/'out/d-color.png'))
     assert np.abs(shown-plain)[-14:,-60:].mean()>60 and np.abs(shown-plain)[:50].mean()<12
@@ -177,7 +196,8 @@ def test_interrupted_it_leaves_whole_files_only(album, sig, status):
     p = subprocess.Popen([*RUN, 'many', '-o', 'out'], cwd=album.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) # a shell's background job ignores it
     out, until = album.parent/'out', time.time()+60
-    while time.time()<until and not (out.exists() and any(f.suffix=='.jpg' and not f.name.startswith('.') for f in out.iterdir())): time.sleep(.05)
+    begun = lambda: out.exists() and any(f.suffix=='.jpg' and not f.name.startswith('.') for f in out.iterdir())
+    while time.time()<until and not begun(): time.sleep(.05)
     p.send_signal(sig)
     assert p.wait(60)==status
     files = list(out.iterdir())

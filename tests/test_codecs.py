@@ -120,9 +120,16 @@ def test_temperatures_limits():
     assert d==sorted(d)
 
 
-@pytest.mark.parametrize('make,says', [(lambda: ChannelBins(1), '2 or more'), (lambda: ChannelBins(0), '2 or more'), (lambda: ChannelBins(10,'log'), "'uniform' or 'density'"),
-    (lambda: density_bins([], 10), 'no photo'), (lambda: color_prior(JointBins(20), []), 'no photo'), (lambda: JointBins(20, k=0), 'between 1'),
-    (lambda: JointBins(20, sigma=0), 'above 0'), (lambda: class_weights(torch.ones(2)/2, 2), 'between 0'), (lambda: LabAB(L_mode='log'), "'sym'")])
+@pytest.mark.parametrize('make,says', [
+    (lambda: ChannelBins(1), '2 or more'),
+    (lambda: ChannelBins(0), '2 or more'),
+    (lambda: ChannelBins(10,'log'), "'uniform' or 'density'"),
+    (lambda: density_bins([], 10), 'no photo'),
+    (lambda: color_prior(JointBins(20), []), 'no photo'),
+    (lambda: JointBins(20, k=0), 'between 1'),
+    (lambda: JointBins(20, sigma=0), 'above 0'),
+    (lambda: class_weights(torch.ones(2)/2, 2), 'between 0'),
+    (lambda: LabAB(L_mode='log'), "'sym'")])
 def test_choices_that_make_no_sense_say_so(make, says):
     with pytest.raises(ValueError, match=says): make()
 
@@ -138,7 +145,8 @@ def test_the_registry_lists_describes_and_warns():
     from colorize_nb.color.codecs import Codec, describe_codecs, list_codecs, register_codec
     assert list_codecs()==['ChannelBins','JointBins','LabAB','RGB','YCbCr'] and list_codecs('*Bins')==['ChannelBins','JointBins']
     kinds = {r['codec']: (r['kind'], r['channels out']) for r in describe_codecs().rows}
-    assert kinds=={'ChannelBins': ('classification',20), 'JointBins': ('classification',261), 'LabAB': ('regression',2), 'RGB': ('regression',3), 'YCbCr': ('regression',2)}
+    assert kinds=={'ChannelBins': ('classification',20), 'JointBins': ('classification',261),
+                   'LabAB': ('regression',2), 'RGB': ('regression',3), 'YCbCr': ('regression',2)}
     assert [c.joint for c in (LabAB(), ChannelBins(), JointBins())]==[False, False, True]
     def other():
         class LabAB(Codec): "Another one."
@@ -146,7 +154,8 @@ def test_the_registry_lists_describes_and_warns():
     with pytest.warns(UserWarning, match="'LabAB' of colorize_nb.color.codecs is replaced"): register_codec(other())
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        register_codec(type('Mine', (Codec,), {'__doc__': 'Mine.'})); register_codec(type('Mine', (Codec,), {'__doc__': 'Mine.'}))
+        register_codec(type('Mine', (Codec,), {'__doc__': 'Mine.'}))
+        register_codec(type('Mine', (Codec,), {'__doc__': 'Mine.'}))
     from colorize_nb.color import codecs
     register_codec.__globals__['_codecs'].pop('Mine')
     codecs._codecs['LabAB'] = LabAB
@@ -155,7 +164,8 @@ def test_the_registry_lists_describes_and_warns():
 def test_models_saved_with_the_older_spelling_are_read():
     c = codec_from_config({'name': 'JointBins', 'grid': 10, 'reach': 'centre', 'k': 5, 'sigma': 5.})
     assert c==JointBins(reach='center')
-    assert codec_from_config({'name': 'JointBins', 'centres': [[0,0],[60,40]], 'k': 1, 'sigma': 5.})==JointBins.from_centers([[0,0],[60,40]], k=1)
+    old = {'name': 'JointBins', 'centres': [[0,0],[60,40]], 'k': 1, 'sigma': 5.}
+    assert codec_from_config(old)==JointBins.from_centers([[0,0],[60,40]], k=1)
     old = ChannelBins(2, 'density', [[-100,0,100]]*2).config()
     old['centres'] = old.pop('centers')
     assert codec_from_config(old)==ChannelBins(2, 'density', [[-100,0,100]]*2)

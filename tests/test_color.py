@@ -91,7 +91,10 @@ def test_gradients_finite(f, v):
         assert x.grad.isfinite().all()
 
 def test_ciede2000_gradients_finite():
-    for a,b in ((px(0., 0, 0), px(0., 0, 0)), (px(100., 0, 0), px(0., 0, 0)), (px(50., 0, 0), px(50., 30, 0)), (px(50., 20, 5), px(50., 20, 5))):
+    for a,b in ((px(0., 0, 0), px(0., 0, 0)),
+                (px(100., 0, 0), px(0., 0, 0)),
+                (px(50., 0, 0), px(50., 30, 0)),
+                (px(50., 20, 5), px(50., 20, 5))):
         a,b = a.clone().requires_grad_(), b.clone().requires_grad_()
         ciede2000(a, b).sum().backward()
         assert a.grad.isfinite().all() and b.grad.isfinite().all()
@@ -157,14 +160,16 @@ def test_blocks_change_nothing():
     c = x.contiguous(memory_format=torch.channels_last)
     assert torch.allclose(rgb2lab(c), rgb2lab(x), atol=1e-3)
 
-@pytest.mark.parametrize('dtype,back', [(torch.float64,)*2, (torch.float32,)*2, (torch.float16, torch.float32), (torch.bfloat16, torch.float32)])
+@pytest.mark.parametrize('dtype,back', [
+    (torch.float64,)*2, (torch.float32,)*2, (torch.float16, torch.float32), (torch.bfloat16, torch.float32)])
 def test_dtypes(dtype, back):
     x = torch.rand(3, 4, 4).to(dtype)
     for f in (rgb2lab, lab2rgb, rgb2ycbcr, lab2lch): assert f(x).dtype == back
     assert ciede2000(rgb2lab(x), rgb2lab(x)).dtype == back
 
 def test_inputs_unchanged():
-    x = torch.rand(3, 8, 8); y = x.clone()
+    x = torch.rand(3, 8, 8)
+    y = x.clone()
     for f in (rgb2lab, lab2rgb, rgb2ycbcr, ycbcr2rgb, lab2lch, lch2lab, clip_chroma, to_gamut, srgb2linear, linear2srgb): f(x)
     assert torch.equal(x, y)
 

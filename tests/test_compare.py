@@ -25,7 +25,9 @@ def net(codec, seed=0):
 
 def shown(w): return np.asarray(Image.open(io.BytesIO(w.picture.value)).convert('RGB')).astype(float)
 def png(size=(60,40), mode='RGB', color=(200,40,40)):
-    out = io.BytesIO(); Image.new(mode, size, color).save(out, 'PNG'); return out.getvalue()
+    out = io.BytesIO()
+    Image.new(mode, size, color).save(out, 'PNG')
+    return out.getvalue()
 def handed(name, content): return dict(name=name, size=len(content), at=0), [content]
 
 
@@ -67,11 +69,15 @@ def test_temperature_acts_on_joint_bins_only(photo):
     assert not np.array_equal(np.asarray(one), np.asarray(w.set(T=1.).answer('bins'))) and 'T=1' in w.code()
 
 def test_network_runs_once_for_quick_sliders(photo):
-    c = net(JointBins(grid=20)); calls = []
+    c = net(JointBins(grid=20))
+    calls = []
     c.model.register_forward_hook(lambda *a: calls.append(1))
     w = compare(photo, c, side=120)
     n = len(calls)
-    w.set(saturation=.4); w.set(T=.1); w.set(gamut='clip'); w.set(view='wipe', wipe=.2)
+    w.set(saturation=.4)
+    w.set(T=.1)
+    w.set(gamut='clip')
+    w.set(view='wipe', wipe=.2)
     assert len(calls)==n
     w.set(size=96)
     assert len(calls)==n+1
@@ -84,7 +90,10 @@ def test_models_by_name_file_folder_and_learner(photo, tmp_path):
     assert set(colorizers(tmp_path/'mine.safetensors'))=={'mine'} and set(colorizers(tmp_path))=={'mine'}
     assert set(compare(photo, ['shipped', learn, tmp_path/'mine.safetensors'], side=80).models)=={'shipped', 'unet_compact', 'mine'}
     (tmp_path/'bad.safetensors').write_bytes(b'no')
-    for bad,word in ((tmp_path/'bad.safetensors','bad'), ('nothing','Shipped'), ('indiana_unet','recipe_learner'), (tmp_path/'p','safetensors')):
+    for bad,word in ((tmp_path/'bad.safetensors', 'bad'),
+                     ('nothing', 'Shipped'),
+                     ('indiana_unet', 'recipe_learner'),
+                     (tmp_path/'p', 'safetensors')):
         with pytest.raises(ValueError, match=word): colorizers(bad)
 
 def test_gray_photo_has_no_score_of_distance(photo):
@@ -99,7 +108,9 @@ def test_upload_adds_a_photo_and_bad_ones_are_said(photo):
     w.upload.receive(*handed('red.png', png(color=(0,200,0))))
     assert w.picture.value!=before, 'another photo of the same name'
     before = w.picture.value
-    for name,content,word in (('x.txt', b'hello','x.txt'), ('cut.jpg', b'\xff\xd8\xff\xe0','cut.jpg'), ('big.png', b'0'*41_000_000,'41 MB')):
+    for name,content,word in (('x.txt', b'hello', 'x.txt'),
+                              ('cut.jpg', b'\xff\xd8\xff\xe0', 'cut.jpg'),
+                              ('big.png', b'0'*41_000_000, '41 MB')):
         w.upload.receive(*handed(name, content))
         assert word in w.error.value and w.picture.value==before and list(w.photos)==['coffee','red.png']
     assert w.set(photo='coffee').error.value==''

@@ -19,8 +19,8 @@ def compared(tmp_path_factory):
     "Folder of photos, of weights, of results; and the command that made them."
     home = tmp_path_factory.mktemp('compared')
     for name in ('few','held'): crop_photos(home/name, 12, 80)
-    argv = ['', str(home), '--packs', 'few', '--eval', str(home/'held'), '--n-eval', '3', '--cached', '4', '--minutes', '.02', '--device', 'cpu',
-            '--recipes', *BOTH, '--out', str(home/'out'), '--results', str(home/'results')]
+    argv = ['', str(home), '--packs', 'few', '--eval', str(home/'held'), '--n-eval', '3', '--cached', '4', '--minutes', '.02',
+            '--device', 'cpu', '--recipes', *BOTH, '--out', str(home/'out'), '--results', str(home/'results')]
     def again():
         with pytest.MonkeyPatch.context() as m:
             m.setattr(sys, 'argv', argv)
@@ -58,13 +58,15 @@ def test_what_is_finished_is_not_trained_again(compared, monkeypatch):
 def test_unknown_recipes_are_one_line(compared):
     home, _ = compared
     with pytest.MonkeyPatch.context() as m:
-        m.setattr(sys, 'argv', ['', str(home), '--packs', 'few', '--eval', str(home/'held'), '--recipes', 'nobody', '--out', str(home/'o'), '--results', str(home/'r')])
+        m.setattr(sys, 'argv', ['', str(home), '--packs', 'few', '--eval', str(home/'held'), '--recipes', 'nobody',
+                                '--out', str(home/'o'), '--results', str(home/'r')])
         with pytest.raises(SystemExit, match='no recipe is called nobody'): compare_recipes.main(compare_recipes.arguments())
 
 def test_beside_what_papers_print(compared, capsys):
     home, _ = compared
     with pytest.MonkeyPatch.context() as m:
-        m.setattr(sys, 'argv', ['', str(home/'out'), '--eval', str(home/'held'), '--fit', str(home/'few'), '--n-eval', '3', '--results', str(home/'published.json')])
+        m.setattr(sys, 'argv', ['', str(home/'out'), '--eval', str(home/'held'), '--fit', str(home/'few'), '--n-eval', '3',
+                                '--results', str(home/'published.json')])
         papers_measures.main(papers_measures.arguments())
     said, found = capsys.readouterr().out, json.loads((home/'published.json').read_text())
     assert 'left out: fordham_cnn' in said and found['photos']==3

@@ -7,7 +7,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT/'tools'))
 import house
 
-STEPS = re.findall(r'## (Add [^\n]+)\n.*?```diff\n--- (\S+)\n(.*?)```\n\n```python\n(.*?)```', (ROOT/'CONTRIBUTING.md').read_text('utf8'), re.S)
+STEP = r'## (Add [^\n]+)\n.*?```diff\n--- (\S+)\n(.*?)```\n\n```python\n(.*?)```'
+STEPS = re.findall(STEP, (ROOT/'CONTRIBUTING.md').read_text('utf8'), re.S)
 
 def applied(source, diff):
     "`source` with the lines of `diff`: those after a line of context stand under it, those before the first at the place of its function."

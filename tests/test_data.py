@@ -33,7 +33,8 @@ def test_batches_are_the_codecs(photos):
     assert 0<=plain(x).min() and plain(x).max()<=1 and dls.codec==LabAB(110., 'unit') and dls.size==32 and dls.n_inp==1
 
 def test_default_codec_and_own_tensor_types_show(photos, monkeypatch):
-    import matplotlib; matplotlib.use('Agg')
+    import matplotlib
+    matplotlib.use('Agg')
     import matplotlib.pyplot as plt
     dls = ColorizeDataLoaders.from_files(photos, size=32, bs=4, augment=False)
     assert dls.codec==LabAB()
@@ -49,7 +50,8 @@ def test_default_codec_and_own_tensor_types_show(photos, monkeypatch):
 
 def test_a_flip_moves_what_is_seen_and_what_is_asked_for(tmp_path):
     a = np.zeros((64,64,3), np.uint8)
-    a[:,:32] = (230,200,60); a[:,32:] = (20,20,120) # bright yellow left, dark blue right
+    a[:,:32] = (230,200,60)
+    a[:,32:] = (20,20,120) # bright yellow left, dark blue right
     Image.fromarray(a).save(tmp_path/'a.png')
     left = {}
     for p in (0., 1.):
@@ -83,7 +85,8 @@ def test_one_decode_a_photo_an_epoch(photos, monkeypatch, tmp_path, workers):
     assert Counter(log.read_text().split())=={str(p): 2 for p in photos}
 
 def bad_files(folder):
-    (folder/'text.jpg').write_text('no photo'); (folder/'empty.png').write_bytes(b'')
+    (folder/'text.jpg').write_text('no photo')
+    (folder/'empty.png').write_bytes(b'')
     whole = (folder/'000.png').read_bytes()
     (folder/'torn.png').write_bytes(whole[:len(whole)//2])
 
@@ -124,7 +127,8 @@ def test_skip_gray(photos):
     assert not ColorizeDataLoaders.from_files(files, valid_files=photos[:1], size=32, bs=4).skipped
 
 def test_the_split_is_fixed_by_its_seed(photos):
-    np.random.seed(0); torch.manual_seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
     a = ColorizeDataLoaders.from_files(photos, size=32, bs=2)
     state = torch.get_rng_state()
     assert split_files(photos, .25, 5)==split_files(photos, .25, 5) and torch.equal(state, torch.get_rng_state())
@@ -134,12 +138,17 @@ def test_the_split_is_fixed_by_its_seed(photos):
     assert len(c.valid_ds)==4 and list(c.valid_ds.items[:2])!=list(b.valid_ds.items)
 
 def test_hold_out_a_subfolder(tmp_path):
-    write_photos(tmp_path/'a', 3); write_photos(tmp_path/'b', 2)
+    write_photos(tmp_path/'a', 3)
+    write_photos(tmp_path/'b', 2)
     dls = ColorizeDataLoaders.from_folder(tmp_path, valid='b', size=32, bs=2)
     assert len(dls.train_ds)==3 and all('/b/' in p for p in dls.valid_ds.items)
 
-@pytest.mark.parametrize('kw,match', [(dict(size=16), 'at least 32'), (dict(valid_pct=0), 'validation set is empty'), (dict(valid_pct=1.5), 'valid_pct'),
-                                      (dict(valid_files=[]), 'validation set is empty'), (dict(augment='spin'), 'augment')])
+@pytest.mark.parametrize('kw,match', [
+    (dict(size=16), 'at least 32'),
+    (dict(valid_pct=0), 'validation set is empty'),
+    (dict(valid_pct=1.5), 'valid_pct'),
+    (dict(valid_files=[]), 'validation set is empty'),
+    (dict(augment='spin'), 'augment')])
 def test_refusals_say_what_would_do(photos, kw, match):
     with pytest.raises(ValueError, match=match) as e: ColorizeDataLoaders.from_files(photos, **kw)
     assert '\n' not in str(e.value)
@@ -203,7 +212,9 @@ def test_memory_does_not_grow_with_the_number_of_photos(tmp_path, note):
         for i in range(1, n): (tmp_path/d/f'{i:05d}.jpg').hardlink_to(tmp_path/d/'00000.jpg')
     grew,peak = {},{}
     for n in (1000, 20000):
-        r = subprocess.run([sys.executable, '-W', 'ignore', '-c', measure, str(tmp_path), str(n)], capture_output=True, text=True, check=True)
+        run = [sys.executable, '-W', 'ignore', '-c', measure, str(tmp_path), str(n)]
+        r = subprocess.run(run, capture_output=True, text=True, check=True)
         grew[n],peak[n] = map(float, r.stdout.split())
-    note(f'memory over one epoch: {grew[1000]:.0f} MB more at 1,000 photos, {grew[20000]:.0f} MB at 20,000; peaks {peak[1000]:.0f} and {peak[20000]:.0f} MB')
+    note(f'memory over one epoch: {grew[1000]:.0f} MB more at 1,000 photos, {grew[20000]:.0f} MB at 20,000; '
+         f'peaks {peak[1000]:.0f} and {peak[20000]:.0f} MB')
     assert grew[20000]-grew[1000]<60 and peak[20000]-peak[1000]<80, (grew, peak)

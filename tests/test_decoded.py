@@ -67,7 +67,8 @@ def test_a_piece_is_a_piece_of_its_own_square():
 
 def test_every_epoch_has_every_photo_once_in_a_new_order_and_validation_stays(cache, monkeypatch):
     seen = []
-    monkeypatch.setattr(DecodedPhotos, '__getitem__', lambda self, rows, real=DecodedPhotos.__getitem__: seen.append(sorted(rows.tolist())) or real(self, rows))
+    def watched(self, rows, real=DecodedPhotos.__getitem__): return seen.append(sorted(rows.tolist())) or real(self, rows)
+    monkeypatch.setattr(DecodedPhotos, '__getitem__', watched)
     dls = cache.dataloaders(size=32, bs=4, device='cpu')
     epochs = []
     for _ in range(2):
@@ -88,7 +89,8 @@ def test_validation_sees_what_the_photo_is(photos, cache):
     assert torch.allclose(y.as_subclass(torch.Tensor), LabAB().encode(want.permute(0,3,1,2)/255)[1])
 
 def test_a_learner_learns_from_it(cache):
-    learn = colorize_learner(cache.dataloaders(size=32, bs=8, device='cpu'), 'unet_compact', model_kwargs=dict(widths=[8,16,24], depths=[0,0,0]), metrics=[])
+    dls, small = cache.dataloaders(size=32, bs=8, device='cpu'), dict(widths=[8,16,24], depths=[0,0,0])
+    learn = colorize_learner(dls, 'unet_compact', model_kwargs=small, metrics=[])
     with learn.no_bar(), learn.no_logging(): learn.fit(6, 3e-3)
     losses = [v[0] for v in learn.recorder.values]
     assert losses[-1]<losses[0] and learn.dls.size==32
@@ -101,7 +103,10 @@ def test_stopping_in_an_epoch_leaves_no_thread(cache):
     it.close()
     assert threading.active_count()==before
 
-@pytest.mark.parametrize('how,says', [(dict(size=64), 'from 32 to 48'), (dict(size=16), 'from 32 to 48'), (dict(size=32, valid_pct=0), 'too few photos')])
+@pytest.mark.parametrize('how,says', [
+    (dict(size=64), 'from 32 to 48'),
+    (dict(size=16), 'from 32 to 48'),
+    (dict(size=32, valid_pct=0), 'too few photos')])
 def test_one_line_for_what_cannot_be(cache, how, says):
     with pytest.raises(ValueError, match=says) as e: cache.dataloaders(**how)
     assert '\n' not in str(e.value)

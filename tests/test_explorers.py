@@ -53,7 +53,8 @@ def test_sepia_answers_by_hand():
     ab = torch.tensor([[60.,30.], [10.,-50.], [0.,0.]])
     said = answers(ab, torch.tensor([.5,.3,.2]), T=0)
     assert torch.allclose(said['L2'], torch.tensor([33.,0.]), atol=1e-4) and torch.allclose(said['mean'], said['L2'])
-    assert said['L1'].tolist()==[10.,0.] or said['L1'].tolist()==[60.,0.] # any a between the middle two is a median when .5 lies on each side
+    # any a between the middle two is a median when .5 lies on each side
+    assert said['L1'].tolist()==[10.,0.] or said['L1'].tolist()==[60.,0.]
     assert said['mode'].tolist()==[60.,30.] and said['annealed mean'].tolist()==[60.,30.]
 
 def test_sepia_explorer_red_and_blue():
@@ -108,5 +109,7 @@ def test_wrong_inputs_are_one_line(photo, tmp_path):
 def test_static_view_holds_each_picture_and_puts_the_knob_back(photo):
     w = BinsExplorer(photo)
     html = static_view(w, 'n', [4, 8, 16]).data
-    assert html.count('data:image/jpeg')==3 and html.count('hidden')==3 and w.state()['n']==10 # two hidden pictures, and the word in the script
+    assert html.count('data:image/jpeg')==3
+    assert html.count('hidden')==3
+    assert w.state()['n']==10 # two hidden pictures, and the word in the script
     assert 'ChannelBins(n=8)' in html and 'http' not in html

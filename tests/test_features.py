@@ -9,7 +9,9 @@ from colorize_nb.train.perceptual import feature_layers
 
 
 @pytest.fixture
-def photo(): return torch.nn.functional.interpolate(torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)), size=(64,64), mode='bilinear')
+def photo():
+    coarse = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.interpolate(coarse, size=(64,64), mode='bilinear')
 
 @pytest.fixture
 def weights(tmp_path):
@@ -63,7 +65,8 @@ def test_no_network_is_one_line(tmp_path, monkeypatch):
     import urllib.request
     def refuse(*a, **k): raise OSError('no route')
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    monkeypatch.setattr(urllib.request, 'urlopen', refuse); monkeypatch.setattr(torch.hub, 'urlopen', refuse)
+    monkeypatch.setattr(urllib.request, 'urlopen', refuse)
+    monkeypatch.setattr(torch.hub, 'urlopen', refuse)
     with pytest.raises(ConnectionError, match='weights=PATH'): feature_layers('squeezenet1_1')
 
 def test_trains_inside_fastai(tmp_path):

@@ -34,7 +34,8 @@ def write(path, frames, rate=12, sound=None, codec='libx264', fmt='yuv420p'):
             wave = (np.sin(np.arange(16000)*.2)*9000).astype(np.int16)[None]
             s = av.AudioFrame.from_ndarray(wave, format='s16', layout='mono')
             s.sample_rate = 16000
-            out.mux(a.encode(s)); out.mux(a.encode())
+            out.mux(a.encode(s))
+            out.mux(a.encode())
     return path
 
 def facts(path):
@@ -75,7 +76,9 @@ def test_a_film_on_its_side_comes_out_upright(tmp_path, colorizer):
     assert b[at:at+4]==one
     b[at:at+20] = bytes(4)+one+bytes(4)+(-(1<<16)).to_bytes(4, 'big', signed=True)+bytes(4) # turned clockwise to be shown
     src.write_bytes(b)
-    with av.open(str(src)) as f: raw = next(f.decode(video=0)); lying = raw.to_image()
+    with av.open(str(src)) as f:
+        raw = next(f.decode(video=0))
+        lying = raw.to_image()
     assert abs(raw.rotation)==90
     (_, up), *_ = facts(color_film(src, colorizer=colorizer))[0]
     assert up.size==(64,96)
@@ -98,7 +101,9 @@ def test_a_frame_is_drawn_only_when_asked_for(colorizer):
     read = []
     def endless():
         f, = pan(1)
-        while True: read.append(1); yield f
+        while True:
+            read.append(1)
+            yield f
     it = color_frames(endless(), colorizer, bs=4)
     for _ in range(6): next(it)
     assert len(read)==8
@@ -106,7 +111,8 @@ def test_a_frame_is_drawn_only_when_asked_for(colorizer):
 def test_still_scenes_are_steady_and_cuts_are_cuts(colorizer):
     rng = np.random.default_rng(0)
     still = pan(1, (128,96))[0]
-    grainy = [Image.fromarray((np.asarray(still)[...,:1]+8*rng.normal(size=(96,128,1))).clip(0,255).astype(np.uint8).repeat(3, 2)) for _ in range(10)]
+    def noisy(): return (np.asarray(still)[...,:1]+8*rng.normal(size=(96,128,1))).clip(0,255).astype(np.uint8)
+    grainy = [Image.fromarray(noisy().repeat(3, 2)) for _ in range(10)]
     alone, held = (list(color_frames(grainy, colorizer, steady=k)) for k in (0, .8))
     assert flicker(held)<.6*flicker(alone)
     other = pan(3, (128,96), 'china')
@@ -117,7 +123,8 @@ def test_what_moves_takes_its_new_colour():
     s = TemporalSmoothing(.9)
     L = torch.full((1,1,8,8), 50.)
     s(torch.zeros(1,2,8,8), L)
-    moved = L.clone(); moved[...,:2] = 90
+    moved = L.clone()
+    moved[...,:2] = 90
     ab = s(torch.full((1,2,8,8), 20.), moved)
     assert ab[...,:2].min()>19.9 and torch.allclose(ab[...,2:], torch.tensor(2.), atol=1e-4)
 
@@ -128,13 +135,18 @@ def test_cdc_is_the_definition():
     want = np.mean([np.mean([[js(h(frames[i],c), h(frames[i+g],c)) for c in range(3)] for i in range(7-g)]) for g in (1,2,4)])
     assert abs(cdc(frames)-want)<1e-9 and want>0
 
-@pytest.mark.parametrize('name,make,why', [('no.mp4', None, 'No such file'), ('text.mp4', b'Dear film', 'Invalid data'), ('empty.mp4', b'', 'Invalid data'), ('sound.mkv', 'sound', 'no pictures')])
+@pytest.mark.parametrize('name,make,why', [
+    ('no.mp4', None, 'No such file'),
+    ('text.mp4', b'Dear film', 'Invalid data'),
+    ('empty.mp4', b'', 'Invalid data'),
+    ('sound.mkv', 'sound', 'no pictures')])
 def test_bad_films_in_one_line(tmp_path, colorizer, name, make, why):
     f = tmp_path/name
     if make=='sound':
         with av.open(str(f), 'w') as out:
             a = out.add_stream('pcm_s16le', rate=16000, layout='mono')
-            s = av.AudioFrame.from_ndarray(np.zeros((1,1600), np.int16), format='s16', layout='mono'); s.sample_rate = 16000
+            s = av.AudioFrame.from_ndarray(np.zeros((1,1600), np.int16), format='s16', layout='mono')
+            s.sample_rate = 16000
             out.mux(a.encode(s))
     elif make is not None: f.write_bytes(make)
     with pytest.raises(FilmError, match=why) as e: color_film(f, colorizer=colorizer)
@@ -185,10 +197,13 @@ def test_the_command_line_takes_films_and_photos(tmp_path):
     write(tmp_path/'old.mp4', pan(6))
     (tmp_path/'bad.mov').write_bytes(b'Dear film')
     pan(1)[0].save(tmp_path/'one.jpg')
-    run = lambda *a: subprocess.run([sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())', *a], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    command = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())']
+    env = {**os.environ, 'OMP_NUM_THREADS': '1'}
+    run = lambda *a: subprocess.run([*command, *a], cwd=tmp_path, capture_output=True, text=True, env=env)
     got = run('old.mp4', 'bad.mov', 'one.jpg', '-o', 'out')
     assert got.returncode==1 and '2 coloured, 1 not' in got.stdout and 'bad.mov' in got.stderr and 'Traceback' not in got.stderr
-    assert sorted(p.name for p in (tmp_path/'out').iterdir())==['old-color.mp4','one-color.jpg'] and len(facts(tmp_path/'out/old-color.mp4')[0])==6
+    assert sorted(p.name for p in (tmp_path/'out').iterdir())==['old-color.mp4','one-color.jpg']
+    assert len(facts(tmp_path/'out/old-color.mp4')[0])==6
     again = run('old.mp4', '-o', 'out')
     assert again.returncode==1 and '--force' in again.stderr
 
@@ -206,10 +221,13 @@ def test_a_film_that_was_cut_says_so(tmp_path, colorizer):
     with av.open(str(whole)) as src, av.open(str(tmp_path/'first.mp4'), 'w', options={'movflags': 'faststart'}) as out: # the index in front
         v = out.add_stream_from_template(src.streams.video[0])
         for p in src.demux(video=0):
-            if p.dts is not None: p.stream = v; out.mux(p)
+            if p.dts is not None:
+                p.stream = v
+                out.mux(p)
     with av.open(str(tmp_path/'first.mp4')) as src: places = sorted(p.pos for p in src.demux(video=0) if p.pos)
     (tmp_path/'cut.mp4').write_bytes((tmp_path/'first.mp4').read_bytes()[:places[12]+1]) # twelve packets, and a byte of the next
-    with pytest.raises(FilmIncomplete, match=r'cut.mp4: \d+ frames are missing.*cut-color.mp4') as e: color_film(tmp_path/'cut.mp4', colorizer=colorizer)
+    with pytest.raises(FilmIncomplete, match=r'cut.mp4: \d+ frames are missing.*cut-color.mp4') as e:
+        color_film(tmp_path/'cut.mp4', colorizer=colorizer)
     frames, _ = facts(tmp_path/'cut-color.mp4')
     said = int(str(e.value).split(': ')[1].split()[0])
     assert 0<len(frames)<24 and abs(said-(24-len(frames)))<=1

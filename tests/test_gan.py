@@ -13,7 +13,10 @@ from colorize_nb.train.gan import GAN_LOSSES, gan_learner
 from colorize_nb.train.learner import colorize_learner
 
 
-def loaders(n=6, codec=None): return stream_loaders(GeneratedBatches(lambda i: ambiguous_shapes(4, 32, seed=i)[0], n), GeneratedBatches(lambda i: ambiguous_shapes(4, 32, seed=99)[0], 1, fresh=False), codec or LabAB(), 32, device='cpu')
+def loaders(n=6, codec=None):
+    train = GeneratedBatches(lambda i: ambiguous_shapes(4, 32, seed=i)[0], n)
+    valid = GeneratedBatches(lambda i: ambiguous_shapes(4, 32, seed=99)[0], 1, fresh=False)
+    return stream_loaders(train, valid, codec or LabAB(), 32, device='cpu')
 
 @pytest.fixture
 def gen():
@@ -37,9 +40,13 @@ def test_generators_turn_leaves_the_critics_weights(gen):
     gan, seen = gan_learner(gen, PatchCritic(3, width=8, layers=1, norm=False)), []
     class Watch(Callback):
         order = 95
-        def before_batch(self): self.turn, self.c, self.g = self.gan_trainer.gen_mode, state(self.model.critic), state(self.model.generator.net)
+        def before_batch(self):
+            self.turn = self.gan_trainer.gen_mode
+            self.c, self.g = state(self.model.critic), state(self.model.generator.net)
         def after_batch(self):
-            if self.training: seen.append((self.turn, same(self.c, self.model.critic), all(torch.equal(v, self.g[k]) for k,v in self.model.generator.net.named_parameters())))
+            if not self.training: return
+            generator_same = all(torch.equal(v, self.g[k]) for k,v in self.model.generator.net.named_parameters())
+            seen.append((self.turn, same(self.c, self.model.critic), generator_same))
     quiet(gan, lambda: gan.fit(2, 1e-3, cbs=Watch()))
     assert {t for t,_,_ in seen}=={True, False}
     for turn,critic_same,generator_same in seen: assert (critic_same, generator_same)==((True, False) if turn else (False, True))
@@ -47,7 +54,9 @@ def test_generators_turn_leaves_the_critics_weights(gen):
 def test_truth_and_answer_come_at_one_size(gen):
     shapes = []
     class Spy(PatchCritic):
-        def forward(self, pair): shapes.append(tuple(pair.shape[1:])); return super().forward(pair)
+        def forward(self, pair):
+            shapes.append(tuple(pair.shape[1:]))
+            return super().forward(pair)
     quiet(gan := gan_learner(gen, Spy(3, width=8, layers=1)), lambda: gan.fit_gan(1))
     assert set(shapes)=={(3,16,16)}
 
@@ -86,4 +95,5 @@ def test_strips_are_saved(gen, tmp_path):
 
 def test_wrong_choices_are_one_line(gen):
     with pytest.raises(ValueError, match='hinge, bce'): gan_learner(gen, loss='w')
-    with pytest.raises(ValueError, match='predicts classes'): gan_learner(colorize_learner(loaders(2, ChannelBins(10)), loss='ce', model_kwargs=dict(widths=[8,16], depths=[0,0])))
+    with pytest.raises(ValueError, match='predicts classes'):
+        gan_learner(colorize_learner(loaders(2, ChannelBins(10)), loss='ce', model_kwargs=dict(widths=[8,16], depths=[0,0])))

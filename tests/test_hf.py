@@ -36,13 +36,17 @@ def test_the_next_epoch_goes_on_and_validation_stays(folder):
 def test_a_file_with_columns_and_rows_that_are_no_pictures(folder, tmp_path):
     photos = sorted(folder.iterdir())[:9]
     rows = dict(face=[None, *map(str, photos[1:])], label=list(range(9)))
-    datasets.Dataset.from_dict(rows, features=datasets.Features(face=datasets.Image(), label=datasets.Value('int64'))).to_parquet(tmp_path/'train.parquet')
+    kinds = datasets.Features(face=datasets.Image(), label=datasets.Value('int64'))
+    datasets.Dataset.from_dict(rows, features=kinds).to_parquet(tmp_path/'train.parquet')
     dls = ColorizeDataLoaders.from_hf('parquet', data_files=str(tmp_path/'train.parquet'), size=32, bs=4, n=1, n_valid=1, device='cpu')
     assert len(dls.valid.dataset[0])==4 and len(next(iter(dls.train))[0])==4
-    with pytest.raises(ValueError, match="no column 'photo'; the columns are face, label"): dls_of('parquet', data_files=str(tmp_path/'train.parquet'), column='photo')
+    with pytest.raises(ValueError, match="no column 'photo'; the columns are face, label"):
+        dls_of('parquet', data_files=str(tmp_path/'train.parquet'), column='photo')
 
 
-@pytest.mark.parametrize('how,says', [(dict(split='nothing'), "split 'nothing': cannot be read"), (dict(valid='nothing'), "split 'nothing': cannot be read")])
+@pytest.mark.parametrize('how,says', [
+    (dict(split='nothing'), "split 'nothing': cannot be read"),
+    (dict(valid='nothing'), "split 'nothing': cannot be read")])
 def test_one_line_for_what_is_not_there(folder, how, says):
     with pytest.raises(ValueError, match=says) as e: dls_of(folder, **how)
     assert '\n' not in str(e.value)

@@ -26,7 +26,9 @@ def test_weights_are_levins():
 def test_solution_is_the_weighted_mean_of_neighbours():
     rng = np.random.default_rng(1)
     L, known, ab = 100*rng.random((12,15)), np.zeros((12,15), bool), np.zeros((2,12,15))
-    for r,c,v in ((2,3,40.), (9,12,-30.), (6,7,10.)): known[r,c] = True; ab[:,r,c] = v, -v
+    for r,c,v in ((2,3,40.), (9,12,-30.), (6,7,10.)):
+        known[r,c] = True
+        ab[:,r,c] = v, -v
     u, w = propagate(L, known, ab), affinities(L/100)
     assert np.allclose(u[:,known], ab[:,known]) and u.max()<=40+1e-9 and u.min()>=-40-1e-9, 'between the hints'
     pad = np.pad(u, ((0,0),(1,1),(1,1)))
@@ -47,7 +49,8 @@ def test_over_a_model_far_away_stays(photo):
     w = hint(photo, 'shipped', side=160)
     before = w.spread()
     w.set(reach=.05).add(.5, .45, '#1040ff')
-    assert np.abs(w.spread()-before)[:,:10,:10].max()<1 and np.linalg.norm(ab_of(w, .5, .45)-before[:,int(.45*w.L.shape[0]),int(.5*w.L.shape[1])])>20
+    assert np.abs(w.spread()-before)[:,:10,:10].max()<1
+    assert np.linalg.norm(ab_of(w, .5, .45)-before[:,int(.45*w.L.shape[0]),int(.5*w.L.shape[1])])>20
     wide = w.set(reach=1.).spread()
     assert np.abs(wide-before).mean() > np.abs(w.set(reach=.05).spread()-before).mean()
     w.set(over='gray')
@@ -56,7 +59,8 @@ def test_over_a_model_far_away_stays(photo):
 def test_buttons_and_code(photo):
     w = hint(photo, side=100)
     w.set(x=.25, y=.75, color='#00ff00')
-    w.put.click(); w.wait()
+    w.put.click()
+    w.wait()
     assert w.hints==[(.25,.75,'#00ff00')] and "w.add(0.25, 0.75, '#00ff00')" in w.code() and '1 hint;' in w.says.value
     w.drop.click()
     assert w.hints==[] and '0 hints;' in w.says.value and w.error.value==''
@@ -112,11 +116,15 @@ def test_stale_solves_are_cancelled_and_never_shown(photo, monkeypatch):
     def slow(L, known, ab, stale=lambda: False):
         if L.shape!=w.L.shape: return real(L, known, ab)
         free.wait(60)
-        if stale(): whole.append('cancelled'); raise Cancelled
-        whole.append(int(known.sum())); return real(L, known, ab, stale)
+        if stale():
+            whole.append('cancelled')
+            raise Cancelled
+        whole.append(int(known.sum()))
+        return real(L, known, ab, stale)
     monkeypatch.setattr(H, 'propagate', slow)
     for x in (.1, .2, .3): w.click(x, .6)
-    free.set(); w.wait(120)
+    free.set()
+    w.wait(120)
     assert whole[0]=='cancelled' and len(whole)==2, 'the first is given up, the second was never begun'
     assert len(w.solved[0][0])==3 and not w.refining()
 
@@ -131,7 +139,8 @@ def test_an_error_of_the_thread_is_said(photo, monkeypatch):
         if L.shape==w.L.shape: raise MemoryError('too large')
         return real(L, *a)
     monkeypatch.setattr(H, 'propagate', broken)
-    w.click(.2, .6); w.wait(60)
+    w.click(.2, .6)
+    w.wait(60)
     assert 'too large' in w.error.value and not w.working
 
 def test_hints_are_kept_in_a_file(photo, tmp_path):

@@ -15,7 +15,9 @@ from colorize_nb.models.store import StoreError, save_model
 
 class Flat(nn.Module):
     "Predicts one chroma everywhere."
-    def __init__(self, *y): super().__init__(); self.y = torch.tensor(y)[None,:,None,None]
+    def __init__(self, *y):
+        super().__init__()
+        self.y = torch.tensor(y)[None,:,None,None]
     def forward(self, x): return self.y.expand(len(x), -1, x.shape[-2]//2, x.shape[-1]//2)
 
 
@@ -55,7 +57,9 @@ def test_small_copies_keep_their_shape():
 
 def test_padding_does_not_reach_the_answer():
     class Probe(nn.Module):
-        def forward(self, x): self.x = x; return torch.zeros(len(x), 2, *x.shape[-2:])
+        def forward(self, x):
+            self.x = x
+            return torch.zeros(len(x), 2, *x.shape[-2:])
     probe = Probe()
     Colorizer(probe, LabAB())(Image.new('L', (200,100), 200), size=96)
     assert probe.x.shape[-2:]==(96,192) and probe.x.std()<1e-3

@@ -14,7 +14,8 @@ from colorize_nb.io.wipe import wipe, wipe_page
 
 FLAT = Image.new('RGB', (32,24), (200,30,30))
 # Names that a file may have
-NAMES = ['<img src=x onerror=alert(1)>.png', '"onmouseover="alert(1)', "'><script>alert(1)</script>", 'a|b.jpg', '$\\frac$', 'two\nlines', '&lt;', 'bytes \udcff.jpg', '`x`']
+NAMES = ['<img src=x onerror=alert(1)>.png', '"onmouseover="alert(1)', "'><script>alert(1)</script>",
+         'a|b.jpg', '$\\frac$', 'two\nlines', '&lt;', 'bytes \udcff.jpg', '`x`']
 
 
 def test_threads_that_save_one_name_leave_whole_files(tmp_path):
@@ -44,7 +45,8 @@ print(done)
 def test_two_runs_that_may_not_overwrite_write_each_file_once(tmp_path):
     import time
     start = str(time.time()+6)
-    runs = [subprocess.Popen([sys.executable, '-c', CODE, str(tmp_path), start], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    command = [sys.executable, '-c', CODE, str(tmp_path), start]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     out = [r.communicate() for r in runs]
     assert [r.returncode for r in runs]==[0,0], out
     assert sum(int(o) for o,_ in out)==20 and len(list(tmp_path.iterdir()))==20

@@ -1,5 +1,6 @@
 "Training through fastai: the loss falls, every option works, pictures show what they say, and what is saved comes back."
-import matplotlib; matplotlib.use('Agg')
+import matplotlib
+matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import numpy as np, pytest, torch
 from torch import nn
@@ -28,13 +29,15 @@ def one_thread():
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory): return crop_photos(tmp_path_factory.mktemp('learner')/'photos', n=24, size=48)
 
-def make_dls(folder, **kw): return ColorizeDataLoaders.from_folder(folder, **{**dict(size=32, bs=4, device='cpu', path=folder.parent), **kw})
+def make_dls(folder, **kw):
+    return ColorizeDataLoaders.from_folder(folder, **{**dict(size=32, bs=4, device='cpu', path=folder.parent), **kw})
 
 @pytest.fixture
 def dls(folder): return make_dls(folder)
 
 def quiet(learn):
-    learn.remove_cb(learn.progress); learn.logger = lambda *a: None
+    learn.remove_cb(learn.progress)
+    learn.logger = lambda *a: None
     return learn
 
 def make(dls, **kw): return quiet(colorize_learner(dls, **{**dict(model_kwargs=small, metrics=[]), **kw}))
@@ -50,7 +53,10 @@ def test_overfits_one_batch(folder, codec):
     before = learn.loss_func(raw(), b[1]).item()
     opt = torch.optim.Adam(learn.model.parameters(), 1e-2)
     for _ in range(60):
-        loss = learn.loss_func(raw(), b[1]); loss.backward(); opt.step(); opt.zero_grad()
+        loss = learn.loss_func(raw(), b[1])
+        loss.backward()
+        opt.step()
+        opt.zero_grad()
     assert loss.item()<.3*before
 
 def test_fit_lowers_the_loss_and_fills_the_table(dls):
@@ -73,7 +79,8 @@ def test_show_results_draws_gray_predicted_true(folder, tanh):
     dls = make_dls(folder, codec=LabAB(128., tanh=tanh))
     learn = make(dls)
     with torch.no_grad(): # a model that paints everything the same strong blue
-        learn.model.head.weight.zero_(); learn.model.head.bias.copy_(torch.tensor([0.,-.5]))
+        learn.model.head.weight.zero_()
+        learn.model.head.bias.copy_(torch.tensor([0.,-.5]))
     learn.show_results(max_n=2, shuffle=False)
     a = strips()
     assert len(a)==2 and 'input | prediction | target' in plt.gcf().axes[0].get_title()
@@ -83,7 +90,8 @@ def test_show_results_draws_gray_predicted_true(folder, tanh):
     gray,pred,shown = a[0][:,:32],a[0][:,34:66],a[0][:,-32:]
     assert np.ptp(gray, -1).max()<.01 and np.abs(shown-true).max()<1e-3
     assert (pred[...,2]-pred[...,0]).mean()>.15
-    want = dls.codec.decode(plain(x)[:1], dls.codec.activate(torch.tensor([0.,-.5])[None,:,None,None].expand(1,2,16,16)))[0].permute(1,2,0).numpy()
+    blue = dls.codec.activate(torch.tensor([0.,-.5])[None,:,None,None].expand(1,2,16,16))
+    want = dls.codec.decode(plain(x)[:1], blue)[0].permute(1,2,0).numpy()
     assert np.abs(pred-want).max()<1e-3, 'activated once, and only once'
 
 def test_predict_and_get_preds(dls):
@@ -141,10 +149,13 @@ def test_fine_tune_freezes_the_body_then_trains_it(folder):
 def test_pretrained_starts_frozen(folder, monkeypatch):
     import colorize_nb.train.learner as cl
     asked = {}
-    def fake(arch, n_in, n_out, size, **kw): asked.update(kw); return create_model('unet_resnet18', n_in, n_out, size)
+    def fake(arch, n_in, n_out, size, **kw):
+        asked.update(kw)
+        return create_model('unet_resnet18', n_in, n_out, size)
     monkeypatch.setattr(cl, 'create_model', fake)
     learn = colorize_learner(make_dls(folder, size=64), 'unet_resnet18', pretrained=True)
-    assert asked=={'pretrained': True} and not learn.model.layers[0][0].weight.requires_grad and learn.model.layers[-2][0].weight.requires_grad
+    assert asked=={'pretrained': True}
+    assert not learn.model.layers[0][0].weight.requires_grad and learn.model.layers[-2][0].weight.requires_grad
 
 def test_lr_find(dls):
     learn = make(dls)
@@ -164,7 +175,10 @@ def test_early_stopping_plateau_and_best_model(dls, capsys):
 def test_a_saved_colorizer_comes_back(folder, tmp_path, tanh):
     dls = make_dls(folder, codec=LabAB(110., tanh=tanh))
     learn = make(dls)
-    learn.lr_find(num_it=8, show_plot=False); learn.fit(2, 1e-3); learn.validate(); learn.get_preds() # only the fit is counted
+    learn.lr_find(num_it=8, show_plot=False)
+    learn.fit(2, 1e-3)
+    learn.validate()
+    learn.get_preds() # only the fit is counted
     path = learn.save_colorizer(tmp_path/'mine.safetensors', data='crops', half=1)
     model,codec,spec,meta = load_model_file(path)
     x,_ = dls.valid.one_batch()
@@ -187,14 +201,21 @@ def test_another_codec_is_refused(dls, folder, tmp_path):
     with pytest.raises(ValueError, match='was trained with LabAB.*give the data that codec'):
         colorize_learner(make_dls(folder, codec=LabAB(110.)), str(path))
 
-@pytest.mark.parametrize('kw,match', [(dict(arch='unet_compakt'), 'compakt'), (dict(arch='fordam'), 'Known'), (dict(loss='l3'), 'l3'), (dict(amp='fp8'), 'bf16'),
-                                      (dict(pretrained=True), 'no pretrained encoder'), (dict(arch='none.safetensors'), 'no such file')])
+@pytest.mark.parametrize('kw,match', [
+    (dict(arch='unet_compakt'), 'compakt'),
+    (dict(arch='fordam'), 'Known'),
+    (dict(loss='l3'), 'l3'),
+    (dict(amp='fp8'), 'bf16'),
+    (dict(pretrained=True), 'no pretrained encoder'),
+    (dict(arch='none.safetensors'), 'no such file')])
 def test_refusals(dls, kw, match):
     with pytest.raises(ValueError, match=match): colorize_learner(dls, **kw)
 
 def test_export_and_load_learner(dls, tmp_path):
     from fastai.learner import load_learner
-    learn = make(dls); learn.path = tmp_path; learn.logger = print
+    learn = make(dls)
+    learn.path = tmp_path
+    learn.logger = print
     learn.export('a.pkl')
     with pytest.warns(UserWarning): again = load_learner(tmp_path/'a.pkl')
     x,_ = dls.valid.one_batch()
@@ -203,7 +224,9 @@ def test_export_and_load_learner(dls, tmp_path):
 def test_data_timer_counts_waiting(folder):
     import time
     class Slow(nn.Conv2d):
-        def forward(self, x): time.sleep(.03); return super().forward(x)
+        def forward(self, x):
+            time.sleep(.03)
+            return super().forward(x)
     dls = make_dls(folder)
     timer = DataTimer()
     make(dls, arch=Slow(1, 2, 3, padding=1)).fit(2, 1e-3, cbs=timer)
@@ -216,7 +239,8 @@ def test_data_timer_counts_waiting(folder):
 
 @pytest.mark.parametrize('lr', [float('nan'), 1e30])
 def test_a_loss_that_is_no_number_stops_the_fit(dls, lr):
-    with pytest.raises(ValueError, match=r'the loss is (nan|inf) at .*batch \d+ of epoch 0: training stopped. Lower the learning rate') as e: make(dls).fit(2, lr)
+    says = r'the loss is (nan|inf) at .*batch \d+ of epoch 0: training stopped. Lower the learning rate'
+    with pytest.raises(ValueError, match=says) as e: make(dls).fit(2, lr)
     assert '\n' not in str(e.value)
 
 def test_the_search_for_a_rate_may_explode(dls): assert 1e-7<make(dls).lr_find(end_lr=1e12, num_it=40, show_plot=False).valley
@@ -234,7 +258,9 @@ def test_a_lost_interrupt_still_ends_training(dls):
     class Lose(Callback):
         def before_batch(self):
             if self.iter==1 and self.training:
-                try: os.kill(os.getpid(), signal.SIGINT); signal.sigtimedwait([], .2)
+                try:
+                    os.kill(os.getpid(), signal.SIGINT)
+                    signal.sigtimedwait([], .2)
                 except KeyboardInterrupt: pass
     before, learn = signal.getsignal(signal.SIGINT), make(dls)
     before = getattr(before, 'before', before) # a fit that failed leaves its note-taker in place
@@ -245,20 +271,24 @@ def test_a_lost_interrupt_still_ends_training(dls):
 
 def test_inputs_that_are_lists(dls, tmp_path):
     class TwoMaps(nn.Module):
-        def __init__(self): super().__init__(); self.a, self.b = nn.Conv2d(3, 2, 1), nn.Conv2d(5, 2, 1)
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Conv2d(3, 2, 1), nn.Conv2d(5, 2, 1)
         def forward(self, xs): return self.a(xs[0]) + nn.functional.interpolate(self.b(xs[1]), scale_factor=2)
     class Loader(list):
         n_inp, codec, size, dataset, device = 1, LabAB(), 32, range(12), 'cpu'
         def new(self, **kwargs): return self # `get_preds` asks for one without shuffling
     batches = [([torch.randn(4,3,8,8), torch.randn(4,5,4,4)], torch.zeros(4,2,8,8)) for _ in range(3)]
-    learn = quiet(colorize_learner(ColorizeDataLoaders(Loader(batches), Loader(batches[:1]), device='cpu'), TwoMaps(), metrics=[], channels_last=True))
+    dls = ColorizeDataLoaders(Loader(batches), Loader(batches[:1]), device='cpu')
+    learn = quiet(colorize_learner(dls, TwoMaps(), metrics=[], channels_last=True))
     timer = DataTimer()
     learn.fit_one_cycle(3, 1e-2, cbs=timer)
     assert learn.training_record.facts['photos']==3*3*4 and timer.images_per_s>0 and learn.get_preds()[0].shape==(4,2,8,8)
 
 def test_features_are_not_drawn_but_said():
     from colorize_nb.data.stream import GeneratedBatches, stream_loaders
-    dl = stream_loaders(GeneratedBatches(lambda i: torch.rand(4,3,32,32), 1), GeneratedBatches(lambda i: torch.rand(4,3,32,32), 1), device='cpu').valid
+    noise = lambda: GeneratedBatches(lambda i: torch.rand(4,3,32,32), 1)
+    dl = stream_loaders(noise(), noise(), device='cpu').valid
     x, y = dl.one_batch()
     with pytest.raises(ValueError, match='hold features and no photos'): dl.show_results(([plain(x)], y), y)
     learn = make(stream_loaders(dl.dataset, dl.dataset, device='cpu', size=32))

@@ -16,8 +16,11 @@ def registry(monkeypatch): monkeypatch.setattr(losses, '_losses', dict(losses._l
 
 def pair(n=3, size=8): return torch.randn(n, 2, size, size)*.5, torch.randn(n, 2, size, size)*.3
 
-@pytest.mark.parametrize('name,kw,ref', [('l2', {}, F.mse_loss), ('l1', {}, F.l1_loss), ('smooth_l1', dict(beta=.2), lambda p, y: F.smooth_l1_loss(p, y, beta=.2)),
-                                         ('huber', dict(delta=.3), lambda p, y: F.huber_loss(p, y, delta=.3))])
+@pytest.mark.parametrize('name,kw,ref', [
+    ('l2', {}, F.mse_loss),
+    ('l1', {}, F.l1_loss),
+    ('smooth_l1', dict(beta=.2), lambda p, y: F.smooth_l1_loss(p, y, beta=.2)),
+    ('huber', dict(delta=.3), lambda p, y: F.huber_loss(p, y, delta=.3))])
 def test_values(codec, name, kw, ref):
     raw, y = pair()
     assert torch.allclose(get_loss(name, codec, **kw)(raw, y), ref(raw, y))
@@ -100,8 +103,14 @@ def test_own_module_with_weights(codec, registry):
     assert len(list(f.parameters())) == 1 and torch.allclose(f(raw, y), F.l1_loss(raw, y) + 2*F.mse_loss(raw, y))
     assert torch.allclose(get_loss('learned', codec, start=3.)(raw, y), 6*F.mse_loss(raw, y))
 
-@pytest.mark.parametrize('loss,kw,words', [('l3', {}, ["'l3'", 'smooth_l1']), ('', {}, ['cannot read']), ('l1 - l2', {}, ['cannot read']), ('2*l1 + l9', {}, ["'l9'"]),
-                                           ('l1 + l2', dict(beta=1), ['beta']), (nn.MSELoss, {}, ['MSELoss']), (None, {}, ['None'])])
+@pytest.mark.parametrize('loss,kw,words', [
+    ('l3', {}, ["'l3'", 'smooth_l1']),
+    ('', {}, ['cannot read']),
+    ('l1 - l2', {}, ['cannot read']),
+    ('2*l1 + l9', {}, ["'l9'"]),
+    ('l1 + l2', dict(beta=1), ['beta']),
+    (nn.MSELoss, {}, ['MSELoss']),
+    (None, {}, ['None'])])
 def test_refusals(codec, loss, kw, words):
     with pytest.raises(ValueError) as e: get_loss(loss, codec, **kw)
     assert all(w in str(e.value) for w in words) and '\n' not in str(e.value)
@@ -118,7 +127,11 @@ def test_l2_answers_with_the_mean_and_l1_with_the_median(codec):
         raw = torch.zeros(1, 2, 1, 1, requires_grad=True)
         opt = torch.optim.SGD([raw], lr=.5)
         sched = torch.optim.lr_scheduler.LinearLR(opt, 1, 0, 400)
-        for _ in range(400): opt.zero_grad(); get_loss(name, codec)(raw.expand_as(y), y).backward(); opt.step(); sched.step()
+        for _ in range(400):
+            opt.zero_grad()
+            get_loss(name, codec)(raw.expand_as(y), y).backward()
+            opt.step()
+            sched.step()
         return raw.detach()[0]
     assert torch.allclose(best('l2'), y.mean(0), atol=.01) and torch.allclose(best('l1'), y[0], atol=.03)
 
@@ -164,7 +177,8 @@ def test_gradients_in_float64(joint, name):
 @pytest.mark.parametrize('name', ['l2','half_sum','smooth_l1','huber'])
 def test_regression_gradients_in_float64(codec, name):
     y = torch.randn(1, 2, 3, 3, dtype=torch.float64)*.3
-    assert torch.autograd.gradcheck(lambda raw: get_loss(name, codec)(raw, y), torch.randn(1, 2, 3, 3, dtype=torch.float64, requires_grad=True))
+    raw = torch.randn(1, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda raw: get_loss(name, codec)(raw, y), raw)
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_classes_in_half_precision_are_computed_in_float32(joint, dtype):
@@ -180,7 +194,11 @@ def test_half_sum_is_koalarizations_formula(codec):
     raw, y = pair()
     assert torch.allclose(get_loss('half_sum', codec)(raw, y), ((raw-y)**2).sum()/(2*8*8)/3)
 
-@pytest.mark.parametrize('name,which,fits', [('l2', JointBins(), 'soft_ce'), ('soft_ce', ChannelBins(), 'ce'), ('ce', LabAB(), 'smooth_l1'), ('perceptual', JointBins(), 'rebalanced_ce')])
+@pytest.mark.parametrize('name,which,fits', [
+    ('l2', JointBins(), 'soft_ce'),
+    ('soft_ce', ChannelBins(), 'ce'),
+    ('ce', LabAB(), 'smooth_l1'),
+    ('perceptual', JointBins(), 'rebalanced_ce')])
 def test_wrong_pair_names_what_fits(name, which, fits):
     import colorize_nb.train.perceptual
     with pytest.raises(ValueError, match=fits) as e: get_loss(name, which)
@@ -207,10 +225,12 @@ def test_a_name_is_the_functions_and_wildcards_find_it(registry):
 
 def test_taking_a_name_warns_and_running_a_cell_again_does_not(registry, recwarn):
     def mine(pred, y): return pred - y
-    register_loss(mine); register_loss(mine)
+    register_loss(mine)
+    register_loss(mine)
     assert not recwarn.list
     with pytest.warns(UserWarning, match="the loss 'l1' of colorize_nb.train.losses is replaced"): register_loss('l1')(mine)
 
 def test_every_loss_says_what_it_is():
     rows = losses.describe_losses().rows
-    assert len(rows) == len(list_losses()) and all(r['about'] and r['source'] for r in rows if r['loss'] in ('l1','l2','ce','perceptual','colorfulness'))
+    assert len(rows) == len(list_losses())
+    assert all(r['about'] and r['source'] for r in rows if r['loss'] in ('l1','l2','ce','perceptual','colorfulness'))

@@ -56,7 +56,7 @@ def test_colorfulness_known_values():
     half[:, 0, :, :5] = half[:, 1, :, 5:] = 1
     noise = torch.rand(1, 3, 500, 500)
     assert abs(colorfulness(half).item() - 293.25) < .01 and abs(colorfulness_abs(half).item() - 85.53) < .01
-    sd = 255/12**.5                                                                         # R, G, B independent and uniform: variances 2 and 3/2 of theirs
+    sd = 255/12**.5 # R, G, B independent and uniform: variances 2 and 3/2 of theirs
     assert abs(colorfulness(noise).item() - sd*3.5**.5) < 1 and colorfulness_abs(noise) < colorfulness(noise)
     assert colorfulness(torch.full((1, 3, 4, 4), .3)).item() == 0
 
@@ -95,7 +95,10 @@ def test_table(photos, pred):
     assert [o['n'] for o in r.rows] == [6, 6] and list(r.rows[0]) == ['', 'psnr', 'ciede', 'colorfulness', 'n']
     assert r.rows[0]['ciede'] == pytest.approx(ciede(quantize8(gray_baseline(photos)), photos).mean().item(), abs=1e-4)
     md = r.to_markdown().splitlines()
-    assert md[0] == '|  | psnr | ciede | colorfulness | n |' and md[1].startswith('| --- | ---: |') and md[2].startswith('| gray |') and md[-1] == '6 &lt;photos&gt;'
+    assert md[0] == '|  | psnr | ciede | colorfulness | n |'
+    assert md[1].startswith('| --- | ---: |')
+    assert md[2].startswith('| gray |')
+    assert md[-1] == '6 &lt;photos&gt;'
     assert '<td>gray</td>' in r._repr_html_() and '6 &lt;photos&gt;' in r._repr_html_() and 'inf' in r._repr_html_()
     assert table_row('x', [(pred, photos)], [mae_ab])['mae_ab'] == pytest.approx(mae_ab(pred, photos).mean().item())
     with pytest.raises(ValueError, match='gray: no photos'): evaluate([], {'gray': gray_baseline})
@@ -134,7 +137,9 @@ def test_streaming_names_and_reset(photos):
 def test_decodes_once_for_all(photos):
     class Counting(LabAB):
         n = 0
-        def decode(self, *a, **k): Counting.n += 1; return super().decode(*a, **k)
+        def decode(self, *a, **k):
+            Counting.n += 1
+            return super().decode(*a, **k)
     codec = Counting()
     x,y = codec.encode(photos)
     run(color_metrics(codec), x, torch.zeros_like(y), y, [4, 2])
@@ -157,6 +162,7 @@ def test_inside_a_learner(photos):
     with learn.no_bar(), learn.no_logging():
         loss, p, c, _ = learn.validate()
         with torch.no_grad(): out = codec.decode(x, learn.model(x))
-        assert p == pytest.approx(psnr(out, photos).mean().item(), abs=.02) and c == pytest.approx(ciede(out, photos).mean().item(), abs=1e-3)
+        assert p == pytest.approx(psnr(out, photos).mean().item(), abs=.02)
+        assert c == pytest.approx(ciede(out, photos).mean().item(), abs=1e-3)
         learn.fit(1, 1e-3)
     assert learn.recorder.metric_names == ['epoch', 'train_loss', 'valid_loss', 'psnr', 'ciede', 'colorfulness', 'time']

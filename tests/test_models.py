@@ -23,13 +23,17 @@ def test_shapes_and_one_batch_learned(name, kw, half):
     opt, losses = torch.optim.Adam(net.parameters(), 2e-3), []
     for _ in range(25 if name=='unet_resnet18' else 60):
         loss = nn.functional.mse_loss(net(x), y)
-        opt.zero_grad(); loss.backward(); opt.step(); losses.append(loss.item())
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        losses.append(loss.item())
     assert losses[-1]<.3*losses[0]
 
 
 @pytest.mark.parametrize('size', [(32,32), (33,47), (64,200), (101,77)])
 def test_compact_takes_any_size(size):
-    with torch.no_grad(): assert create_model('unet_compact', **SMALL).eval()(torch.zeros(1,1,*size)).shape[-2:]==tuple((s+1)//2 for s in size)
+    with torch.no_grad(): y = create_model('unet_compact', **SMALL).eval()(torch.zeros(1,1,*size))
+    assert y.shape[-2:]==tuple((s+1)//2 for s in size)
 
 
 def test_compact_counts():
@@ -90,11 +94,14 @@ def test_a_file_gives_back_what_was_saved(tmp_path):
 
 
 @pytest.mark.parametrize('content,says', [
-    (b'', 'damaged'), (b'hello', 'damaged'), (save({'a': torch.zeros(1)}), 'not saved by colorize_nb'),
+    (b'', 'damaged'),
+    (b'hello', 'damaged'),
+    (save({'a': torch.zeros(1)}), 'not saved by colorize_nb'),
     (save({'a': torch.zeros(1)}, {'colorize_nb': '{'}), 'header is damaged'),
     (save({'a': torch.zeros(1)}, {'colorize_nb': json.dumps(dict(format=FORMAT+1))}), 'newer'),
     (save({'a': torch.zeros(1)}, {'colorize_nb': json.dumps(dict(format=FORMAT, spec=SPEC, codec=LabAB().config()))}), 'do not fit'),
-    (save(create_model('unet_compact', **SMALL).state_dict(), {'colorize_nb': json.dumps(dict(format=FORMAT, spec=SPEC, codec={'name':'Odd'}))}), "called 'Odd'")])
+    (save(create_model('unet_compact', **SMALL).state_dict(),
+          {'colorize_nb': json.dumps(dict(format=FORMAT, spec=SPEC, codec={'name':'Odd'}))}), "called 'Odd'")])
 def test_a_wrong_file_says_what_is_wrong(tmp_path, content, says):
     f = tmp_path/'x.safetensors'
     f.write_bytes(content)

@@ -9,7 +9,8 @@ def listed(root): return json.loads((root/'tools/mutants.json').read_text('utf8'
 def test_every_change_fits_once_and_names_its_tests(root, listed):
     for m in listed:
         text = (root/'colorize_nb'/m['file']).read_text('utf8')
-        assert text.count(m['old'])==1, f"{m['broken']}: its text stands {text.count(m['old'])} times in {m['file']}; write it anew in tools/mutants.json"
+        n = text.count(m['old'])
+        assert n==1, f"{m['broken']}: its text stands {n} times in {m['file']}; write it anew in tools/mutants.json"
         assert m['old']!=m['new'] and (root/m['tests']).is_file()
         words = m['only'].split(' or ')
         assert all(w in (root/m['tests']).read_text('utf8') for w in words), f"{m['broken']}: no test is called {m['only']}"

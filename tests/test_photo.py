@@ -15,7 +15,9 @@ def photo():
     return Image.fromarray(a).resize((64,48), Image.BICUBIC)
 
 
-@pytest.mark.parametrize('mode,ext', [('RGB','png'), ('L','png'), ('LA','png'), ('RGBA','png'), ('P','png'), ('1','png'), ('CMYK','jpg'), ('CMYK','tif'), ('L','jpg'), ('YCbCr','jpg'), ('P','gif'), ('RGB','webp'), ('I;16','png'), ('F','tif')])
+@pytest.mark.parametrize('mode,ext', [
+    ('RGB','png'), ('L','png'), ('LA','png'), ('RGBA','png'), ('P','png'), ('1','png'), ('CMYK','jpg'),
+    ('CMYK','tif'), ('L','jpg'), ('YCbCr','jpg'), ('P','gif'), ('RGB','webp'), ('I;16','png'), ('F','tif')])
 def test_every_mode_opens_as_upright_rgb(photo, tmp_path, mode, ext):
     f = tmp_path/f'x.{ext}'
     if mode=='I;16': img = Image.fromarray(np.asarray(photo.convert('L')).astype(np.uint16)*257)
@@ -26,7 +28,10 @@ def test_every_mode_opens_as_upright_rgb(photo, tmp_path, mode, ext):
     if mode in ('I;16','F','L') and ext!='jpg': assert np.abs(np.asarray(got)[...,0].astype(int)-np.asarray(photo.convert('L'))).max()<=1
 
 
-@pytest.mark.parametrize('orientation,turn', [(3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_270), (8, Image.Transpose.ROTATE_90)])
+@pytest.mark.parametrize('orientation,turn', [
+    (3, Image.Transpose.ROTATE_180),
+    (6, Image.Transpose.ROTATE_270),
+    (8, Image.Transpose.ROTATE_90)])
 def test_exif_turns_the_photo_and_is_reset(photo, tmp_path, orientation, turn):
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = orientation, 'Leica'
@@ -61,7 +66,9 @@ def test_a_colour_profile_is_kept_for_rgb_only(photo, tmp_path):
 def test_what_is_no_photo_says_which_and_why(photo, tmp_path):
     photo.save(tmp_path/'good.jpg', quality=95)
     whole = (tmp_path/'good.jpg').read_bytes()
-    for name, content, why in (('empty.jpg', b'', 'empty'), ('text.jpg', b'hello there', 'not a picture'), ('cut.jpg', whole[:len(whole)//2], 'damaged')):
+    for name, content, why in (('empty.jpg', b'', 'empty'),
+                               ('text.jpg', b'hello there', 'not a picture'),
+                               ('cut.jpg', whole[:len(whole)//2], 'damaged')):
         (tmp_path/name).write_bytes(content)
         with pytest.raises(PhotoError, match=why) as e: open_photo(tmp_path/name)
         assert str(tmp_path/name) in str(e.value) and '\n' not in str(e.value)
@@ -114,7 +121,8 @@ def test_tensors_and_back(photo):
 
 
 @pytest.mark.parametrize('ext', ['jpg','png','webp','tif','avif'])
-@pytest.mark.parametrize('note', ['Colours predicted by colorize_nb (model shipped)', 'model <img src=x> & "quoted" é漢 \x00 \udcff.safetensors'], ids=['usual','odd'])
+@pytest.mark.parametrize('note', [
+    'Colours predicted by colorize_nb (model shipped)', 'model <img src=x> & "quoted" é漢 \x00 \udcff.safetensors'], ids=['usual','odd'])
 def test_a_result_says_its_source_to_programs(photo, tmp_path, ext, note):
     "Read back by Pillow's own XMP reader: the IPTC term, and the program; a photo without a note says nothing."
     pytest.importorskip('defusedxml')
@@ -159,8 +167,9 @@ def test_a_broken_exif_header_is_no_reason_to_refuse(photo, tmp_path, ext):
 GRAY = np.linspace(0, 255, 64*48).reshape(48,64)
 
 @pytest.mark.parametrize('a', [
-    (GRAY/255*4095).astype('uint16'), (GRAY/255*1023).astype('uint16'), (GRAY/255*16383).astype('uint16'), (GRAY*257).astype('uint16'), GRAY.astype('uint16'),
-    (GRAY/255*(2**31-1)).astype('int32'), (GRAY*257).astype('int32'), GRAY.astype('int32'), (GRAY/255).astype('float32'), (GRAY/255*1.04).astype('float32'),
+    (GRAY/255*4095).astype('uint16'), (GRAY/255*1023).astype('uint16'), (GRAY/255*16383).astype('uint16'),
+    (GRAY*257).astype('uint16'), GRAY.astype('uint16'), (GRAY/255*(2**31-1)).astype('int32'),
+    (GRAY*257).astype('int32'), GRAY.astype('int32'), (GRAY/255).astype('float32'), (GRAY/255*1.04).astype('float32'),
     GRAY.astype('float32'), (GRAY*257).astype('float32')], ids=lambda a: f'{a.dtype} to {a.max():.5g}')
 def test_deep_pictures_are_scaled_by_what_is_there(a, tmp_path):
     Image.fromarray(a).save(tmp_path/'x.tif')

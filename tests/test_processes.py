@@ -1,4 +1,5 @@
-"Two processes on the CPU are one training: the same rows as one process, one file written, stopped and gone on with by another number of them."
+"""Two processes on the CPU are one training: the same rows as one process, one file written, stopped and gone on with by another number of
+them."""
 import json, os, subprocess, sys
 
 import pytest, torch
@@ -38,7 +39,8 @@ with in_processes(learn), learn.no_bar(), learn.no_logging(): learn.fit_one_cycl
 found = dict(rows=[list(v) for v in learn.recorder.values], seen=seen, photos=learn.training_record.facts['photos'], rank=rank_distrib())
 open(f'found{rank_distrib()}.json', 'w').write(json.dumps(found))
 '''
-ENV = {k: v for k,v in os.environ.items() if k not in ('WORLD_SIZE','RANK','LOCAL_RANK')} | {'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
+ENV = {k: v for k,v in os.environ.items() if k not in ('WORLD_SIZE','RANK','LOCAL_RANK')}
+ENV |= {'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
 MANY = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
 
 @pytest.fixture(scope='module')
@@ -98,7 +100,8 @@ def test_killed_and_gone_on_with_by_another_number(home, alone, first, then):
     assert len(found[0]['seen'])==2, 'two epochs were left'
 
 def test_the_command_line_writes_one_model(home):
-    how = ['--no_python', os.path.join(os.path.dirname(sys.executable), 'colorize-nb'), 'train', 'photos', '--size', '32', '--bs', '8', '--epochs', '1', '--device', 'cpu', '-o', 'mine.safetensors']
+    how = ['--no_python', os.path.join(os.path.dirname(sys.executable), 'colorize-nb'), 'train', 'photos', '--size', '32', '--bs', '8',
+           '--epochs', '1', '--device', 'cpu', '-o', 'mine.safetensors']
     r = run(home, *MANY, *how)
     assert r.returncode==0, r.stderr[-3000:]
     assert r.stdout.count('epoch 1:')==1 and r.stdout.count('saved mine.safetensors')==1
@@ -121,7 +124,8 @@ def test_alone_nothing_changes(learn):
 def test_what_cannot_be_shared_says_so(learn, monkeypatch):
     from colorize_nb.data.stream import GeneratedBatches, stream_loaders
     stream = stream_loaders(*[GeneratedBatches(lambda i: torch.rand(4, 3, 32, 32), 2)]*2, size=32, device='cpu')
-    with pytest.raises(TrainingError, match='StreamDL cannot be shared'): _check(colorize_learner(stream, 'unet_compact', model_kwargs=dict(widths=[8,16,24], depths=[0,0,0])))
+    learn = colorize_learner(stream, 'unet_compact', model_kwargs=dict(widths=[8,16,24], depths=[0,0,0]))
+    with pytest.raises(TrainingError, match='StreamDL cannot be shared'): _check(learn)
     monkeypatch.setenv('WORLD_SIZE', '2')
     with pytest.raises(TrainingError, match='one process'): gan_learner(learn)
     monkeypatch.setitem(sys.modules, 'accelerate', None)

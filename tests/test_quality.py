@@ -11,7 +11,9 @@ from colorize_nb.color.space import lab2rgb, rgb2lab
 def flat(L=50., a=0., b=0., size=16): return lab2rgb(torch.tensor([L,a,b])[None,:,None,None].expand(1,3,size,size))
 
 @pytest.fixture
-def photos(): return torch.nn.functional.interpolate(torch.rand(3, 3, 5, 5, generator=torch.Generator().manual_seed(1)), size=(24,24), mode='bilinear')
+def photos():
+    coarse = torch.rand(3, 3, 5, 5, generator=torch.Generator().manual_seed(1))
+    return torch.nn.functional.interpolate(coarse, size=(24,24), mode='bilinear')
 
 def test_closeness_is_the_frobenius_norm(photos):
     p, t = (rgb2lab(o)[:,1:].numpy()/128 for o in (photos, photos.flip(0)))
@@ -70,7 +72,8 @@ def test_delta_colorfulness_conventions():
     assert delta_colorfulness([a, b], [b, a], 'photos')==pytest.approx(cf, abs=1e-3)
 
 def test_fid_of_a_feature_with_known_moments():
-    pytest.importorskip('torchmetrics'); pytest.importorskip('torch_fidelity')
+    pytest.importorskip('torchmetrics')
+    pytest.importorskip('torch_fidelity')
     class MeanColor(torch.nn.Module):
         def forward(self, x): return x.float().mean((2,3))
     g = torch.Generator().manual_seed(0)

@@ -1,4 +1,5 @@
-"A cluster of two machines, each a Ray node of this one: the files and rows of the plain loop, whoever is killed or switched off meanwhile; one line for what is wrong."
+"""A cluster of two machines, each a Ray node of this one: the files and rows of the plain loop, whoever is killed or switched off
+meanwhile; one line for what is wrong."""
 import csv, os, shutil, signal, socket, subprocess, sys, threading, time
 from pathlib import Path
 
@@ -63,7 +64,9 @@ def test_files_and_rows_are_those_of_the_plain_loop(machines, album, capfd):
     capfd.readouterr()
     assert main(command)==1
     said = capfd.readouterr()
-    assert said.out=='12 coloured, 1 not; each of them in out/report.csv\n' and len(said.err.splitlines())==1 and 'letter.jpg: not a picture' in said.err
+    assert said.out=='12 coloured, 1 not; each of them in out/report.csv\n'
+    assert len(said.err.splitlines())==1
+    assert 'letter.jpg: not a picture' in said.err
     assert len(files('plain'))==12 and files('out')==files('plain')
     want = {p: {**r, 'result': r['result'].replace('plain', 'out')} for p,r in rows('plain/report.csv').items()}
     assert rows('out/report.csv')==want
@@ -90,7 +93,8 @@ def test_a_worker_that_is_killed_loses_nothing(machines, album):
             if not seen: os.kill(int(os.listdir('pids')[0]), signal.SIGKILL)
             seen += some
         assert len(os.listdir('pids'))>=2 and crew.crew
-    assert sorted(r['photo'] for r in seen)==sorted(p for p,_ in todo) and [r['photo'] for r in seen if r['outcome']=='failed']==['album/1/letter.jpg']
+    assert sorted(r['photo'] for r in seen)==sorted(p for p,_ in todo)
+    assert [r['photo'] for r in seen if r['outcome']=='failed']==['album/1/letter.jpg']
     assert files('out')==files('plain') and not [*Path('out').rglob('.*.part')]
 
 
@@ -121,23 +125,30 @@ def test_a_machine_that_is_not_fit_says_why(machines, tmp_path):
         (folder, mark), = crew.marks
         os.remove(mark)
         crew.failed = 2 # one more may try
-        with pytest.raises(ValueError, match=f'no worker can start: .* does not see {folder}; share that folder'): [*crew.run(parcels(['a']))]
+        with pytest.raises(ValueError, match=f'no worker can start: .* does not see {folder}; share that folder'):
+            [*crew.run(parcels(['a']))]
         assert folder==str(tmp_path) and crew.failed==4
-    with RayCrew('auto', 1, places=[tmp_path]) as crew: assert [*crew.run(iter(()))]==[] and not crew.starting, 'nothing to do starts nobody'
+    with RayCrew('auto', 1, places=[tmp_path]) as crew:
+        assert [*crew.run(iter(()))]==[] and not crew.starting, 'nothing to do starts nobody'
     assert not os.listdir(tmp_path)
-    with pytest.raises(ValueError, match=f'has colorize_nb {colorize_nb.__version__}, this machine 0.0.0'): ClusterWorker('.').begin('shipped', None, 'cpu', {}, [], '0.0.0')
+    with pytest.raises(ValueError, match=f'has colorize_nb {colorize_nb.__version__}, this machine 0.0.0'):
+        ClusterWorker('.').begin('shipped', None, 'cpu', {}, [], '0.0.0')
 
 def test_a_machine_that_is_switched_off_loses_nothing_and_accuses_nobody(machines):
     names, seen = [f'{i:02}' for i in range(60)], []
     with LightCrew('auto', 2) as crew:
         for some in crew.run(parcels(names, 3)):
             seen += some
-            if len({r['why'] for r in seen})==2 and len(machines.list_all_nodes())==2: machines.remove_node(machines.list_all_nodes()[1], allow_graceful=False)
+            if len({r['why'] for r in seen})==2 and len(machines.list_all_nodes())==2:
+                machines.remove_node(machines.list_all_nodes()[1], allow_graceful=False)
     assert len(machines.list_all_nodes())==1, 'both machines were at work, and then one was gone'
     assert sorted(r['photo'] for r in seen)==names and all(r['outcome']=='colored' for r in seen)
 
 
-@pytest.mark.parametrize('address,says', [('ray://host:10001', 'give local, auto, or HOST:PORT'), ('127.0.0.1:1', 'no cluster answers there'), ('nowhere', 'give local')])
+@pytest.mark.parametrize('address,says', [
+    ('ray://host:10001', 'give local, auto, or HOST:PORT'),
+    ('127.0.0.1:1', 'no cluster answers there'),
+    ('nowhere', 'give local')])
 def test_a_wrong_address_is_one_line(album, monkeypatch, capsys, address, says):
     monkeypatch.setattr(ray, 'is_initialized', lambda: False)
     start = time.monotonic()
@@ -156,7 +167,8 @@ def test_a_port_of_another_program_is_one_line(monkeypatch):
         with pytest.raises(ValueError, match='another program'): connect(f'127.0.0.1:{s.getsockname()[1]}')
 
 def test_without_ray_everything_else_works():
-    code = ("import sys; import colorize_nb.app.cluster, colorize_nb.app.archive; assert 'ray' not in sys.modules\nsys.modules['ray'] = None\n"
+    code = ("import sys; import colorize_nb.app.cluster, colorize_nb.app.archive; assert 'ray' not in sys.modules\n"
+            "sys.modules['ray'] = None\n"
             "from colorize_nb.app.cli import main\nsys.exit(main(['photo.jpg', '--ray', 'local']))")
     r = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True)
     assert (r.returncode, r.stdout, r.stderr)==(1, '', "colorize-nb: --ray needs Ray: pip install 'colorize_nb[ray]'\n")
@@ -166,14 +178,17 @@ def test_a_share_of_the_gpus():
         for n in (1, 2, 3, 5, 16, 64):
             got, share, device = shares(dict(CPU=64, GPU=gpus), n)
             assert got==n and device=='cuda' and gpus*int(1/share)>=n and (n>gpus or share==1)
-    assert shares(dict(CPU=64, GPU=2))==(16, .125, 'cuda') and shares(dict(CPU=64, GPU=2), device='cpu')==(64, 0, 'cpu') and shares(dict(CPU=4))==(4, 0, 'cpu')
+    assert shares(dict(CPU=64, GPU=2))==(16, .125, 'cuda')
+    assert shares(dict(CPU=64, GPU=2), device='cpu')==(64, 0, 'cpu')
+    assert shares(dict(CPU=4))==(4, 0, 'cpu')
     with pytest.raises(ValueError, match='no GPU'): shares(dict(CPU=4), device='cuda')
 
 
 @pytest.mark.slow
 def test_a_cluster_of_this_machine_comes_and_goes(album):
     "As a command: only its own lines, and no process is left, however it ends."
-    command = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())', 'album', '-o', 'out', '--ray', 'local', '--workers', '1', '--size', '64']
+    command = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())',
+               'album', '-o', 'out', '--ray', 'local', '--workers', '1', '--size', '64']
     p, end = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True), time.time()+150
     while time.time()<end and not files('out'): time.sleep(.05)
     begun = below(p.pid)

@@ -46,7 +46,8 @@ def test_walk(name, folder, tmp_path):
 
     set_seed(0)
     did = overfit_one_batch(name, dls, steps=500, model_kwargs=kw)
-    assert did['last'] <= .2*did['gray'], f"{name}: gray {did['gray']:.4f}, loss {did['first']:.4f} -> {did['last']:.4f} in {did['steps']} steps"
+    went = f"gray {did['gray']:.4f}, loss {did['first']:.4f} -> {did['last']:.4f} in {did['steps']} steps"
+    assert did['last'] <= .2*did['gray'], f'{name}: {went}'
 
     for m in did['model'].modules():
         if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.momentum = .5 # a few steps leave running statistics near their start
@@ -61,7 +62,12 @@ def test_walk(name, folder, tmp_path):
     if name in ('indiana_unet','stanford_bins10','zhang_eccv16'):
         assert cli([str(tmp_path/'gray.jpg'), '--model', str(f)])==0 and (tmp_path/'gray-color.jpg').is_file()
 
-@pytest.mark.parametrize('name,size,kw', [('stanford_cgan', 64, dict(width=4)), ('stanford_cgan', 256, dict(width=4)), ('indiana_unet', 160, {}), ('unet_compact', 64, {}), ('zhang_eccv16', 176, dict(width=.25))])
+@pytest.mark.parametrize('name,size,kw', [
+    ('stanford_cgan', 64, dict(width=4)),
+    ('stanford_cgan', 256, dict(width=4)),
+    ('indiana_unet', 160, {}),
+    ('unet_compact', 64, {}),
+    ('zhang_eccv16', 176, dict(width=.25))])
 def test_at_its_own_size_it_takes_photos_of_any_shape(name, size, kw):
     "Networks halve a photo as often as their own size allows; a photo's sides need not."
     codec = get_recipe(name).codec()
@@ -77,7 +83,9 @@ def convs(model, x): return [r['output'] for r in layer_rows(model, x) if 'Conv'
 def test_004_table():
     net = create_model('indiana_unet', 1, 3)
     assert keras_params(net)==dict(total=9_600_438, trainable=9_597_878, non_trainable=2_560)
-    assert convs(net, torch.zeros(1,1,160,160))==[(128,80,80), (128,40,40), (256,20,20), (512,10,10), (512,5,5), (512,10,10), (256,20,20), (128,40,40), (128,80,80), (3,160,160), (3,160,160)]
+    assert convs(net, torch.zeros(1,1,160,160))==[
+        (128,80,80), (128,40,40), (256,20,20), (512,10,10), (512,5,5),
+        (512,10,10), (256,20,20), (128,40,40), (128,80,80), (3,160,160), (3,160,160)]
 
 def test_001_decoder():
     net = create_model('cats_vgg16', 1, 2)
@@ -104,7 +112,8 @@ def test_000_figure_4():
 
 def test_002_nine_layers():
     net = create_model('stanford_conv9', 1, 2, 64)
-    assert [m.kernel_size for m in net.modules() if isinstance(m, torch.nn.Conv2d)]==[(5,5)]*9 and net(torch.zeros(2,1,64,64)).shape==(2,2,64,64)
+    assert [m.kernel_size for m in net.modules() if isinstance(m, torch.nn.Conv2d)]==[(5,5)]*9
+    assert net(torch.zeros(2,1,64,64)).shape==(2,2,64,64)
     assert [type(m).__name__ for m in net.convs[0]]==['Conv2d','ReLU','BatchNorm2d']
 
 
@@ -112,7 +121,8 @@ def test_002_nine_layers():
 
 def test_same_padding_by_hand():
     x = torch.arange(1., 5.)[None,None,None] # 1x4
-    c = SameConv(1, 1, (1,3), (1,2), bias=False); c.weight.data = torch.ones(1,1,1,3)
+    c = SameConv(1, 1, (1,3), (1,2), bias=False)
+    c.weight.data = torch.ones(1,1,1,3)
     assert c(x).flatten().tolist()==[6., 7.] # 1+2+3, 3+4+0: the padding comes after
 
 def test_deconv_is_the_transpose():
@@ -166,7 +176,9 @@ def test_choices_can_be_changed(folder):
     learn = recipe_learner('unet_compact', dls, loss='l1', lr=5e-4, model_kwargs=dict(widths=[8,16], depths=[0,0]), opt_func=Adam)
     assert learn.lr==5e-4 and learn.recipe.lr==5e-4 and learn.loss_func.__name__=='l1'
 
-@pytest.mark.parametrize('bad,why', [(lambda f: recipe_learner('nope', None), 'Known'), (lambda f: recipe_learner('indiana_unet', recipe_dls('unet_compact', f, size=32, bs=8)), 'recipe_dls')])
+@pytest.mark.parametrize('bad,why', [
+    (lambda f: recipe_learner('nope', None), 'Known'),
+    (lambda f: recipe_learner('indiana_unet', recipe_dls('unet_compact', f, size=32, bs=8)), 'recipe_dls')])
 def test_one_line_errors(folder, bad, why):
     with pytest.raises(ValueError, match=why): bad(folder)
 
@@ -189,7 +201,8 @@ def test_encoder_from_a_file_and_without_a_network(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path/'hub'))
     import urllib.request
     def refuse(*a, **k): raise OSError('no route')
-    monkeypatch.setattr(torch.hub, 'urlopen', refuse); monkeypatch.setattr(urllib.request, 'urlopen', refuse)
+    monkeypatch.setattr(torch.hub, 'urlopen', refuse)
+    monkeypatch.setattr(urllib.request, 'urlopen', refuse)
     with pytest.raises(ConnectionError, match='weights=PATH'): network('vgg16', pretrained=True)
 
 def test_vgg16_from_torchvisions_cache(tmp_path, monkeypatch):
@@ -199,7 +212,9 @@ def test_vgg16_from_torchvisions_cache(tmp_path, monkeypatch):
     from colorize_nb.models.encoders import network
     torch.manual_seed(2)
     with torch.device('meta'): shapes = torchvision.models.vgg16(weights=None).state_dict()
-    state = {k: torch.randn(v.shape)/100 if k.startswith('features') else torch.zeros(1).expand(v.shape) for k,v in shapes.items()} # the rest takes no space
+    def weight(k, v): # the rest takes no space
+        return torch.randn(v.shape)/100 if k.startswith('features') else torch.zeros(1).expand(v.shape)
+    state = {k: weight(k, v) for k,v in shapes.items()}
     cache = tmp_path/'checkpoints'
     cache.mkdir()
     torch.save(state, cache/VGG16_Weights.DEFAULT.url.rpartition('/')[2])
@@ -224,7 +239,9 @@ def test_inception_from_timms_cache(tmp_path):
         net = ClassScores(pretrained=True).net.net
         assert all(torch.equal(v, state[k].to(v.dtype)) for k,v in net.state_dict().items())
         print('same')"""
-    r = subprocess.run([sys.executable, '-W', 'ignore', '-c', code, str(tmp_path/'hub')], capture_output=True, text=True, env={**os.environ, 'HF_HUB_CACHE': str(tmp_path/'hub'), 'HF_HUB_OFFLINE': '1'})
+    env = {**os.environ, 'HF_HUB_CACHE': str(tmp_path/'hub'), 'HF_HUB_OFFLINE': '1'}
+    run = [sys.executable, '-W', 'ignore', '-c', code, str(tmp_path/'hub')]
+    r = subprocess.run(run, capture_output=True, text=True, env=env)
     assert r.stdout.strip()=='same', r.stderr[-600:]
 
 def test_discriminative_rates(folder):
@@ -244,4 +261,5 @@ def test_frozen_encoder_does_not_move(folder):
     before = {k: v.clone() for k,v in learn.model.state_dict().items()}
     with learn.no_bar(), learn.no_logging(): learn.fit(1, 1e-3)
     after = learn.model.state_dict()
-    assert all(torch.equal(before[k], after[k]) for k in before if k.startswith('encoder')) and not torch.equal(before['decoder.0.weight'], after['decoder.0.weight'])
+    assert all(torch.equal(before[k], after[k]) for k in before if k.startswith('encoder'))
+    assert not torch.equal(before['decoder.0.weight'], after['decoder.0.weight'])

@@ -23,7 +23,8 @@ def make(folder, seed=1, **kw):
     set_seed(seed)
     dls = ColorizeDataLoaders.from_folder(folder, size=32, bs=4, device='cpu', path=folder.parent, num_workers=0)
     learn = colorize_learner(dls, **{**dict(model_kwargs=small, metrics=[]), **kw})
-    learn.remove_cb(learn.progress); learn.logger = lambda *a: None
+    learn.remove_cb(learn.progress)
+    learn.logger = lambda *a: None
     return learn
 
 def weights(learn): return torch.cat([p.detach().flatten() for p in learn.model.state_dict().values()])
@@ -53,11 +54,14 @@ dls = ColorizeDataLoaders.from_folder(folder, size=32, bs=4, device='cpu', path=
 learn = colorize_learner(dls, model_kwargs=dict(widths=[8,16,24], depths=[0,0,1]), metrics=[])
 with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(5, 5e-3, cbs=[Checkpoint(file), Slow()])
 w = sum(p.double().abs().sum().item() for p in learn.model.parameters())
-print('RESULT', json.dumps(dict(values=[list(v) for v in learn.recorder.values], lrs=[float(o) for o in learn.recorder.lrs], moms=[float(o) for o in learn.recorder.hps['mom']],
-                                losses=[float(o) for o in learn.recorder.losses], weights=w, step=learn.train_iter)))
+r = learn.recorder
+print('RESULT', json.dumps(dict(values=[list(v) for v in r.values], lrs=[float(o) for o in r.lrs], moms=[float(o) for o in r.hps['mom']],
+                                losses=[float(o) for o in r.losses], weights=w, step=learn.train_iter)))
 '''
 
-def start(*a): return subprocess.Popen([sys.executable, '-W', 'ignore', '-c', script, *map(str, a)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(*a):
+    run = [sys.executable, '-W', 'ignore', '-c', script, *map(str, a)]
+    return subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 def result(p):
     out,err = p.communicate(timeout=120)
@@ -77,7 +81,8 @@ def test_a_killed_run_ends_as_an_unbroken_one(folder, tmp_path):
     os.kill(p.pid, signal.SIGKILL)
     assert p.wait()==-signal.SIGKILL
     (b,out),(a,_) = result(start(folder, file, 0)),result(whole)
-    p.stdout.close(); p.stderr.close()
+    p.stdout.close()
+    p.stderr.close()
     assert 'resuming after 2 of 5 epochs' in out
     assert len(b['values'])==5 and len(b['lrs'])==len(a['lrs'])==a['step']==b['step']
     assert b['lrs']==pytest.approx(a['lrs']) and b['moms']==pytest.approx(a['moms'])
@@ -85,8 +90,10 @@ def test_a_killed_run_ends_as_an_unbroken_one(folder, tmp_path):
     assert b['losses']==pytest.approx(a['losses'], rel=1e-4) and b['weights']==pytest.approx(a['weights'], rel=1e-6)
 
 def test_a_complete_run_is_not_trained_again(folder, tmp_path, capsys):
-    a = make(folder); a.fit_one_cycle(2, 5e-3, cbs=Checkpoint(tmp_path/'a'))
-    b = make(folder, seed=2); b.fit_one_cycle(2, 5e-3, cbs=[Checkpoint(tmp_path/'a'), Cut(0)])
+    a = make(folder)
+    a.fit_one_cycle(2, 5e-3, cbs=Checkpoint(tmp_path/'a'))
+    b = make(folder, seed=2)
+    b.fit_one_cycle(2, 5e-3, cbs=[Checkpoint(tmp_path/'a'), Cut(0)])
     assert 'complete after 2 of 2' in capsys.readouterr().out
     assert torch.equal(weights(a), weights(b)) and b.recorder.values==a.recorder.values
     assert b.training_record.facts['photos']==a.training_record.facts['photos']
@@ -95,15 +102,19 @@ def test_a_complete_run_is_not_trained_again(folder, tmp_path, capsys):
 def test_fine_tune_resumes_in_its_own_phase(folder, tmp_path, fit, at):
     def go(learn, *cbs, file): learn.fine_tune(2, 5e-3, freeze_epochs=2, cbs=[Checkpoint(file), *cbs])
     a,b,c = make(folder),make(folder),make(folder, seed=3 if (fit,at)!=(0,0) else 1)
-    set_seed(4); go(a, file=tmp_path/'a')
+    set_seed(4)
+    go(a, file=tmp_path/'a')
     set_seed(4)
     with pytest.raises(KeyboardInterrupt): go(b, Cut(at, fit), file=tmp_path/'b')
-    set_seed(4); go(c, file=tmp_path/'b')
+    set_seed(4)
+    go(c, file=tmp_path/'b')
     assert list(c.recorder.values[-1])==pytest.approx(list(a.recorder.values[-1]), rel=1e-4)
     assert len(c.recorder.lrs)==len(a.recorder.lrs)==2*len(a.dls.train)
 
 def test_trackers_count_through_the_cut(folder, tmp_path, capsys):
-    def cbs(*more): return [Checkpoint(tmp_path/'a'), EarlyStoppingCallback(min_delta=100., patience=4), SaveModelCallback(fname='tracked'), *more]
+    def cbs(*more):
+        stop, keep = EarlyStoppingCallback(min_delta=100., patience=4), SaveModelCallback(fname='tracked')
+        return [Checkpoint(tmp_path/'a'), stop, keep, *more]
     b = make(folder)
     with pytest.raises(KeyboardInterrupt): b.fit(9, 1e-3, cbs=cbs(Cut(3)))
     best = b.path/'models'/'tracked.pth'
@@ -111,8 +122,10 @@ def test_trackers_count_through_the_cut(folder, tmp_path, capsys):
     c = make(folder, seed=9)
     c.fit(9, 1e-3, cbs=cbs())
     assert len(c.recorder.values)==5, 'four epochs without gain, counted over both parts'
-    assert best.read_bytes()==was or c.recorder.values[3][1]<min(v[1] for v in c.recorder.values[:3]), 'the best model is not overwritten by an untrained one'
-    d = make(folder, seed=10); d.fit(9, 1e-3, cbs=cbs())
+    kept = best.read_bytes()==was or c.recorder.values[3][1]<min(v[1] for v in c.recorder.values[:3])
+    assert kept, 'the best model is not overwritten by an untrained one'
+    d = make(folder, seed=10)
+    d.fit(9, 1e-3, cbs=cbs())
     assert torch.equal(weights(d), weights(c)) and 'complete after 5 of 9' in capsys.readouterr().out
 
 def test_refusals_leave_the_file_alone(folder, tmp_path):
@@ -120,7 +133,8 @@ def test_refusals_leave_the_file_alone(folder, tmp_path):
     make(folder).fit(1, 1e-3, cbs=Checkpoint(f))
     was = f.read_bytes()
     with pytest.raises(ValueError, match='another number of epochs: 1; this one has 3'): make(folder).fit(3, 1e-3, cbs=Checkpoint(f))
-    with pytest.raises(ValueError, match='another architecture'): make(folder, model_kwargs=dict(widths=[8,16,32], depths=[0,0,1])).fit(1, cbs=Checkpoint(f))
+    with pytest.raises(ValueError, match='another architecture'):
+        make(folder, model_kwargs=dict(widths=[8,16,32], depths=[0,0,1])).fit(1, cbs=Checkpoint(f))
     with pytest.raises(ValueError, match='not to the learner'): make(folder, cbs=Checkpoint(f))
     assert f.read_bytes()==was
     f.write_bytes(was[:999])
@@ -135,17 +149,24 @@ def test_every_and_reading_runs_no_code(folder, tmp_path):
     make(folder).fit(5, 1e-3, cbs=[Checkpoint(tmp_path/'a', every=2), Watch()])
     assert seen==[None,1,1,3,4]
 
-@pytest.mark.parametrize('what,kw,lr', [('loss', dict(loss='l1'), 1e-3), ('learning rate', {}, 1e-2), ('codec', dict(codec=True), 1e-3), ('batch size', dict(bs=8), 1e-3),
-                                        ('architecture', dict(size=40), 1e-3), ('training photos', dict(photos=True), 1e-3)])
+@pytest.mark.parametrize('what,kw,lr', [
+    ('loss', dict(loss='l1'), 1e-3),
+    ('learning rate', {}, 1e-2),
+    ('codec', dict(codec=True), 1e-3),
+    ('batch size', dict(bs=8), 1e-3),
+    ('architecture', dict(size=40), 1e-3),
+    ('training photos', dict(photos=True), 1e-3)])
 def test_another_runs_file_is_refused(folder, tmp_path, what, kw, lr):
     from colorize_nb.color.codecs import LabAB
     f = tmp_path/'a.pt'
     make(folder).fit(1, 1e-3, cbs=Checkpoint(f))
     was = f.read_bytes()
     other = crop_photos(tmp_path/'others', n=24, size=48) if kw.get('photos') else folder
-    dls = ColorizeDataLoaders.from_folder(other, size=kw.get('size', 32), bs=kw.get('bs', 4), codec=LabAB(100.) if kw.get('codec') else None, device='cpu', num_workers=0)
+    codec = LabAB(100.) if kw.get('codec') else None
+    dls = ColorizeDataLoaders.from_folder(other, size=kw.get('size', 32), bs=kw.get('bs', 4), codec=codec, device='cpu', num_workers=0)
     learn = colorize_learner(dls, loss=kw.get('loss', 'smooth_l1'), model_kwargs=small, metrics=[], path=tmp_path)
-    learn.remove_cb(learn.progress); learn.logger = lambda *a: None
+    learn.remove_cb(learn.progress)
+    learn.logger = lambda *a: None
     with pytest.raises(ValueError, match=f'written with another {what}: .*Give another file') as e: learn.fit(1, lr, cbs=Checkpoint(f))
     assert '\n' not in str(e.value) and f.read_bytes()==was
     del learn, e
@@ -153,11 +174,14 @@ def test_another_runs_file_is_refused(folder, tmp_path, what, kw, lr):
     assert not [*tmp_path.glob('.*')]
 
 def test_a_file_in_use_is_refused(folder, tmp_path):
-    code = 'import sys; from pathlib import Path; from colorize_nb.train.resume import _lock; _lock(Path(sys.argv[1])); print("held", flush=True); input()'
-    p = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', code, str(tmp_path/'a.pt')], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    code = ('import sys; from pathlib import Path; from colorize_nb.train.resume import _lock; '
+            '_lock(Path(sys.argv[1])); print("held", flush=True); input()')
+    run = [sys.executable, '-W', 'ignore', '-c', code, str(tmp_path/'a.pt')]
+    p = subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert p.stdout.readline()=='held\n'
     with pytest.raises(ValueError, match='in use by another run'): make(folder).fit(1, 1e-3, cbs=Checkpoint(tmp_path/'a'))
-    p.kill(); p.communicate()
+    p.kill()
+    p.communicate()
     make(folder).fit(1, 1e-3, cbs=Checkpoint(tmp_path/'a')) # a lock ends with its process
     assert (tmp_path/'a.pt').exists()
 
@@ -167,4 +191,7 @@ def test_a_checkpoint_that_fails_does_not_end_training(folder, tmp_path, monkeyp
     learn = make(folder)
     learn.fit(2, 1e-3, cbs=Checkpoint(tmp_path/'a'))
     out = capsys.readouterr().out
-    assert len(learn.recorder.values)==2 and out.count('No space left on device') and 'training goes on' in out and not (tmp_path/'a.pt').exists()
+    assert len(learn.recorder.values)==2
+    assert out.count('No space left on device')
+    assert 'training goes on' in out
+    assert not (tmp_path/'a.pt').exists()

@@ -36,7 +36,9 @@ class Server(BaseHTTPRequestHandler):
             return self.say({'url': f'/{name}'})
         if self.path=='/api/validate-yaml': return self.say({'errors': [], 'warnings': []}) # of the card's first lines
         name, what = '/'.join(self.path.split('/')[3:5]), self.path.split('/')[5]
-        if what=='preupload': return self.say({'files': [{'path': f['path'], 'uploadMode': 'regular', 'shouldIgnore': False} for f in json.loads(body)['files']]})
+        if what=='preupload':
+            asked = [f['path'] for f in json.loads(body)['files']]
+            return self.say({'files': [{'path': p, 'uploadMode': 'regular', 'shouldIgnore': False} for p in asked]})
         if name=='full/disk': return self.say({'error': 'no room is left'}, 507)
         lines = [json.loads(l) for l in body.decode().splitlines()]
         files = {l['value']['path']: base64.b64decode(l['value']['content']) for l in lines if l['key']=='file'}
@@ -73,7 +75,8 @@ def server(tmp_path, monkeypatch):
 def mine(tmp_path):
     torch.manual_seed(0)
     spec = dict(arch='unet_compact', n_in=1, n_out=2, size=64, kwargs=KW)
-    return save_model(tmp_path/'mine.safetensors', create_model('unet_compact', 1, 2, 64, **KW), LabAB(), spec, dict(license='cc0-1.0', photos=7))
+    net = create_model('unet_compact', 1, 2, 64, **KW)
+    return save_model(tmp_path/'mine.safetensors', net, LabAB(), spec, dict(license='cc0-1.0', photos=7))
 
 
 def test_there_and_back(server, mine):
@@ -89,7 +92,10 @@ def test_there_and_back(server, mine):
 def test_the_card_says_what_it_is_and_how_to_use_it(mine):
     card = hub_card(mine, 'you/colors')
     head = card.split('---')[1]
-    assert 'license: cc0-1.0' in head and 'library_name: colorize_nb' in head and file_digest(mine) in card and "from_hub('you/colors'" in card
+    assert 'license: cc0-1.0' in head
+    assert 'library_name: colorize_nb' in head
+    assert file_digest(mine) in card
+    assert "from_hub('you/colors'" in card
     mine.with_suffix('.md').write_text('# What I did\n')
     assert '# What I did' in hub_card(mine, 'you/colors')
     assert 'license' not in hub_card('shipped', 'you/colors').split('---')[1]
@@ -97,11 +103,14 @@ def test_the_card_says_what_it_is_and_how_to_use_it(mine):
 def test_a_second_push_is_a_second_commit_and_the_first_can_be_had(server, mine):
     push_to_hub(mine, 'you/colors', **server.here)
     first = file_digest(mine)
-    with open(mine, 'r+b') as f: f.seek(-1, 2); f.write(b'\1')
+    with open(mine, 'r+b') as f:
+        f.seek(-1, 2)
+        f.write(b'\1')
     push_to_hub(mine, 'you/colors', **server.here)
     assert file_digest(hub_file('you/colors', **server.here))==file_digest(mine)!=first
     assert file_digest(hub_file('you/colors', sha('you/colors', 0), **server.here))==first
-    with pytest.raises(ValueError, match='another file than was asked for: its SHA-256 is '+file_digest(mine)): hub_file('you/colors', sha256=first, **server.here)
+    with pytest.raises(ValueError, match='another file than was asked for: its SHA-256 is '+file_digest(mine)):
+        hub_file('you/colors', sha256=first, **server.here)
 
 def test_what_was_fetched_is_there_without_a_network(server, mine, monkeypatch):
     push_to_hub(mine, 'you/colors', **server.here)
@@ -111,8 +120,12 @@ def test_what_was_fetched_is_there_without_a_network(server, mine, monkeypatch):
     monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
     assert Colorizer.from_hub('you/colors').size==64
 
-@pytest.mark.parametrize('how,says', [(dict(repo='you/nothing'), 'you/nothing: model.safetensors cannot be had'), (dict(file='other.safetensors'), 'other.safetensors cannot be had'),
-                                      (dict(revision='no-such'), 'cannot be had'), (dict(repo='colors'), "'user/name'"), (dict(repo='../you/colors'), "'user/name'")])
+@pytest.mark.parametrize('how,says', [
+    (dict(repo='you/nothing'), 'you/nothing: model.safetensors cannot be had'),
+    (dict(file='other.safetensors'), 'other.safetensors cannot be had'),
+    (dict(revision='no-such'), 'cannot be had'),
+    (dict(repo='colors'), "'user/name'"),
+    (dict(repo='../you/colors'), "'user/name'")])
 def test_what_is_not_there_is_one_line(server, mine, how, says):
     push_to_hub(mine, 'you/colors', **server.here)
     with pytest.raises(ValueError, match=says) as e: Colorizer.from_hub(**{'repo': 'you/colors', **server.here, **how})

@@ -37,18 +37,44 @@ def refused(path):
 def spec(**kw): return {**HEADER, 'spec': {**SPEC, **kw}}
 
 WRONG = {
-    'a list': [], 'a number': 3, 'null': 'null', 'no spec': {'format': FORMAT}, 'spec is a list': {**HEADER, 'spec': []},
-    'codec is a word': {**HEADER, 'codec': 'LabAB'}, 'codec without a name': {**HEADER, 'codec': {}}, 'format is a word': {**HEADER, 'format': 'x'},
-    'meta is a list': {**HEADER, 'meta': [1]}, 'arch is a number': spec(arch=7), 'arch is a list': spec(arch=['unet_compact']), 'arch is unknown': spec(arch='nobody'),
-    'n_in is a word': spec(n_in='1'), 'n_in is huge': spec(n_in=10**9), 'n_out is huge': spec(n_out=10**9), 'n_out is another': spec(n_out=3), 'size is negative': spec(size=-64),
-    'size is huge': spec(size=10**12), 'size is a float': spec(size=64.5), 'size is true': spec(size=True), 'kwargs is a list': spec(kwargs=[1]),
-    'unknown keyword': spec(kwargs={**SMALL, 'colour': 1}), 'ten million layers': spec(kwargs={**SMALL, 'depths': [0, 10**7, 1]}),
-    'three gigabytes': spec(kwargs={'widths': [5000, 5000], 'depths': [0, 0]}), 'more than memory': spec(kwargs={'widths': [10**9, 10**9], 'depths': [0, 0]}),
-    'widths are words': spec(kwargs={'widths': ['8', '16'], 'depths': [0, 0]}), 'widths are empty': spec(kwargs={'widths': [], 'depths': []}),
-    'negative widths': spec(kwargs={'widths': [-8, 16], 'depths': [0, 0]}), 'a download': spec(arch='unet_resnet18', kwargs={'pretrained': True}),
-    'a local file': spec(arch='unet_resnet18', kwargs={'weights': '/etc/hostname'}), 'infinite scale': json.dumps({**HEADER, 'codec': {'name': 'LabAB', 'ab_scale': float('inf')}}),
-    'a scale of 1e999': json.dumps(HEADER).replace('128.0', '1e999'), 'scale is NaN': json.dumps({**HEADER, 'codec': {'name': 'LabAB', 'ab_scale': float('nan')}}),
-    'billions of bins': {**HEADER, 'codec': {'name': 'ChannelBins', 'n': 10**9}}, 'cells of one unit': {**HEADER, 'codec': {'name': 'JointBins', 'grid': 1, 'reach': 'center'}}, 'deeply nested': '['*50_000, 'long number': '{"format": ' + '9'*50_000 + '}', 'another network': spec(arch='unet_resnet18', kwargs={}),
+    'a list': [],
+    'a number': 3,
+    'null': 'null',
+    'no spec': {'format': FORMAT},
+    'spec is a list': {**HEADER, 'spec': []},
+    'codec is a word': {**HEADER, 'codec': 'LabAB'},
+    'codec without a name': {**HEADER, 'codec': {}},
+    'format is a word': {**HEADER, 'format': 'x'},
+    'meta is a list': {**HEADER, 'meta': [1]},
+    'arch is a number': spec(arch=7),
+    'arch is a list': spec(arch=['unet_compact']),
+    'arch is unknown': spec(arch='nobody'),
+    'n_in is a word': spec(n_in='1'),
+    'n_in is huge': spec(n_in=10**9),
+    'n_out is huge': spec(n_out=10**9),
+    'n_out is another': spec(n_out=3),
+    'size is negative': spec(size=-64),
+    'size is huge': spec(size=10**12),
+    'size is a float': spec(size=64.5),
+    'size is true': spec(size=True),
+    'kwargs is a list': spec(kwargs=[1]),
+    'unknown keyword': spec(kwargs={**SMALL, 'colour': 1}),
+    'ten million layers': spec(kwargs={**SMALL, 'depths': [0, 10**7, 1]}),
+    'three gigabytes': spec(kwargs={'widths': [5000, 5000], 'depths': [0, 0]}),
+    'more than memory': spec(kwargs={'widths': [10**9, 10**9], 'depths': [0, 0]}),
+    'widths are words': spec(kwargs={'widths': ['8', '16'], 'depths': [0, 0]}),
+    'widths are empty': spec(kwargs={'widths': [], 'depths': []}),
+    'negative widths': spec(kwargs={'widths': [-8, 16], 'depths': [0, 0]}),
+    'a download': spec(arch='unet_resnet18', kwargs={'pretrained': True}),
+    'a local file': spec(arch='unet_resnet18', kwargs={'weights': '/etc/hostname'}),
+    'infinite scale': json.dumps({**HEADER, 'codec': {'name': 'LabAB', 'ab_scale': float('inf')}}),
+    'a scale of 1e999': json.dumps(HEADER).replace('128.0', '1e999'),
+    'scale is NaN': json.dumps({**HEADER, 'codec': {'name': 'LabAB', 'ab_scale': float('nan')}}),
+    'billions of bins': {**HEADER, 'codec': {'name': 'ChannelBins', 'n': 10**9}},
+    'cells of one unit': {**HEADER, 'codec': {'name': 'JointBins', 'grid': 1, 'reach': 'center'}},
+    'deeply nested': '['*50_000,
+    'long number': '{"format": ' + '9'*50_000 + '}',
+    'another network': spec(arch='unet_resnet18', kwargs={}),
 }
 
 @pytest.mark.parametrize('header', WRONG.values(), ids=WRONG)
@@ -92,10 +118,12 @@ def test_shapes_that_do_not_fit_are_named(tmp_path, tensors):
     less = {k: v for k,v in tensors.items() if k!='head.bias'}
     assert 'head.bias is missing' in refused(with_header(tmp_path/'less.safetensors', less, HEADER))
     assert 'extra is not of this network' in refused(with_header(tmp_path/'more.safetensors', {**tensors, 'extra': torch.zeros(1)}, HEADER))
-    assert 'head.bias is [3], not [2]' in refused(with_header(tmp_path/'other.safetensors', {**tensors, 'head.bias': torch.zeros(3)}, HEADER))
+    other = with_header(tmp_path/'other.safetensors', {**tensors, 'head.bias': torch.zeros(3)}, HEADER)
+    assert 'head.bias is [3], not [2]' in refused(other)
 
 
-VALUES = [None, True, -1, 0, 1, 3, 10**4, 10**7, 10**18, 10**400, .5, 1e300, '', 'x', 'unet_resnet34', 'a'*5000, [], [1]*50, [[1]], {}, {'a': 1}, [10**7]*3]
+VALUES = [None, True, -1, 0, 1, 3, 10**4, 10**7, 10**18, 10**400, .5, 1e300,
+          '', 'x', 'unet_resnet34', 'a'*5000, [], [1]*50, [[1]], {}, {'a': 1}, [10**7]*3]
 
 def mutated(rng, header):
     "A copy of `header` with one to three places changed, taken out or added."
@@ -106,7 +134,9 @@ def mutated(rng, header):
             keys = list(at) if isinstance(at, dict) else list(range(len(at)))
             if not keys: break
             k = rng.choice(keys)
-            if isinstance(at[k], (dict, list)) and rng.random()<.7: at = at[k]; continue
+            if isinstance(at[k], (dict, list)) and rng.random()<.7:
+                at = at[k]
+                continue
             if rng.random()<.2: del at[k]
             else: at[k] = rng.choice(VALUES)
             break
@@ -142,6 +172,8 @@ def test_no_pickle_is_opened_that_may_run_code():
     "`torch.load` runs what a pickle says unless weights_only=True: nowhere here without it."
     from pathlib import Path
     root = Path(__file__).resolve().parent.parent
-    found = [f'{p.relative_to(root)}:{i}' for d in ('colorize_nb','experiments','tools','bench','docs','nbs') for p in [*(root/d).rglob('*.py'), *(root/d).rglob('*.ipynb')] if 'node_modules' not in p.parts
+    folders = ('colorize_nb','experiments','tools','bench','docs','nbs')
+    files = [p for d in folders for kind in ('*.py','*.ipynb') for p in (root/d).rglob(kind)]
+    found = [f'{p.relative_to(root)}:{i}' for p in files if 'node_modules' not in p.parts
              for i,line in enumerate(p.read_text('utf8').splitlines(), 1) if 'torch.load(' in line and 'weights_only=True' not in line]
     assert found==[]

@@ -7,7 +7,9 @@ from colorize_nb.io.photo import bundled_photos, open_photo
 from colorize_nb.widgets.turing import FIELDS, turing_test
 from colorize_nb.widgets.turing_protocol import exact_interval, fooled, plan
 
-def make(tmp_path, **kw): return turing_test('shipped', {k: bundled_photos()[k] for k in ('coffee','chelsea','china')}, out=tmp_path/'a.csv', **{'n': 10, 'practice': 2, 'side': 64, **kw})
+def make(tmp_path, **kw):
+    photos = {k: bundled_photos()[k] for k in ('coffee','chelsea','china')}
+    return turing_test('shipped', photos, out=tmp_path/'a.csv', **{'n': 10, 'practice': 2, 'side': 64, **kw})
 def rows(tmp_path):
     with open(tmp_path/'a.csv', newline='') as f: return list(csv.DictReader(f))
 
@@ -47,31 +49,39 @@ def test_shown_for_as_long_as_said(tmp_path):
     w.go.click()
     start = time.monotonic()
     assert w.phase=='look'
-    while w.phase=='look': assert time.monotonic()-start<10; time.sleep(.01)
+    while w.phase=='look':
+        assert time.monotonic()-start<10
+        time.sleep(.01)
     assert w.phase=='ask' and time.monotonic()-start>.1
 
 def test_feedback_in_practice_only(tmp_path):
     w = make(tmp_path)
     w.begin(timer=False)
     for i in range(4):
-        w.hide(); w.answer(w.trials[w.at]['fake'], timer=False)
+        w.hide()
+        w.answer(w.trials[w.at]['fake'], timer=False)
         assert bool(w.feedback)==(i<2)
 
 def test_every_answer_is_on_disk_and_a_session_goes_on(tmp_path):
     w = make(tmp_path)
     w.begin(timer=False)
     for i in range(5):
-        w.hide(); w.answer('left', timer=False)
+        w.hide()
+        w.answer('left', timer=False)
         assert len(rows(tmp_path))==i+1
     again = make(tmp_path)
     assert again.at==5 and '5 are answered' in again.says.value
     assert make(tmp_path, seed=9).at==0, 'another session'
     again.begin(timer=False)
-    while not again.done: again.hide(); again.answer('right', timer=False)
+    while not again.done:
+        again.hide()
+        again.answer('right', timer=False)
     assert again.phase=='done' and 'fooled' in again.says.value and list(rows(tmp_path)[0])==FIELDS and len(rows(tmp_path))==12
 
 def test_score_by_hand():
-    r = [dict(kind='test', model='m', fake='left', fooled=str(int(i<8))) for i in range(32)] + [dict(kind='practice', model='m', fake='left', fooled='1')]*9 + [dict(kind='check', model='another photo', fake='left', fooled=str(int(i<3))) for i in range(4)]
+    r = [dict(kind='test', model='m', fake='left', fooled=str(int(i<8))) for i in range(32)]
+    r += [dict(kind='practice', model='m', fake='left', fooled='1')]*9
+    r += [dict(kind='check', model='another photo', fake='left', fooled=str(int(i<3))) for i in range(4)]
     s = fooled(r)
     [row] = s.rows
     assert row['shown']==32 and row['fooled']=='25.0%'

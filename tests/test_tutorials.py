@@ -1,4 +1,5 @@
-"The contract of the tutorials: what a header says, that numbers in prose were printed, that links and names exist, that outputs are of this version."
+"""The contract of the tutorials: what a header says, that numbers in prose were printed, that links and names exist, that outputs are of
+this version."""
 import json, re, subprocess, sys
 from pathlib import Path
 import pytest
@@ -14,7 +15,8 @@ ANSWERS = sorted((FOLDER/'solutions').glob('*.ipynb'))
 CLAIMS = sorted((ROOT/'nbs/claims').glob('[0-9]*.ipynb'))
 RESULTS = ROOT/'colorize_nb/results'
 VERSION = re.search(r'^version = (\S+)', (ROOT/'settings.ini').read_text(), re.M)[1]
-HYPE = re.compile(r'\b(amazing|awesome|stunning|incredibl[ey]|state[- ]of[- ]the[- ]art|revolutionary|blazing|effortless(ly)?|magical(ly)?|perfectly|obviously|simply|world-class|cutting[- ]edge|unmatched)\b', re.I)
+HYPE = re.compile(r'\b(amazing|awesome|stunning|incredibl[ey]|state[- ]of[- ]the[- ]art|revolutionary|blazing|effortless(ly)?|'
+                  r'magical(ly)?|perfectly|obviously|simply|world-class|cutting[- ]edge|unmatched)\b', re.I)
 ids = lambda p: p.stem
 
 
@@ -71,7 +73,9 @@ def test_numbers_in_prose_are_printed_or_set(path):
     there = {float(n.replace('_', '').replace(',', '')) for n in re.findall(r'\d[\d_]*(?:,\d{3})*(?:\.\d+)?|\.\d+', seen)}
     asked = re.findall(r'(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+\.\d+|\d{3,})(?![\w])', text)
     years = re.compile(r'^(1[89]\d\d|20\d\d|1257)$')
-    missing = [n for n in asked if not years.match(n) and float(n.replace(',', '')) not in there and not any(abs(float(n.replace(',', ''))-t)<.051 for t in there if t%1)]
+    value = lambda n: float(n.replace(',', ''))
+    def is_there(n): return value(n) in there or any(abs(value(n)-t)<.051 for t in there if t%1)
+    missing = [n for n in asked if not years.match(n) and not is_there(n)]
     assert not missing, f'{missing}: no cell of this page prints or sets these'
 
 def written():
@@ -106,12 +110,16 @@ def test_words(path):
     import colorize_nb.all as library
     made = set(re.findall(r'(?:def|class) (\w+)|^(\w+) =', code(path), re.M))
     made = {n for pair in made for n in pair if n}
-    unknown = [n for n in names if not hasattr(library, n.split('.')[0]) and n.split('.')[0] not in made and n.split('.')[-1] not in code(path)]
+    first, last = (lambda n: n.split('.')[0]), (lambda n: n.split('.')[-1])
+    unknown = [n for n in names if not hasattr(library, first(n)) and first(n) not in made and last(n) not in code(path)]
     assert not unknown, f'{unknown}: named in the text, and not there'
 
-@pytest.mark.parametrize('path', [p for p in sorted((ROOT/'nbs').rglob('*.ipynb')) if '.ipynb_checkpoints' not in p.parts], ids=lambda p: f'{p.parent.name}-{p.stem}')
+BOOKS = [p for p in sorted((ROOT/'nbs').rglob('*.ipynb')) if '.ipynb_checkpoints' not in p.parts]
+
+@pytest.mark.parametrize('path', BOOKS, ids=lambda p: f'{p.parent.name}-{p.stem}')
 def test_links_resolve(path):
-    bad = [l for l in re.findall(r'\]\(([^)#\s]+)[^)]*\)', prose(path)) if not re.match(r'https?:|mailto:|attachment:|data:', l) and not (path.parent/l).exists()]
+    here = lambda l: re.match(r'https?:|mailto:|attachment:|data:', l) or (path.parent/l).exists()
+    bad = [l for l in re.findall(r'\]\(([^)#\s]+)[^)]*\)', prose(path)) if not here(l)]
     assert not bad, bad
 
 def test_verdicts():

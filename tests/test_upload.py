@@ -10,12 +10,19 @@ from colorize_nb.widgets.upload import Download, Uploader, photo_from_bytes
 
 
 def png(size=(60,40), mode='RGB', color=(200,40,40)):
-    out = io.BytesIO(); Image.new(mode, size, color).save(out, 'PNG'); return out.getvalue()
+    out = io.BytesIO()
+    Image.new(mode, size, color).save(out, 'PNG')
+    return out.getvalue()
 
 @pytest.mark.parametrize('mode,color', [('RGB', (9,99,200)), ('LA', (9,200)), ('P', 3), ('L', 7), ('I;16', 700)])
 def test_reads_what_pil_reads(mode, color): assert photo_from_bytes('a.png', png(mode=mode, color=color)).mode=='RGB'
 
-@pytest.mark.parametrize('content,word', [(b'', 'a.jpg'), (b'hello', 'a.jpg'), (b'\xff\xd8\xff\xe0', 'a.jpg'), (png()[:60], 'a.jpg'), (bytes(50_000_000), '50 MB')])
+@pytest.mark.parametrize('content,word', [
+    (b'', 'a.jpg'),
+    (b'hello', 'a.jpg'),
+    (b'\xff\xd8\xff\xe0', 'a.jpg'),
+    (png()[:60], 'a.jpg'),
+    (bytes(50_000_000), '50 MB')])
 def test_one_line_for_what_is_none(content, word):
     with pytest.raises(PhotoError, match=word) as e: photo_from_bytes('a.jpg', content)
     assert '\n' not in str(e.value)
@@ -32,7 +39,8 @@ def test_pieces_of_two_files_may_mix():
 def test_app_colours_what_is_handed_in_and_gives_it_back_at_full_size():
     w = color_app()
     gray = Image.open(bundled_photos()['coffee']).convert('L')
-    out = io.BytesIO(); gray.save(out, 'JPEG')
+    out = io.BytesIO()
+    gray.save(out, 'JPEG')
     before = w.image
     w.upload.receive(dict(name='cup.jpg', size=len(out.getvalue()), at=0), [out.getvalue()])
     assert w.error.value=='' and w.image.size and w.image.tobytes()!=before.tobytes()
@@ -59,16 +67,21 @@ def test_names_from_outside_are_shown_as_text(tmp_path):
     from colorize_nb.widgets.compare import compare
     from colorize_nb.widgets.turing import turing_test
     im = Image.effect_noise((60,40), 90).convert('RGB')
-    exif = Image.Exif(); exif[0x010e] = BAD; exif[0x013b] = BAD
-    out = io.BytesIO(); im.save(out, 'JPEG', exif=exif)
-    model = Colorizer.load(); model.name, model.meta = BAD, {'about': BAD, 'data': BAD}
+    exif = Image.Exif()
+    exif[0x010e] = BAD
+    exif[0x013b] = BAD
+    out = io.BytesIO()
+    im.save(out, 'JPEG', exif=exif)
+    model = Colorizer.load()
+    model.name, model.meta = BAD, {'about': BAD, 'data': BAD}
     app = color_app(model=model)
     app.upload.receive(dict(name=f'{BAD}.jpg', size=len(out.getvalue()), at=0), [out.getvalue()])
     assert app.name==f'{BAD}.jpg' and app.error.value==''
     side = compare({BAD: im}, {BAD: model}, side=60)
     test = turing_test({BAD: model}, {BAD: im, 'b': im}, out=tmp_path/'a.csv', n=2, practice=0, side=32).begin(timer=False)
     while not test.done: test.hide().answer('left', timer=False)
-    refused = color_app(); refused.upload.receive(dict(name=BAD, size=5, at=0), [b'hello'])
+    refused = color_app()
+    refused.upload.receive(dict(name=BAD, size=5, at=0), [b'hello'])
     from ipywidgets import HTML
     for w in (app, side, test, refused):
         whole = ''.join(o.value for o in (w.says, w.line, w.error, w.busy, w.clamped))
