@@ -60,7 +60,8 @@ def test_outputs_are_committed_and_clean(path):
     bad = [o for o in outs if o['output_type']=='error' or o.get('name')=='stderr']
     assert not bad, f'errors or warnings in the outputs: {str(bad)[:300]}'
     assert outs, 'no cell shows anything: run it and save the outputs'
-    assert 'widgets' not in json.loads(path.read_text('utf8'))['metadata'], 'states of widgets are stored; their static views are what is kept'
+    stored = json.loads(path.read_text('utf8'))['metadata']
+    assert 'widgets' not in stored, 'states of widgets are stored; their static views are what is kept'
     assert path.stat().st_size < 800_000, f'{path.stat().st_size//1000} kB; make the pictures smaller'
 
 @pytest.mark.parametrize('path', PAGES, ids=names(PAGES))
@@ -69,7 +70,8 @@ def test_page_grammar(path):
     assert first['cell_type']=='markdown' and re.match(r'# \S[^\n]*\n+> \S', src(first)), 'starts with # Title, then > one promise'
     assert re.fullmatch(r'#\|\s*default_exp [\w.]+', src(code[0]).strip()), 'first code cell: default_exp, alone'
     imports = ast.parse(src(code[1])).body
-    assert 'export' in flags(code[1]) and all(isinstance(o, (ast.Import, ast.ImportFrom)) for o in imports), 'second code cell: exported imports, alone'
+    assert 'export' in flags(code[1]), 'second code cell: exported imports, alone'
+    assert all(isinstance(o, (ast.Import, ast.ImportFrom)) for o in imports), 'second code cell: exported imports, alone'
     assert 'nbdev_export()' in src(code[-1]) and 'hide' in flags(code[-1]), 'last cell: #| hide and nbdev_export()'
     assert any('export' in flags(c) for c in code[2:]), 'exports nothing'
 
@@ -84,7 +86,8 @@ def tokens(source): return list(tokenize.generate_tokens(io.StringIO(source+'\n'
 
 def code_lines(source):
     "The numbers of the lines that hold code: no blank ones, no comments, no docstrings."
-    notes = [o.body[0] for o in ast.walk(ast.parse(source)) if isinstance(o, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(o) is not None]
+    named = [o for o in ast.walk(ast.parse(source)) if isinstance(o, (ast.FunctionDef, ast.ClassDef))]
+    notes = [o.body[0] for o in named if ast.get_docstring(o) is not None]
     said = {n for o in notes for n in range(o.lineno, o.end_lineno+1)}
     silent = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
     return {n for t in tokens(source) if t.type not in silent for n in range(t.start[0], t.end[0]+1)} - said
@@ -106,10 +109,27 @@ def test_lines_and_cells_can_be_read(path):
         if joined(source) and 'hide' not in flags(c): found.append(f'code cell {i} joins statements by ; in lines {joined(source)}')
     assert not found, '\n'.join(found)
 
+LONGEST = 140 # characters a line of the Python that comes from no notebook
+
+def by_hand():
+    "The Python that comes from no notebook."
+    inside = [p for d in ('docs','tools','bench','experiments','tests') for p in sorted((ROOT/d).rglob('*.py'))]
+    return [*ROOT.glob('*.py'), *(p for p in inside if not {'node_modules','_build'} & {*p.parts})]
+
+def test_python_beside_the_notebooks_can_be_read():
+    found = []
+    for p in by_hand():
+        where, source = p.relative_to(ROOT).as_posix(), p.read_text('utf8')
+        for i,line in enumerate(source.splitlines(), 1):
+            if len(line)>LONGEST: found.append(f'{where}:{i} has {len(line)} characters, {LONGEST} are allowed')
+        found += [f'{where}:{t.start[0]} has a ; between statements' for t in tokens(source) if t.type==tokenize.OP and t.string==';']
+    assert not found, '\n'.join(found)
+
 @pytest.mark.parametrize('path', BOOKS, ids=names(BOOKS))
 def test_no_superlatives(path):
     said = ' '.join(src(c) for c in cells(path,'markdown'))
-    assert not re.search(r'(?i)\b(state[- ]of[- ]the[- ]art|stunning|amazing|blazing|revolutionary|best[- ]in[- ]class|cutting[- ]edge)\b', said), 'superlative'
+    praise = r'(?i)\b(state[- ]of[- ]the[- ]art|stunning|amazing|blazing|revolutionary|best[- ]in[- ]class|cutting[- ]edge)\b'
+    assert not re.search(praise, said), 'superlative'
 
 WORDS = ['/wo'+'rk/', '/tm'+'p/', '/ho'+'me/', '/ro'+'ot/', 'C:\\\\'+'Users']
 HOSTS = ['pypi.'+'org', 'files.python'+'hosted', 'download.py'+'torch', 'registry.npm'+'js', 'deb.'+'debian']
@@ -169,7 +189,8 @@ def test_inference_and_command_line_import_no_fastai():
 
 def test_version_in_step():
     import colorize_nb
-    cfg = configparser.ConfigParser(delimiters=['=']); cfg.read(ROOT/'settings.ini', encoding='utf8')
+    cfg = configparser.ConfigParser(delimiters=['='])
+    cfg.read(ROOT/'settings.ini', encoding='utf8')
     v = cfg['DEFAULT']['version']
     assert colorize_nb.__version__==v
     assert re.search(rf'(?m)^## {re.escape(v)}\b', (ROOT/'CHANGELOG.md').read_text('utf8'))
@@ -194,15 +215,18 @@ def test_setup_uses_uv_where_it_is(tmp_path, there, cpu):
         (tmp_path/'uv').write_text('#!/bin/sh\n')
         (tmp_path/'uv').chmod(0o755)
     bare = [str(p) for n in ('sh','make') for p in [Path(shutil.which(n)).parent] if not (p/'uv').exists()]
-    r = subprocess.run([shutil.which('make'), '-n', '-B', 'setup', *cpu], cwd=ROOT, capture_output=True, text=True, env={'PATH': ':'.join([str(tmp_path), *bare])})
+    env = {'PATH': ':'.join([str(tmp_path), *bare])}
+    r = subprocess.run([shutil.which('make'), '-n', '-B', 'setup', *cpu], cwd=ROOT, capture_output=True, text=True, env=env)
     said = [l for l in r.stdout.splitlines() if ' install ' in l]
     assert r.returncode==0 and any("-e '.[dev]'" in l for l in said), r.stderr
-    assert all(l.startswith(f'{tmp_path}/uv pip install') for l in said if l!='true') if there else any('-m pip install -q' in l for l in said)
+    if there: assert all(l.startswith(f'{tmp_path}/uv pip install') for l in said if l!='true')
+    else: assert any('-m pip install -q' in l for l in said)
 
 def test_the_readmes_lines_run_as_pasted(tmp_path):
     "The first block of Python, in an empty folder."
     code = re.search(r'```python\n(.+?)```', (ROOT/'README.md').read_text('utf8'), re.S)[1]
-    r = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    env = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    r = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=tmp_path, capture_output=True, text=True, env=env)
     assert r.returncode==0, r.stderr[-800:]
     assert (tmp_path/'coffee-color.jpg').stat().st_size > 1000
 
