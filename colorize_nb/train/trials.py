@@ -169,10 +169,12 @@ def _equal_by_seed(self:Trial, arm, other):
 def asked(self:Trial,
     arm:str, # As `runs`
     other:str, # The reference
+    test:str='held', # Set of photos; on others than 'held' the first question alone
 )->dict: # Question -> 'yes', 'no', 'not sure', or 'out of reach'
     "Is `arm` nearer than `other`, more colorful, and nearer at equal colorfulness?"
-    far = self.distance(arm)-self.distance(other)
+    far = self.distance(arm, test)-self.distance(other, test)
     found = {'arm': arm, 'against': other, 'nearer': _sure(far.mean(0), far.mean(1))}
+    if test!='held': return found
     brighter = self._color(arm)-self._color(other)
     found['more colorful'] = 'yes' if (brighter>0).all() else 'no' if (brighter<0).all() else 'not sure'
     try: equal = _sure(self.frontier(arm).gain(self.frontier(other)), self._equal_by_seed(arm, other))
