@@ -44,7 +44,7 @@ LEVELS = dict(
     loss=({}, {}),
     size=(dict(size=32), {}),
     data=(dict(n=400), {}),
-    time=(dict(steps=100), dict(steps=300)),
+    time=(dict(steps=75), dict(steps=225)),
 )
 LOSSES = {(0,0): dict(loss='l2'), (0,1): dict(loss='l1'), # by codec and loss
           (1,0): dict(loss='ce', codec_kwargs=dict(grid=15, k=1)), (1,1): dict(loss='soft_ce', codec_kwargs=dict(grid=15))}

@@ -10,7 +10,7 @@ STEPS, BS, RATE = 150, 32, 1e-3
 
 
 def hues(rgb, n=12):
-    "Share of the chroma of all pixels that each twelfth of the circle of hues has, from red on."
+    "Share of the chroma of all pixels that each twelfth of the circle of hues has, from rose on."
     a, b = rgb2lab(rgb)[:,1:].unbind(1)
     angle = torch.atan2(b, a).rad2deg().remainder(360)
     share = torch.bincount((angle*n/360).long().clamp(max=n-1).flatten(), a.hypot(b).flatten(), n)
