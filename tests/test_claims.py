@@ -170,6 +170,15 @@ def test_a_verdict_follows_from_its_file(row):
         assert load_trial(name).asked(arm, other, *test)[question]==answer, (name, arm, other, question)
 
 
+def test_what_the_critics_page_says_of_hues_and_judge():
+    t = load_trial('pix2pix')
+    plain, critic = t.arms()
+    photos = t.facts['tests']['held']['hues']
+    def apart(row): return sum(abs(a-b) for a,b in zip(row['hues'], photos))
+    assert all(apart(c)<apart(p) for p,c in zip(t.runs(plain), t.runs(critic)))
+    assert all(value>.95 for arm in t.arms() for r in t.runs(arm) for value in r['judge'].values())
+
+
 def test_every_trial_has_its_seeds_and_300_photos(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT/'experiments'))
     from claims_arms import SEEDS
