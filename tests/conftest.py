@@ -113,3 +113,22 @@ def page(browser):
     yield page
     ctx.close()
     assert not errors and not asked, (errors, asked)
+
+@pytest.fixture
+def bucket(monkeypatch):
+    "A local server that speaks S3, its address and keys in the environment: makes the buckets named, and gives their file system."
+    server, s3fs = pytest.importorskip('moto.server'), pytest.importorskip('s3fs')
+    s3 = server.ThreadedMotoServer(port=0, verbose=False)
+    s3.start()
+    host, port = s3.get_host_and_port()
+    there = dict(AWS_ENDPOINT_URL=f'http://{host}:{port}', AWS_ACCESS_KEY_ID='a', AWS_SECRET_ACCESS_KEY='b', AWS_DEFAULT_REGION='us-east-1')
+    for k,v in {**there, 'NO_PROXY': host}.items(): monkeypatch.setenv(k, v)
+    def make(*names):
+        s3fs.S3FileSystem.clear_instance_cache()
+        fs = s3fs.S3FileSystem()
+        for n in names: fs.mkdir(n)
+        return fs
+    yield make
+    forget = urllib.request.Request(f"{there['AWS_ENDPOINT_URL']}/moto-api/reset", method='POST')
+    urllib.request.urlopen(forget).close() # a second server would still have the buckets
+    s3.stop()

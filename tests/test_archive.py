@@ -173,29 +173,17 @@ def test_jobs_are_those_of_the_plain_plan(album):
     assert Jobs(['album']).count()==31 and sum(kind=='said' for _,kind,_ in Jobs(['album']))==1
 
 
-def test_a_bucket(album, monkeypatch):
-    "A local server that speaks S3, in and out; the bytes are those of a local run."
-    server, s3fs = pytest.importorskip('moto.server'), pytest.importorskip('s3fs')
-    s3 = server.ThreadedMotoServer(port=0, verbose=False)
-    s3.start()
-    try:
-        host, port = s3.get_host_and_port()
-        there = dict(AWS_ENDPOINT_URL=f'http://{host}:{port}', AWS_ACCESS_KEY_ID='a', AWS_SECRET_ACCESS_KEY='b',
-                     AWS_DEFAULT_REGION='us-east-1')
-        for k,v in there.items(): monkeypatch.setenv(k, v)
-        monkeypatch.setenv('NO_PROXY', host)
-        s3fs.S3FileSystem.clear_instance_cache()
-        fs = s3fs.S3FileSystem()
-        for b in ('photos','colour'): fs.mkdir(b)
-        for p in Path('album/1').iterdir(): fs.pipe_file(f'photos/1/{p.name}', p.read_bytes())
-        done = color_archive(['s3://photos'], 's3://colour/out', workers=0, size=32, report='far.csv')
-        assert (done['colored'], done['failed'])==(10, 1)
-        assert "s3://photos/1/letter.jpg: not a picture" in rows('far.csv')['s3://photos/1/letter.jpg']['why']
-        color_archive(['album/1'], 'out', workers=0, size=32)
-        assert {f.removeprefix('colour/out/1/'): fs.cat_file(f) for f in fs.find('colour')}==files('out')
-        again = color_archive(['s3://photos'], 's3://colour/out', workers=0, size=32, report='far.csv')
-        assert (again['colored'], again['failed'], again['there'])==(0, 1, 10)
-    finally: s3.stop()
+def test_a_bucket(album, bucket):
+    "In and out; the bytes are those of a local run."
+    fs = bucket('photos', 'colour')
+    for p in Path('album/1').iterdir(): fs.pipe_file(f'photos/1/{p.name}', p.read_bytes())
+    done = color_archive(['s3://photos'], 's3://colour/out', workers=0, size=32, report='far.csv')
+    assert (done['colored'], done['failed'])==(10, 1)
+    assert "s3://photos/1/letter.jpg: not a picture" in rows('far.csv')['s3://photos/1/letter.jpg']['why']
+    color_archive(['album/1'], 'out', workers=0, size=32)
+    assert {f.removeprefix('colour/out/1/'): fs.cat_file(f) for f in fs.find('colour')}==files('out')
+    again = color_archive(['s3://photos'], 's3://colour/out', workers=0, size=32, report='far.csv')
+    assert (again['colored'], again['failed'], again['there'])==(0, 1, 10)
 
 
 def test_an_animation_keeps_its_frames_or_is_refused(album):

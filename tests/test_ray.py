@@ -76,6 +76,21 @@ def test_files_and_rows_are_those_of_the_plain_loop(machines, album, capfd):
     assert main(command)==0 and '1 coloured, 0 not, 11 were there' in capfd.readouterr().out and files('out')==files('plain')
 
 
+RUN = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())']
+
+def test_a_bucket_by_way_of_a_cluster(album, bucket):
+    "Workers find the keys where their machine has them; here in the environment that the cluster was started in."
+    fs = bucket('photos', 'colour')
+    for p in Path('album/0').iterdir(): fs.pipe_file(f'photos/0/{p.name}', p.read_bytes())
+    command = [*RUN, 's3://photos', '-o', 's3://colour/out', '--ray', 'local', '--workers', '1', '--size', '64', '--report', 'far.csv']
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if 'timed out during startup' in done.stderr: pytest.skip('this machine is too busy for Ray')
+    assert done.returncode==0, done.stderr
+    color_archive(['album/0'], 'plain', workers=0, size=64)
+    assert files('plain') and {f.removeprefix('colour/out/0/'): fs.cat_file(f) for f in fs.find('colour')}==files('plain')
+    assert {r['outcome'] for r in rows('far.csv').values()}=={'colored'}
+
+
 class Known(ClusterWorker):
     "A worker that leaves its number in a folder."
     def begin(self, *told):
