@@ -1,5 +1,5 @@
 "Whether making soft targets of joint bins holds up training."
-import statistics, time
+from timing import medians
 
 def bench_bins(n=32, px=128, runs=5):
     "Rows for `make bench`: encoding a batch into joint soft targets beside the forward pass of `unet_compact` on the same batch."
@@ -11,15 +11,9 @@ def bench_bins(n=32, px=128, runs=5):
     net = create_model('unet_compact', 1, codec.n_out).train()
     x, _ = codec.encode(rgb)
     ways = {'encode into soft targets': lambda: codec.encode(rgb), 'forward of unet_compact': lambda: net(x)}
-    times = {k: [] for k in ways}
-    for i in range(runs+1):
-        for k,f in ways.items():
-            t = time.perf_counter()
-            f()
-            t = time.perf_counter()-t
-            if i: times[k].append(t)
-    ms = {k: 1e3*statistics.median(v) for k,v in times.items()}
-    return [{'what': f'{k}, {n} x {px}x{px}, {codec.n} cells', 'ms': v, 'x forward': v/ms['forward of unet_compact']} for k,v in ms.items()]
+    seconds = medians(ways, runs)
+    forward = seconds['forward of unet_compact']
+    return [{'what': f'{k}, {n} x {px}x{px}, {codec.n} cells', 'ms': 1e3*s, 'x forward': s/forward} for k,s in seconds.items()]
 
 if __name__ == '__main__':
     for row in bench_bins(): print(row)

@@ -1,9 +1,9 @@
-"`make bench`: every measurement of the project in one table. Names (color photo loader train processes bins) choose some."
+"`make bench`: every measurement of the project in one table. Names (color photo start film loader train processes bins) choose some."
 import argparse, importlib, os, platform, sys, time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-parts = ['color', 'photo', 'loader', 'train', 'processes', 'bins']
+parts = ['color', 'photo', 'start', 'film', 'loader', 'train', 'processes', 'bins']
 
 def cell(v):
     if v is None: return ''

@@ -249,10 +249,10 @@ def train_decoder(model, cache, codec, steps, lr, device):
 
 
 class Budget(Callback):
-    "One warm-up and cosine over `seconds` of training, a running mean of the weights, a checkpoint per epoch."
+    "One warm-up and cosine over `seconds` of training or `limit` batches, a running mean of the weights, a checkpoint per epoch."
     order = 60 # after the Recorder and the scheduler
-    def __init__(self, seconds, path, crops, lr, net):
-        self.seconds, self.path, self.crops, self.lr = seconds, Path(path), crops, lr
+    def __init__(self, seconds, path, crops, lr, net, limit=None):
+        self.seconds, self.path, self.crops, self.lr, self.limit = seconds, Path(path), crops, lr, limit
         self.mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
         self.spent, self.epochs, self.steps, self.photos = 0., 0, 0, 0
 
@@ -267,12 +267,17 @@ class Budget(Callback):
         self.mean.load_state_dict(state['mean'])
         self.spent, self.epochs, self.steps, self.photos = (state[k] for k in ('spent', 'epoch', 'steps', 'photos'))
 
+    def share(self):
+        "Of the training that is done."
+        done = self.steps/self.limit if self.limit else (time.time()-self.start)/self.seconds
+        return min(done, 1.)
+
     def before_epoch(self): self.crops.epoch = self.epochs
     def before_train(self): self.start = time.time()-self.spent
 
     def before_batch(self):
         if not self.training: return
-        share = min((time.time()-self.start)/self.seconds, 1.)
+        share = self.share()
         now = self.lr*max(min(share/.05, 1.)*.5*(1+math.cos(math.pi*max(0., share-.05)/.95)), 1e-3)
         self.opt.set_hypers(lr=[now*ENCODER_RATE, now])
 
@@ -291,11 +296,11 @@ class Budget(Callback):
         with whole_file(self.path) as part: torch.save(state, part)
         train, valid = float(self.recorder.smooth_loss.value), float(self.recorder.values[-1][-1])
         log(stage='whole', seconds=self.spent, photos=self.photos, train=train, valid=valid)
-        if self.spent>=self.seconds: raise CancelFitException
+        if self.share()>=1: raise CancelFitException
 
 
-def train_whole(model, photos, held, codec, minutes, lr, every, workers, scale, checkpoint, device):
-    "Everything end to end, on crops of many sizes."
+def train_whole(model, photos, held, codec, minutes, lr, every, workers, scale, checkpoint, device, limit=None):
+    "Everything end to end, on crops of many sizes; `limit` is a number of batches in place of minutes."
     crops = Crops(photos, every, scale)
     train = DataLoader(crops, batch_size=None, num_workers=workers, pin_memory=device.type=='cuda')
     dls = DataLoaders(train, DataLoader(Squares(held), batch_size=None), device=device)
@@ -304,7 +309,7 @@ def train_whole(model, photos, held, codec, minutes, lr, every, workers, scale, 
         if isinstance(m, torch.nn.BatchNorm2d): m.momentum = .02 # batches differ in size
     net = EveryOther(model.to(device, memory_format=torch.channels_last))
     learn = Learner(dls, net, make_loss(codec), splitter=two_rates, opt_func=adam, cbs=[MakeTargets(codec, device), GradientClip(5.)])
-    budget = Budget(minutes*60, checkpoint, crops, lr, net)
+    budget = Budget(minutes*60, checkpoint, crops, lr, net, limit)
     budget.resume(learn, device)
     with learn.no_logging(), learn.no_bar(): learn.fit(10**6, lr, cbs=[budget])
     net.load_state_dict(budget.mean.module.state_dict())

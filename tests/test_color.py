@@ -5,6 +5,7 @@ from PIL import Image
 from skimage import color as sk
 
 from colorize_nb.color.space import *
+from colorize_nb.color.space import _parts
 
 def hwc(t): return t.movedim(-3, -1).numpy()
 def px(*c, **kw): return torch.tensor(c, **kw).view(3, 1, 1)
@@ -159,6 +160,14 @@ def test_blocks_change_nothing():
     assert torch.allclose(rgb2lab(t), rgb2lab(x).permute(0, 1, 3, 2), atol=1e-3)
     c = x.contiguous(memory_format=torch.channels_last)
     assert torch.allclose(rgb2lab(c), rgb2lab(x), atol=1e-3)
+
+@pytest.mark.parametrize('shape', [(3, 300, 301), (2, 3, 300, 301), (40, 3, 64, 64), (2, 5, 3, 90, 80), (3, 2, 200_000)])
+def test_blocks_are_small_and_leave_out_nothing(shape):
+    x = torch.rand(shape)
+    parts = _parts(x, 65536)
+    assert sum(p.numel() for p in parts)==x.numel() and all(p.numel()<=3*65536 or p.shape[-2]==1 for p in parts)
+    for p in parts: p.zero_() # views
+    assert not x.any()
 
 @pytest.mark.parametrize('dtype,back', [
     (torch.float64,)*2, (torch.float32,)*2, (torch.float16, torch.float32), (torch.bfloat16, torch.float32)])

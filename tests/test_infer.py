@@ -83,6 +83,14 @@ def test_a_batch_is_its_singles_and_a_bad_file_is_one_of_them(shipped, coffee, t
         if not isinstance(g, PhotoError): assert np.abs(np.asarray(g.image).astype(int)-np.asarray(shipped(p).image)).max()<=1
 
 
+@pytest.mark.parametrize('batched,held', [(False, 1), (True, 3)])
+def test_no_more_photos_are_held_than_go_through_together(shipped, coffee, monkeypatch, batched, held):
+    monkeypatch.setattr(shipped, 'batched', batched)
+    taken, small = [], coffee.resize((60,40))
+    next(iter(shipped.many((taken.append(i) or small for i in range(5)), bs=3)))
+    assert len(taken)==held
+
+
 def test_saturation_and_gamut(coffee):
     strong = Colorizer(Flat(90., 80.), LabAB(ab_scale=1.))
     assert np.ptp(np.asarray(strong(coffee, saturation=0.).image).astype(int), axis=2).max()<=1
@@ -188,6 +196,8 @@ def test_one_photo_one_outcome(coffee, tmp_path):
             if len(x)>1 or x.shape[-1]>200: raise RuntimeError('not enough memory')
             return torch.zeros(len(x), 2, *x.shape[-2:])
     names = ['pipe.jpg','a.jpg','folder.jpg','gone.jpg','wide.jpg','no.jpg','a.jpg']
-    got = list(Colorizer(Greedy(), LabAB(), 64).many([tmp_path/n for n in names]))
+    colorizer = Colorizer(Greedy(), LabAB(), 64)
+    colorizer.batched = True # as on a GPU: all are opened before the first is colored
+    got = list(colorizer.many([tmp_path/n for n in names]))
     assert [type(o).__name__ for o in got]==['PhotoError','Colored','PhotoError','Colored','ColorizeMemoryError','PhotoError','Colored']
     assert all(n in str(o) for n,o in zip(names, got))

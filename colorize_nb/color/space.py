@@ -68,11 +68,18 @@ def _chan3(x, name):
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 # %% ../../nbs/color/00_space.ipynb #73d7f2be
+def _parts(x, n):
+    "Views of about `n` pixels each: some photos of a batch, or some rows of a photo."
+    h, w = x.shape[-2:]
+    photos = x.view(-1, 3, h, w)
+    if h*w <= n: return photos.split(max(1, n // (h*w)))
+    return [rows for photo in photos for rows in photo.split(max(1, n // w), -2)]
+
 def _blocks(f, x, n=65536):
     "`f(x)`, on a CPU without gradients by blocks of about `n` pixels, so that what `f` makes stays in the cache."
     if not x.is_cpu or (x.requires_grad and torch.is_grad_enabled()) or x.numel() <= 3*n: return f(x)
-    y, rows = x.new_empty(x.shape), max(1, n // x.shape[-1])
-    src, dst = (t.view(-1, *x.shape[-3:]).split(rows, -2) for t in (x.contiguous(), y))
+    y = x.new_empty(x.shape)
+    src, dst = _parts(x.contiguous(), n), _parts(y, n)
     in_threads(lambda i: dst[i].copy_(f(src[i])), range(len(src)))
     return y
 
@@ -146,10 +153,15 @@ def clip_rgb(
 
 def _fit_scale(L, a, b, steps):
     "Largest share of chroma `(a, b)` that fits the gamut at lightness `L`, by bisection; all `(n,)`."
-    share = torch.zeros_like(L)
-    for n in range(steps):
+    low, high = _light_between(.9e-4) # a little less than `in_gamut` allows
+    fy, share = (L + 16)/116, torch.zeros_like(L)
+    Y = _finv(fy)
+    for n in range(steps): # what `in_gamut` does, with Y computed once
         more = share + .5**(n + 1)
-        share = torch.where(in_gamut(torch.stack([L, a*more, b*more])[..., None])[:, 0], more, share)
+        X, Z = _finv(torch.addcmul(fy, more, a, value=1/500)), _finv(torch.addcmul(fy, more, b, value=-1/200))
+        channels = [(X*m[0]).add_(Y, alpha=m[1]).add_(Z, alpha=m[2]) for m in _XYZ2RGB]
+        r,g,b_ = [(c.sub_((low + high)/2).abs_() <= (high - low)/2) for c in channels]
+        share = torch.where(r & g & b_, more, share)
     return share
 
 # %% ../../nbs/color/00_space.ipynb #270ccbe0

@@ -195,13 +195,13 @@ def _batch(self:Colorizer, photos, size, knobs):
 def many(
     self:Colorizer,
     photos, # Paths or PIL images
-    bs:int=8, # Photos that are held at a time
+    bs:int=8, # Photos held at a time where they are `batched`; else one is
     size:int=None, # Short side of the network's input; the model's own if not given
     **knobs, # As `__call__`'s
 ):
     "For each photo in turn yields its `Colored`, or the `PhotoError` or `ColorizeMemoryError` that concerns it alone."
     size, knobs = size or self.size, self.knobs_with(**knobs)
-    for some in chunked(photos, bs): yield from self._batch(some, size, knobs)
+    for some in chunked(photos, bs if self.batched else 1): yield from self._batch(some, size, knobs)
 
 # %% ../../nbs/infer/02_colorizer.ipynb #64e71cd4
 @patch

@@ -97,8 +97,9 @@ def _to_rgb8(lab, gamut):
     "`(1,3,h,w)` Lab to `(h,w,3)` uint8; only colours that no screen shows are worked on."
     rgb = lab2rgb(lab)[0]
     if gamut=='chroma':
-        bad = ((rgb<-1e-4)|(rgb>1+1e-4)).any(0)
-        if bad.any(): rgb[:,bad] = lab2rgb(clip_chroma(lab[0][:,bad][None,:,:,None]))[0,:,:,0]
+        at = ((rgb.amin(0)<-1e-4)|(rgb.amax(0)>1+1e-4)).flatten().nonzero()[:,0]
+        outside = lab[0].flatten(1).index_select(1, at)[...,None]
+        rgb.flatten(1)[:,at] = lab2rgb(clip_chroma(outside, steps=10))[...,0] # within a thousandth: finer than 8 bits
     return rgb.clamp_(0,1).mul_(255).round_().byte().permute(1,2,0).cpu().numpy()
 
 # %% ../../nbs/infer/00_paint.ipynb #aaaa4ff4
