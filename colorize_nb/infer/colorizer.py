@@ -25,7 +25,7 @@ from ..models.store import StoreError, load_model_file, shipped_models
 
 # %% ../../nbs/infer/02_colorizer.ipynb #6dc92288
 class Colorizer:
-    "Photos in, coloured photos out: a model with its codec. `Colorizer.load('mine.safetensors')('photo.jpg').save()`."
+    "Photos in, color out: a model with its codec. `Colorizer.load('mine.safetensors')('photo.jpg').save()`."
     def __init__(
         self,
         model, # `(B,n_in,H,W)` -> raw `(B,n_out,h,w)`
@@ -195,7 +195,7 @@ def _batch(self:Colorizer, photos, size, knobs):
 def many(
     self:Colorizer,
     photos, # Paths or PIL images
-    bs:int=8, # Photos held at a time where they are `batched`; else one is
+    bs:int=8, # Photos held at a time if `batched`, else one
     size:int=None, # Short side of the network's input; the model's own if not given
     **knobs, # As `__call__`'s
 ):
