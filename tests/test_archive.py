@@ -7,12 +7,13 @@ import numpy as np, pytest, torch
 from PIL import Image
 
 from conftest import torch_threads
+from colorize_nb.app.addresses import save_at
 from colorize_nb.app.archive import color_archive
 from colorize_nb.app.jobs import Jobs
 from colorize_nb.app.report import Report
 from colorize_nb.app.workers import Crew, work
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.io.photo import bundled_photos, open_photo
+from colorize_nb.io.photo import PhotoError, bundled_photos, open_photo
 
 RUN = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())']
 
@@ -184,6 +185,18 @@ def test_a_bucket(album, bucket):
     assert {f.removeprefix('colour/out/1/'): fs.cat_file(f) for f in fs.find('colour')}==files('out')
     again = color_archive(['s3://photos'], 's3://colour/out', workers=0, size=32, report='far.csv')
     assert (again['colored'], again['failed'], again['there'])==(0, 1, 10)
+
+
+def test_nothing_is_overwritten_at_an_address_unasked(album):
+    "Not even what came there since the jobs were listed."
+    import fsspec
+    fs, colored = fsspec.filesystem('memory'), Colorizer.load('shipped')('album/0/00.jpg', size=32)
+    fs.pipe_file('/kept/a.jpg', b'mine')
+    with pytest.raises(PhotoError, match='memory://kept/a.jpg: exists already'): save_at(colored, 'memory://kept/a.jpg')
+    assert fs.cat_file('/kept/a.jpg')==b'mine'
+    save_at(colored, 'memory://kept/a.jpg', force=True)
+    assert fs.cat_file('/kept/a.jpg')[:2]==b'\xff\xd8'
+    fs.rm('/kept', recursive=True)
 
 
 def test_an_animation_keeps_its_frames_or_is_refused(album):
