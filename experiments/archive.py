@@ -16,9 +16,9 @@ from colorize_nb.infer.colorizer import Colorizer
 
 RESULT = Path(archive.__file__).parent.parent/'results/archive.json'
 
-def make(folder, n, distinct=100):
-    "`n` crops of bundled photos, 128 x 128, a hundred of them different."
-    crops = sorted(crop_photos(folder/'crops', distinct, 128).iterdir())
+def make(folder, n, distinct=100, side=128):
+    "`n` crops of bundled photos, a hundred of them different."
+    crops = sorted(crop_photos(folder/'crops', distinct, side).iterdir())
     for i in range(n):
         to = folder/f'photos/{i//500:03}/{i:06}.jpg'
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -84,10 +84,10 @@ def rates(d, n):
         print(found[-1], flush=True)
     return found
 
-def use(d, n):
+def use(d, n, side):
     "Memory while one worker colours `n` photos."
-    Watched.every = 250
-    rate(make(d, n), d/'out', 1, 32)
+    Watched.every = max(250, n//40)
+    rate(make(d, n, side=side), d/'out', 1, 32)
     t0 = Watched.seen[0]['s']
     print(Watched.seen[0], Watched.seen[-1])
     return [dict(photos=s['photos'], main=round(s['main'], 1), worker=round(s['worker'], 1), seconds=round(s['s']-t0, 1))
@@ -120,14 +120,16 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument('--few', type=int, default=600, help='photos for the rates')
     p.add_argument('--many', type=int, default=3000, help='photos for the memory')
+    p.add_argument('--side', type=int, default=128, help='of these, in pixels')
     p.add_argument('--ray', type=int, default=300, help='photos with and without Ray')
     p.add_argument('--only', choices=('rates','memory','ray'), help='the other part stays as it was measured before')
     a = p.parse_args()
     found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     found.update(torch=torch.__version__, cores=os.cpu_count(), photo='128 x 128 JPEG, crops of bundled photos')
+    if a.only in (None, 'memory'): found['side'] = a.side
     for part in [a.only] if a.only else ('rates','memory','ray'):
         archive.Crew, d = Watched, Path(tempfile.mkdtemp())
-        try: found[part] = rates(d, a.few) if part=='rates' else use(d, a.many) if part=='memory' else clusters(d, a.ray)
+        try: found[part] = rates(d, a.few) if part=='rates' else use(d, a.many, a.side) if part=='memory' else clusters(d, a.ray)
         finally: shutil.rmtree(d)
         RESULT.write_text(json.dumps(found, indent=1)+'\n')
 

@@ -36,6 +36,12 @@ def copy(tmp_path_factory):
         shutil.copy2(p, q)
     return dst
 
+@pytest.mark.parametrize('path', BOOKS, ids=lambda p: p.stem)
+def test_a_picture_that_is_drawn_is_shown(path):
+    "The site leaves out a cell that is hidden, and its picture with it."
+    drawn = [c for c in cells(path, 'code') if any('image' in kind for o in c.get('outputs', ()) for kind in o.get('data', ()))]
+    assert not [src(c)[:60] for c in drawn if src(c).startswith('#| hide')]
+
 @pytest.mark.nbdev
 @pytest.mark.parametrize('cmd', ['clean','export'])
 def test_nbdev_leaves_no_difference(copy, cmd):
