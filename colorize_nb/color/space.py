@@ -15,7 +15,20 @@ import torch
 from ..io.threads import in_threads
 
 # %% ../../nbs/color/00_space.ipynb #cf236f87
-def _power(x, p): return x.log2().mul_(p).exp2_()
+class _Power(torch.autograd.Function):
+    "`x**p` of positive numbers: faster than `pow`, and a gradient in three steps."
+    @staticmethod
+    def forward(ctx, x, p):
+        y, ctx.p = x.log2().mul_(p).exp2_(), p
+        ctx.save_for_backward(x, y)
+        return y
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, y = ctx.saved_tensors
+        return (grad*y).div_(x).mul_(ctx.p), None
+
+def _power(x, p): return _Power.apply(x, p)
 
 def srgb2linear(
     x, # Float tensor of any shape, sRGB, nominally in [0,1]
