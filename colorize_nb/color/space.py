@@ -14,7 +14,7 @@ import torch
 
 from ..io.threads import in_threads
 
-# %% ../../nbs/color/00_space.ipynb #cf236f87
+# %% ../../nbs/color/00_space.ipynb #b0e0f01a
 class _Power(torch.autograd.Function):
     "`x**p` of positive numbers: faster than `pow`, and a gradient in three steps."
     @staticmethod
@@ -30,6 +30,7 @@ class _Power(torch.autograd.Function):
 
 def _power(x, p): return _Power.apply(x, p)
 
+# %% ../../nbs/color/00_space.ipynb #cf236f87
 def srgb2linear(
     x, # Float tensor of any shape, sRGB, nominally in [0,1]
     k:float=.04045, # Below it, the curve is a straight line
