@@ -3,7 +3,7 @@
     python experiments/shipped_targets.py PHOTOS
 
 PHOTOS holds the packs of `train_shipped.py`, whose stages are run here, shorter, and `eval256`, whose odd photos are measured at 256 px.
-Rows go to `colorize_nb/results/claims/targets.json`, one per arm, decoding and seed, and are not computed again where they stand. About 90
+Rows go to `colorize_nb/results/shipped/targets.json`, one per arm, decoding and seed, and are not computed again where they stand. About 90
 minutes on one core.
 """
 import argparse
@@ -25,8 +25,9 @@ from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.io.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
 from colorize_nb.io.show import image_grid
 from colorize_nb.models.registry import create_model
-from colorize_nb.train.trials import TRIALS, strip_name
+from colorize_nb.train.trials import strip_name
 
+RESULTS = Path(colorize_nb.__file__).parent/'results/shipped'
 SIZE, SQUARE = 256, 192 # pixels: measured at, features computed at
 ARMS = { # arm -> target of `train_shipped`, and its decodings
     'regression': ('regression', {'': {}}),
@@ -65,11 +66,11 @@ def main(args):
     files, held = shipped.photo_files(args.photos, args.packs, args.every)
     photos = [central_square(open_photo(f), SIZE) for f in find_photos([Path(args.photos)/'eval256'])[1::2]]
     true = torch.cat([to_tensor(p) for p in photos])
-    path, folder = TRIALS/'targets.json', Path(args.runs)
+    path, folder = RESULTS/'targets.json', Path(args.runs)
     data = json.loads(path.read_text()) if path.exists() else dict(rows=[], tests=dict(held=facts_of(true)))
     data.update(size=SIZE, batch=32, factors=list(FACTORS), n_train=len(files), steps=dict(decoder=args.steps, whole=args.whole),
                 device='cpu', python=platform.python_version(), torch=torch.__version__, version=colorize_nb.__version__)
-    (TRIALS/'targets').mkdir(exist_ok=True)
+    (RESULTS/'targets').mkdir(parents=True, exist_ok=True)
     for seed in range(args.seeds):
         for arm,(target,decodings) in ARMS.items():
             if any(r['arm']==arm and r['seed']==seed for r in data['rows']): continue
@@ -80,7 +81,7 @@ def main(args):
                 row = measure(colored(model, codec, photos, knobs), true, FACTORS)
                 data['rows'].append(dict(arm=arm, decoding=how, test='held', seed=seed, seconds=seconds, **row))
                 print(arm, how, f'seed {seed}: {seconds} s, CIEDE2000 {row["mean"]:.2f}', flush=True)
-                if seed==0: strip(model, codec, knobs).save(TRIALS/'targets'/f'{strip_name(f"{arm} {how}")}.jpg', quality=85)
+                if seed==0: strip(model, codec, knobs).save(RESULTS/'targets'/f'{strip_name(f"{arm} {how}")}.jpg', quality=85)
             write(path, data)
 
 

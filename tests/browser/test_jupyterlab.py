@@ -77,14 +77,16 @@ class Book:
         except Exception: pytest.fail(f'{name}: no picture. The page says: ' + page.locator('.jp-Notebook').inner_text()[-1500:])
 
     def run_all(self, tries=20):
-        "JupyterLab shows its menu before the notebook listens to it, so the click is repeated until a cell has a number or a star."
+        """JupyterLab shows its menu before the notebook listens to it, and on a busy machine may run one cell of all: the click is repeated
+        until each cell has a number or a star."""
         said = []
         for _ in range(tries):
             if words := self.answer_dialog(): said.append(words)
             try:
                 self.page.get_by_role('menuitem', name='Run', exact=True).click(timeout=5000)
                 self.page.get_by_role('menuitem', name='Run All Cells', exact=True).click(timeout=5000)
-                prompted = "[...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].some(o => /\\[[*\\d]/.test(o.innerText))"
+                prompted = ("[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
+                            ".every(o => /\\[[*\\d]/.test(o.innerText))")
                 return self.page.wait_for_function(prompted, timeout=5000)
             except sync.TimeoutError: self.page.keyboard.press('Escape')
         pytest.fail(f'Run All Cells does nothing; dialogs: {said}. The page says: ' + self.page.locator('body').inner_text()[-1500:])
