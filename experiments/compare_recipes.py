@@ -3,7 +3,7 @@
     python experiments/compare_recipes.py PHOTOS --eval FOLDER --minutes 15
 
 PHOTOS holds folders of training photos (`--packs`). Minutes are of training alone, counted in CPU time, on a GPU by the clock. Frozen
-encoders are asked once about `--cached` photos, into a cache of features under `--out`, and trained behind from there. A recipe that was
+encoders are asked once about every photo, into a cache of features under `--out`, and trained behind from there. A recipe that was
 finished with the same settings is not trained again, so the command goes on where it was stopped; `--recipes` takes a part of the list.
 On a GPU: `--device cuda --full` for the papers' sizes and batches. `--rate` trains at another rate, as rows of their own. Encoders that
 would be a download start from random weights unless `--pretrained` lets their libraries fetch them.
@@ -98,8 +98,8 @@ def learner(name, files, args):
     model = create_model(r.arch, codec.n_in, codec.n_out, size_of(r, args.full), **{**r.kwargs, **kwargs})
     if not asks_once(model):
         return recipe_learner(name, photo_loaders(r, files, args), model_kwargs=kwargs, **how)
-    few = files[::max(1, len(files)//args.cached)][:args.cached]
-    features = FeatureCache.build(Path(args.out)/'features', few, model, codec, size=size_of(r, args.full), versions=2, device=args.device)
+    asked = files[::max(1, len(files)//args.cached)][:args.cached] if args.cached else files
+    features = FeatureCache.build(Path(args.out)/'features', asked, model, codec, size=size_of(r, args.full), device=args.device)
     set_seed(0) # the same random encoder again
     return recipe_learner(name, features.dataloaders(codec, bs=batch_of(r, args.full), device=args.device), model_kwargs=kwargs, **how)
 
@@ -232,7 +232,7 @@ def arguments():
     p.add_argument('--n-eval', type=int, default=300)
     p.add_argument('--packs', nargs='+', default=['train128', 'train84'])
     p.add_argument('--minutes', type=float, default=15, help='of training, validation not counted')
-    p.add_argument('--cached', type=int, default=4000, help='photos that a frozen encoder is asked about, two squares of each')
+    p.add_argument('--cached', type=int, help='ask frozen encoders about so many photos only')
     p.add_argument('--recipes', nargs='+')
     p.add_argument('--rate', type=float, help="a learning rate for all of them, instead of each one's own")
     p.add_argument('--out', default='runs/recipes')

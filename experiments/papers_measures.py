@@ -4,7 +4,8 @@
 
 MODELS holds what `experiments/compare_recipes.py` trained (its `--out`). Each network is measured on the middle squares of the photos, at
 the side that it was trained at, beside gray and beside the best answer that is the same for all photos; that one is taken from the photos
-of `--fit`. A table is printed, and all goes to `--results`. A network that was not trained is left out and named.
+of `--fit`. A table is printed, and all goes to `--results`. A network that MODELS lacks keeps what `--results` says of it, if that was
+measured on the same photos; else it is left out and named.
 """
 import argparse
 import json
@@ -91,19 +92,27 @@ def of_recipe(name, args, test, fit):
     if isinstance(c.codec, ChannelBins):
         constant = {**constant, EITHER: found[f'accuracy {c.codec.n}'], BOTH: found[f'accuracy {c.codec.n}, a and b at once']}
     ours = measures(c, rgb)
-    return [{**row(*p, ours, gray, constant), 'size': c.size} for p in PRINTED if p[0]==name]
+    facts = {'size': c.size, 'minutes': c.meta.get('minutes')}
+    return [{**row(*p, ours, gray, constant), **facts} for p in PRINTED if p[0]==name]
+
+def kept(file, facts):
+    "Recipe -> its rows of a measurement of the same photos by the same version."
+    found = json.loads(file.read_text()) if file.exists() else {}
+    rows = found.get('rows', []) if all(found.get(k)==v for k,v in facts.items()) else []
+    return {n: [r for r in rows if r['recipe']==n] for n in {r['recipe'] for r in rows}}
 
 def main(args):
     test, fit = (find_photos([f]) for f in (args.eval, args.fit))
     test, fit = test[::max(1, len(test)//args.n_eval)][:args.n_eval], fit[::max(1, len(fit)//FIT)][:FIT]
     names = [*dict.fromkeys(p[0] for p in PRINTED)]
     missing = [n for n in names if not (args.models/f'{n}.safetensors').exists()]
-    if missing: print(f'not trained, left out: {", ".join(missing)}')
-    rows = [r for n in names if n not in missing for r in of_recipe(n, args, test, fit)]
     facts = dict(photos=len(test), measured_on=args.eval.name, constants_from=args.fit.name, version=__version__, device='cpu')
+    earlier = kept(args.results, facts)
+    if lost := [n for n in missing if n not in earlier]: print(f'not trained, left out: {", ".join(lost)}')
+    rows = [r for n in names for r in (earlier.get(n, []) if n in missing else of_recipe(n, args, test, fit))]
     args.results.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(args.results) as part: part.write_text(json.dumps({**facts, 'rows': rows}, indent=1))
-    print(Results([{k: v for k,v in r.items() if k!='size'} for r in rows], digits='.4f').to_markdown())
+    print(Results([{k: v for k,v in r.items() if k not in ('size', 'minutes')} for r in rows], digits='.4f').to_markdown())
     print(f'{args.results}: {len(rows)} numbers')
 
 

@@ -7,6 +7,7 @@ import pytest, torch
 from colorize_nb.data.folder import crop_photos
 from colorize_nb.io.photo import find_photos, open_photo, to_tensor
 from colorize_nb.color.metrics import gray_baseline
+from colorize_nb.train.results import published, ranked, trained
 
 sys.path.append(str(Path(__file__).resolve().parent.parent/'experiments'))
 import compare_recipes, papers_measures
@@ -55,6 +56,18 @@ def test_what_is_finished_is_not_trained_again(compared, monkeypatch):
     with pytest.raises(pytest.fail.Exception, match='trained again'): again()
     (home/'results/indiana_unet.json').write_text(json.dumps(r))
 
+def test_a_table_says_whose_time_was_shorter(compared, tmp_path):
+    home, _ = compared
+    for f in (home/'results').iterdir(): (tmp_path/f.name).write_bytes(f.read_bytes())
+    same = trained(folder=tmp_path)
+    assert 'minutes' not in same.rows[0] and '0.02 minutes each' in same.to_markdown()
+    longer = {**row(home, 'indiana_unet'), 'minutes': 15.}
+    (tmp_path/'indiana_unet.json').write_text(json.dumps(longer))
+    mixed = trained(folder=tmp_path)
+    assert [r['minutes'] for r in mixed.rows][-2:]==[.02, 15] and '0.02 to 15 minutes' in mixed.to_markdown()
+    dots = [line for line in ranked(folder=tmp_path).axes[0].lines if line.get_marker()=='o']
+    assert {line.get_ydata()[0]: line.get_markerfacecolor()=='w' for line in dots}=={'fordham_vgg16': True, 'indiana_unet': False}
+
 def test_unknown_recipes_are_one_line(compared):
     home, _ = compared
     with pytest.MonkeyPatch.context() as m:
@@ -62,12 +75,15 @@ def test_unknown_recipes_are_one_line(compared):
                                 '--out', str(home/'o'), '--results', str(home/'r')])
         with pytest.raises(SystemExit, match='no recipe is called nobody'): compare_recipes.main(compare_recipes.arguments())
 
-def test_beside_what_papers_print(compared, capsys):
-    home, _ = compared
+def beside_papers(home, models):
     with pytest.MonkeyPatch.context() as m:
-        m.setattr(sys, 'argv', ['', str(home/'out'), '--eval', str(home/'held'), '--fit', str(home/'few'), '--n-eval', '3',
+        m.setattr(sys, 'argv', ['', str(models), '--eval', str(home/'held'), '--fit', str(home/'few'), '--n-eval', '3',
                                 '--results', str(home/'published.json')])
         papers_measures.main(papers_measures.arguments())
+
+def test_beside_what_papers_print(compared, capsys):
+    home, _ = compared
+    beside_papers(home, home/'out')
     said, found = capsys.readouterr().out, json.loads((home/'published.json').read_text())
     assert 'left out: fordham_cnn' in said and found['photos']==3
     rows = {(r['recipe'], r['measure']): r for r in found['rows']}
@@ -79,3 +95,17 @@ def test_beside_what_papers_print(compared, capsys):
     d = papers_measures.rgb2lab(true)[:,1:]/128
     assert l2['gray']==pytest.approx((d**2).mean().item(), abs=1e-4) and l2['interval'][0]<=l2['ours']<=l2['interval'][1]
     assert rgb['gray']==pytest.approx((true-gray_baseline(true)).abs().mean().item(), rel=.05) # of luma there, of lightness here
+
+def test_networks_of_another_day_keep_their_numbers(compared, tmp_path, capsys):
+    home, _ = compared
+    beside_papers(home, home/'out')
+    both = json.loads((home/'published.json').read_text())['rows']
+    (tmp_path/'indiana_unet.safetensors').write_bytes((home/'out/indiana_unet.safetensors').read_bytes())
+    beside_papers(home, tmp_path)
+    again = json.loads((home/'published.json').read_text())
+    assert again['rows']==both and 'minutes' not in published(file=home/'published.json').rows[0]
+    (home/'published.json').write_text(json.dumps({**again, 'photos': 4})) # measured on other photos: not to be mixed
+    capsys.readouterr()
+    beside_papers(home, tmp_path)
+    assert {r['recipe'] for r in json.loads((home/'published.json').read_text())['rows']}=={'indiana_unet'}
+    assert 'fordham_vgg16' in capsys.readouterr().out.split('\n')[0]

@@ -55,9 +55,9 @@ def strips(
     return HTML(f'<img alt="Bundled photos: {", ".join(labels.values())}" src="{data_uri(im, max(im.size), 65)}">')
 
 # %% ../../nbs/train/08_results.ipynb #c0a1b2d2
-COLUMNS = ('recipe', 'parameters', 'size', 'batch', 'rate', 'steps', 'seconds per step', 'steps for one batch',
+COLUMNS = ('recipe', 'parameters', 'size', 'batch', 'rate', 'minutes', 'steps', 'seconds per step', 'steps for one batch',
            'PSNR', 'CIEDE2000', 'less gray', 'colorfulness')
-NOTE = ('{photos} photos, {minutes:g} minutes each, {device}, seed 0; steps for one batch: until its loss was a fifth '
+NOTE = ('{photos} photos, {time}, {device}, seed 0; steps for one batch: until its loss was a fifth '
         'of that of {against}, blank if 300 were not enough')
 
 def _less_gray(d, gray):
@@ -67,6 +67,12 @@ def _less_gray(d, gray):
     gain = ours[:,1]-theirs[:,1]
     low, high = bootstrap_interval(gain)
     return f'{gain.mean():+.2f} [{low:+.2f}, {high:+.2f}]'
+
+def _time(rows):
+    "The time of training in words, and the columns that are left out: `minutes` where all have the same."
+    times = sorted({d['minutes'] for d in rows if d.get('minutes')})
+    if len(times)>1: return f'{times[0]:g} to {times[-1]:g} minutes', set()
+    return ''.join(f'{t:g} minutes each' for t in times), {'minutes'}
 
 def _row(d, gray):
     row = {**d, 'less gray': _less_gray(d, gray)}
@@ -85,14 +91,16 @@ def trained(
         known = ', '.join(n for n in measured(folder=folder) if n not in BASELINES)
         raise ValueError(f'no recipe that begins with {" or ".join(names)} was trained; trained: {known}')
     gray = next((d for d in rows if d['recipe']=='gray'), {})
+    time, hidden = _time(rows)
     rows = [_row(d, gray) for d in rows]
-    shown = [k for k in COLUMNS if any(r[k] is not None for r in rows)]
-    return Results([{k: r[k] for k in shown} for r in rows], NOTE.format(**{'against': 'its first step', **facts}))
+    shown = [k for k in COLUMNS if k not in hidden and any(r[k] is not None for r in rows)]
+    return Results([{k: r[k] for k in shown} for r in rows], NOTE.format(**{'against': 'its first step', **facts, 'time': time}))
 
 # %% ../../nbs/train/08_results.ipynb #c0a1b2c6
 def _dots(ax, rows, order, column):
     "One column of `ranked`: a dot for each recipe, lines for the baselines."
-    ax.plot([rows[n][column] for n in order], [rows[n]['recipe'] for n in order], 'o', color='#b3541e')
+    longest = max(rows[n]['minutes'] for n in order)
+    for n in order: ax.plot(rows[n][column], rows[n]['recipe'], 'o', c='#b3541e', mfc='#b3541e' if rows[n]['minutes']==longest else 'w')
     for n,style in zip(BASELINES, ('--', ':')): ax.axvline(rows[n][column], ls=style, color='#888', lw=1)
     ax.set_title(column, fontsize=10)
     ax.grid(axis='y', alpha=.3)
@@ -102,7 +110,8 @@ def ranked(
     *names, # As `measured`
     folder=None, # As `measured`
 ): # A matplotlib figure
-    "CIEDE2000 and colorfulness, the nearest to the ground truth on top; gray is dashed, one colour for all dotted."
+    """CIEDE2000 and colorfulness, the nearest to the ground truth on top; gray is dashed, one color for all dotted. Hollow: trained for fewer
+    minutes than others."""
     import matplotlib.pyplot as plt
     rows = measured(*names, folder=folder)
     order = sorted((n for n in rows if 'steps' in rows[n]), key=lambda n: -rows[n]['CIEDE2000'])
@@ -114,7 +123,7 @@ def ranked(
 PUBLISHED = RESULTS.parent/'published.json' # what `experiments/papers_measures.py` wrote
 _WHERE = ('{photos} photos of {measured_on} at the size of training, 95% interval over photos; '
           "constants from {constants_from}. The papers' photos are others, and their trainings far longer.")
-_PRINTED = ('recipe', 'where', 'measure', 'printed', 'ours', 'gray', 'best constant')
+_PRINTED = ('recipe', 'minutes', 'where', 'measure', 'printed', 'ours', 'gray', 'best constant')
 
 def published(
     *names, # Recipes: beginnings of names, or wildcards; all if none is given
@@ -125,5 +134,6 @@ def published(
     rows = [r for r in found['rows'] if _asked(r['recipe'], names)]
     if not rows: raise ValueError(f'no number is printed for {" or ".join(names)}')
     said = {'ours': lambda r: '{:.3g} [{:.3g}, {:.3g}]'.format(r['ours'], *r['interval'])}
-    shown = [{k: said[k](r) if k in said else r[k] for k in _PRINTED} for r in rows]
+    hidden = _time(rows)[1]
+    shown = [{k: said[k](r) if k in said else r.get(k) for k in _PRINTED if k not in hidden} for r in rows]
     return Results(shown, _WHERE.format(**found))
