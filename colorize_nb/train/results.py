@@ -55,8 +55,8 @@ def strips(
     return HTML(f'<img alt="Bundled photos: {", ".join(labels.values())}" src="{data_uri(im, max(im.size), 65)}">')
 
 # %% ../../nbs/train/08_results.ipynb #c0a1b2d2
-COLUMNS = ('recipe', 'parameters', 'size', 'batch', 'rate', 'minutes', 'steps', 'seconds per step', 'steps for one batch',
-           'PSNR', 'CIEDE2000', 'less gray', 'colorfulness')
+COLUMNS = ('recipe', 'parameters', 'size', 'batch', 'rate', 'minutes', 'steps', 'seconds per step',
+           'steps for one batch', 'PSNR', 'CIEDE2000', 'less gray', 'colorfulness')
 NOTE = ('{photos} photos, {time}, {device}, seed 0; steps for one batch: until its loss was a fifth '
         'of that of {against}, blank if 300 were not enough')
 
@@ -94,13 +94,16 @@ def trained(
     time, hidden = _time(rows)
     rows = [_row(d, gray) for d in rows]
     shown = [k for k in COLUMNS if k not in hidden and any(r[k] is not None for r in rows)]
-    return Results([{k: r[k] for k in shown} for r in rows], NOTE.format(**{'against': 'its first step', **facts, 'time': time}))
+    said = {'against': 'its first step', **facts, 'time': time}
+    return Results([{k: r[k] for k in shown} for r in rows], NOTE.format(**said))
 
 # %% ../../nbs/train/08_results.ipynb #c0a1b2c6
 def _dots(ax, rows, order, column):
     "One column of `ranked`: a dot for each recipe, lines for the baselines."
     longest = max(rows[n]['minutes'] for n in order)
-    for n in order: ax.plot(rows[n][column], rows[n]['recipe'], 'o', c='#b3541e', mfc='#b3541e' if rows[n]['minutes']==longest else 'w')
+    for n in order:
+        full = rows[n]['minutes']==longest
+        ax.plot(rows[n][column], rows[n]['recipe'], 'o', c='#b3541e', mfc='#b3541e' if full else 'w')
     for n,style in zip(BASELINES, ('--', ':')): ax.axvline(rows[n][column], ls=style, color='#888', lw=1)
     ax.set_title(column, fontsize=10)
     ax.grid(axis='y', alpha=.3)
@@ -110,8 +113,8 @@ def ranked(
     *names, # As `measured`
     folder=None, # As `measured`
 ): # A matplotlib figure
-    """CIEDE2000 and colorfulness, the nearest to the ground truth on top; gray is dashed, one color for all dotted. Hollow: trained for fewer
-    minutes than others."""
+    """CIEDE2000 and colorfulness, the nearest to the ground truth on top; gray is dashed, one color for all dotted.
+    Hollow: trained for fewer minutes than others."""
     import matplotlib.pyplot as plt
     rows = measured(*names, folder=folder)
     order = sorted((n for n in rows if 'steps' in rows[n]), key=lambda n: -rows[n]['CIEDE2000'])
@@ -135,5 +138,6 @@ def published(
     if not rows: raise ValueError(f'no number is printed for {" or ".join(names)}')
     said = {'ours': lambda r: '{:.3g} [{:.3g}, {:.3g}]'.format(r['ours'], *r['interval'])}
     hidden = _time(rows)[1]
-    shown = [{k: said[k](r) if k in said else r.get(k) for k in _PRINTED if k not in hidden} for r in rows]
+    columns = [k for k in _PRINTED if k not in hidden]
+    shown = [{k: said[k](r) if k in said else r.get(k) for k in columns} for r in rows]
     return Results(shown, _WHERE.format(**found))
