@@ -40,6 +40,7 @@ from colorize_nb.train.recipes import get_recipe, list_recipes, recipe_learner
 from colorize_nb.train.search import overfit_one_batch
 
 STRIP = ('coffee', 'chelsea', 'china', 'flower')
+FEW = 'steps for one batch'
 # Stanford's 1e-3 throws its wide layer too far: nbs/models/papers/02_stanford.ipynb
 RATES = {n: 1e-4 for n in ('stanford_conv9', 'stanford_conv9_dropout', 'stanford_conv9_smooth_l1')}
 
@@ -48,6 +49,11 @@ RATES = {n: 1e-4 for n in ('stanford_conv9', 'stanford_conv9_dropout', 'stanford
 
 def row_name(name, rate): return name if rate is None else f'{name} at {rate:g}'
 def file_name(row): return row.replace(' at ', '_lr_').replace(' ', '_')
+
+def read_row(results, row):
+    "What `results` says of a row; nothing if it is not there."
+    path = Path(results)/f'{file_name(row)}.json'
+    return json.loads(path.read_text()) if path.exists() else {}
 
 def size_of(r, full):
     "Side of the photos in training; without `--full` at most 64 px, more where an encoder needs it."
@@ -75,11 +81,13 @@ def model_kwargs(name, args):
     small = {k: v for k,v in get_recipe(name).small.items() if k=='side' and not args.full} # a scoring network that sees less
     return {**small, **({'pretrained': True} if args.pretrained and encoder_of(name) else {})}
 
-def first_batch(name, files, device):
-    "How many steps the recipe takes to learn two photos, or None if 300 are not enough."
-    r = get_recipe(name)
+def first_batch(name, files, args):
+    "How many steps the recipe takes to learn two photos, or None if 300 are not enough. A shorter training of it has said so already."
+    r, said = get_recipe(name), read_row(args.results, name)
+    same = dict(data=args.packs, device=args.device, version=__version__)
+    if FEW in said and all(said.get(k)==v for k,v in same.items()): return said[FEW]
     set_seed(0)
-    dls = ColorizeDataLoaders.from_files(files[:10], codec=r.codec(), size=r.small['size'], bs=2, augment=False, device=device)
+    dls = ColorizeDataLoaders.from_files(files[:10], codec=r.codec(), size=r.small['size'], bs=2, augment=False, device=args.device)
     few = overfit_one_batch(name, dls, model_kwargs={k: v for k,v in r.small.items() if k!='size'})
     return few['steps'] if few['last']<=.2*few['gray'] else None
 
@@ -106,7 +114,7 @@ def learner(name, files, args):
 def train(name, files, args):
     "Train one recipe for `args.minutes`: what is to be said of it, and its file."
     r, row = get_recipe(name), row_name(name, args.rate)
-    few = first_batch(name, files, args.device)
+    few = first_batch(name, files, args)
     rate = args.rate or (r.lr if args.full else RATES.get(name, max(r.lr, 1e-3))) # rates for days are too low for minutes
     clock = time.perf_counter if args.device=='cuda' else time.process_time
     learn, budget = learner(name, files, args), TimeBudget(args.minutes*60, clock)
@@ -116,7 +124,7 @@ def train(name, files, args):
     n = keras_params(learn.model)
     facts = {'recipe': row, 'source': r.source, 'parameters': n['total'], 'trainable': n['trainable'],
              'size': size_of(r, args.full), 'batch': batch_of(r, args.full), 'rate': rate}
-    steps = {'steps for one batch': few, 'against': 'a gray answer', 'steps': budget.steps,
+    steps = {FEW: few, 'against': 'a gray answer', 'steps': budget.steps,
              'seconds per step': round(args.minutes*60/max(1, budget.steps), 3)}
     kind = encoder_of(name)
     encoder = {'encoder': 'pretrained' if kind and args.pretrained else kind}
@@ -187,11 +195,10 @@ def baselines_of(files):
     return {'photo': lambda im: im, 'gray': lambda im: to_image(gray_baseline(to_tensor(im))),
             'mean color': lambda im: to_image(mean_color_baseline(to_tensor(im), mean))}
 
-def finished(path, settings):
+def finished(results, row, settings):
     "Is there a result with the same settings?"
-    if not path.exists(): return False
-    row = json.loads(path.read_text())
-    return all(row.get(k)==v for k,v in settings.items())
+    found = read_row(results, row)
+    return bool(found) and all(found.get(k)==v for k,v in settings.items())
 
 def main(args):
     out, results = Path(args.out), Path(args.results)
@@ -212,10 +219,10 @@ def main(args):
 
     baselines = baselines_of(files)
     for name,paint in baselines.items():
-        if finished(results/f'{file_name(name)}.json', data): continue
+        if finished(results, name, data): continue
         put({'recipe': name, **measure(test, lambda p, t: to_tensor(paint(to_image(t)))), **data}, paint)
     for name in args.recipes or list_recipes():
-        if finished(results/f'{file_name(row_name(name, args.rate))}.json', settings): continue
+        if finished(results, row_name(name, args.rate), settings): continue
         try: facts, file = train(name, files, args)
         except (ImportError, ConnectionError) as e:
             print(f'{name}: left out: {e}', flush=True)

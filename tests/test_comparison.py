@@ -56,6 +56,17 @@ def test_what_is_finished_is_not_trained_again(compared, monkeypatch):
     with pytest.raises(pytest.fail.Exception, match='trained again'): again()
     (home/'results/indiana_unet.json').write_text(json.dumps(r))
 
+def test_the_first_batch_is_learned_once(compared, monkeypatch):
+    home, again = compared
+    r = row(home, 'indiana_unet')
+    monkeypatch.setattr(compare_recipes, 'overfit_one_batch', lambda *a, **k: pytest.fail('learned again'))
+    (home/'results/indiana_unet.json').write_text(json.dumps({**r, 'minutes': 99, compare_recipes.FEW: 77}))
+    again()
+    assert (row(home, 'indiana_unet')['minutes'], row(home, 'indiana_unet')[compare_recipes.FEW])==(.02, 77)
+    (home/'results/indiana_unet.json').write_text(json.dumps({**r, 'minutes': 99, 'version': '0'}))
+    with pytest.raises(pytest.fail.Exception, match='learned again'): again()
+    (home/'results/indiana_unet.json').write_text(json.dumps(r))
+
 def test_a_table_says_whose_time_was_shorter(compared, tmp_path):
     home, _ = compared
     for f in (home/'results').iterdir(): (tmp_path/f.name).write_bytes(f.read_bytes())
