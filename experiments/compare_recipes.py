@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from fastai.torch_core import set_seed
 from fastai.vision.models.unet import DynamicUnet
+from fastcore.basics import chunked
 from PIL import Image
 
 from colorize_nb import __version__
@@ -28,6 +29,7 @@ from colorize_nb.color.metrics import ciede, colorfulness, mae_ab, mse_ab, psnr,
 from colorize_nb.color.metrics import dataset_mean_ab, gray_baseline, mean_color_baseline
 from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.folder import ColorizeDataLoaders
+from colorize_nb.data.photos import central_square
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.io.files import whole_file
 from colorize_nb.io.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
@@ -41,7 +43,7 @@ from colorize_nb.train.search import overfit_one_batch
 
 STRIP = ('coffee', 'chelsea', 'china', 'flower')
 FEW = 'steps for one batch'
-# Stanford's 1e-3 throws its wide layer too far: nbs/models/papers/02_stanford.ipynb
+# Stanford's 1e-3 throws its wide layer far at first: nbs/models/papers/02_stanford.ipynb
 RATES = {n: 1e-4 for n in ('stanford_conv9', 'stanford_conv9_dropout', 'stanford_conv9_smooth_l1')}
 
 
@@ -163,6 +165,23 @@ def painted(colorizer, photos):
     own = measure(photos, lambda p, t: own_lightness(colorizer, p))
     return {**found, 'with its own lightness': {k: own[k] for k in MEASURES}}
 
+@torch.inference_mode()
+def square_error(colorizer, files):
+    "Mean L2 of ab over the middle squares of photos at the size of training: as painted, and of gray."
+    ours, gray = [], []
+    for some in chunked(files, 16):
+        rgb = torch.cat([to_tensor(central_square(open_photo(f), colorizer.size)) for f in some])
+        x = colorizer.codec.encode(rgb)[0].to(colorizer.device)
+        said = colorizer.codec.decode(x, colorizer.codec.activate(colorizer.model(x).float())).cpu()
+        ours.append(mse_ab(quantize8(said), rgb))
+        gray.append(mse_ab(gray_baseline(rgb), rgb))
+    return {k: round(torch.cat(v).mean().item(), 5) for k,v in {'ours': ours, 'gray': gray}.items()}
+
+def overfitting(colorizer, files, test):
+    "`square_error` on photos that it was trained with, and on as many that it was not."
+    own = files[::max(1, len(files)//len(test))][:len(test)]
+    return {'own photos': square_error(colorizer, own), 'other photos': square_error(colorizer, test)}
+
 def strip(paint, files=None, side=110):
     "Photos (the bundled ones if none are given) by `paint(photo)`, beside each other: a PIL picture."
     small = []
@@ -228,7 +247,7 @@ def main(args):
             print(f'{name}: left out: {e}', flush=True)
             continue
         c = Colorizer.load(file, args.device)
-        put({**facts, **painted(c, test), **settings}, lambda im: c(im).image)
+        put({**facts, **painted(c, test), **overfitting(c, files, test), **settings}, lambda im: c(im).image)
     print(f'12 photos by each: {contact(test[::max(1, len(test)//12)][:12], baselines, out, args.device)}')
 
 

@@ -6,8 +6,8 @@ import pytest, torch
 
 from colorize_nb.data.folder import crop_photos
 from colorize_nb.io.photo import find_photos, open_photo, to_tensor
-from colorize_nb.color.metrics import gray_baseline
-from colorize_nb.train.results import published, ranked, trained
+from colorize_nb.color.metrics import gray_baseline, mse_ab
+from colorize_nb.train.results import overfitting, longer, published, ranked, trained
 
 sys.path.append(str(Path(__file__).resolve().parent.parent/'experiments'))
 import compare_recipes, papers_measures
@@ -78,6 +78,30 @@ def test_a_table_says_whose_time_was_shorter(compared, tmp_path):
     assert [r['minutes'] for r in mixed.rows][-2:]==[.02, 15] and '0.02 to 15 minutes' in mixed.to_markdown()
     dots = [line for line in ranked(folder=tmp_path).axes[0].lines if line.get_marker()=='o']
     assert {line.get_ydata()[0]: line.get_markerfacecolor()=='w' for line in dots}=={'fordham_vgg16': True, 'indiana_unet': False}
+
+def test_two_lengths_of_time_are_compared_photo_by_photo(compared, tmp_path):
+    home, _ = compared
+    then, now = home/'results', tmp_path
+    r = row(home, 'indiana_unet')
+    nearer = [[p[0], round(p[1]-.5, 2), *p[2:]] for p in r['per photo']]
+    (now/'indiana_unet.json').write_text(json.dumps({**r, 'minutes': 15., 'steps': 9, 'CIEDE2000': r['CIEDE2000']-.5, 'per photo': nearer}))
+    (now/'fordham_vgg16.json').write_text(json.dumps(row(home, 'fordham_vgg16'))) # no longer than before: left out
+    [said] = longer(folder=now, before=then).rows
+    assert said['recipe']=='indiana_unet' and said['steps']==f"{r['steps']}, 9" and said['minutes']=='0.02, 15'
+    assert said['difference']=='-0.50 [-0.50, -0.50]'
+    with pytest.raises(ValueError, match='no recipe of these'): longer('fordham', folder=now, before=then)
+
+def test_photos_of_the_training_are_told_from_others(compared, tmp_path):
+    home, _ = compared
+    said = row(home, 'fordham_vgg16')
+    for key,folder in {'own photos': 'few', 'other photos': 'held'}.items():
+        rgb = papers_measures.squares(find_photos([home/folder])[::4][:3], said['size'])
+        assert said[key]['gray']==pytest.approx(mse_ab(gray_baseline(rgb), rgb).mean().item(), abs=2e-5), key
+        assert said[key]['ours']!=said[key]['gray']
+    vgg = overfitting('fordham_vgg16', folder=home/'results').rows[0]
+    assert vgg['own photos']==round(said['own photos']['ours']/said['own photos']['gray'], 2)
+    assert vgg['ratio']==pytest.approx(vgg['other photos']/vgg['own photos'], abs=.01)
+    with pytest.raises(ValueError, match='no recipe of these'): overfitting('cats', folder=home/'results')
 
 def test_unknown_recipes_are_one_line(compared):
     home, _ = compared
