@@ -18,6 +18,7 @@ _IN_VGG = ours(LITE, 'in place of VGG16, with weights that come by pip')
 def cats_lite0(): return cats_vgg16().but(
     arch   = ours('cats_vgg16', 'the decoder of tables 1 and 2 behind another encoder'),
     kwargs = _IN_VGG,
+    batch_lr = 3e-4,
     source = 'Cats, with EfficientNet-Lite0')
 
 @register_recipe
