@@ -28,6 +28,7 @@ def fordham_lite0(): return fordham_vgg16().but(
     batch_lr = 3e-4,
     source = 'Fordham, section 6.1, with EfficientNet-Lite0')
 
+# %% ../../nbs/train/10_own_recipes.ipynb #e6132a3d
 @register_recipe
 def koalarization_lite0(): return koalarization().but(
     arch   = ours('koalarization', 'figure 3 with other class scores'),

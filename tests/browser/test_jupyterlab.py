@@ -78,18 +78,22 @@ class Book:
 
     def run_all(self, tries=20):
         """JupyterLab shows its menu before the notebook listens to it, and on a busy machine may run one cell of all: the click is repeated
-        until each cell has a number or a star."""
+        until each cell has a star, and again until each has a number, as a reader would."""
         said = []
         for _ in range(tries):
             if words := self.answer_dialog(): said.append(words)
             try:
                 self.page.get_by_role('menuitem', name='Run', exact=True).click(timeout=5000)
                 self.page.get_by_role('menuitem', name='Run All Cells', exact=True).click(timeout=5000)
-                prompted = ("[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
-                            ".every(o => /\\[[*\\d]/.test(o.innerText))")
-                return self.page.wait_for_function(prompted, timeout=5000)
+                self.prompts(r'\[[*\d]', 5)
             except sync.TimeoutError: self.page.keyboard.press('Escape')
+            else:
+                self.prompts(r'\[[ \d]', 240) # nothing waits: a request may have been lost before the kernel had a number for it
+                if self.page.evaluate(self.PROMPTS+r'.every(o => /\[\d/.test(o.innerText))'): return
         pytest.fail(f'Run All Cells does nothing; dialogs: {said}. The page says: ' + self.page.locator('body').inner_text()[-1500:])
+
+    PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
+    def prompts(self, what, seconds): self.until(f'{self.PROMPTS}.every(o => /{what}/.test(o.innerText))', seconds)
 
     def answer_dialog(self):
         "The words of a dialog of JupyterLab's own (a kernel to choose, a request that came late on a busy machine), which is agreed to."
