@@ -60,8 +60,8 @@ def lab(tmp_path_factory):
         yield f'http://127.0.0.1:{port}/lab', home
     finally:
         p.terminate()
-        try: p.wait(60)
-        except subprocess.TimeoutExpired: p.kill() # it waits for kernels that a busy machine ends late
+        try: p.wait(10)
+        except subprocess.TimeoutExpired: p.kill() # it waits for kernels, which end when it is gone
         log.close()
 
 
