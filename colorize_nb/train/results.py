@@ -56,8 +56,8 @@ def strips(
     return HTML(f'<img alt="Bundled photos: {", ".join(labels.values())}" src="{data_uri(im, max(im.size), 65)}">')
 
 # %% ../../nbs/train/08_results.ipynb #c0a1b2d2
-COLUMNS = ('recipe', 'parameters', 'size', 'batch', 'rate', 'minutes', 'steps', 'seconds per step',
-           'steps for one batch', 'PSNR', 'CIEDE2000', 'less gray', 'colorfulness')
+COLUMNS = ('recipe', 'CIEDE2000', 'less gray', 'colorfulness', 'PSNR', 'minutes', 'steps', 'seconds per step',
+           'steps for one batch', 'parameters', 'size', 'batch', 'rate')
 NOTE = ('{photos} photos, {time}, {device}, seed 0; steps for one batch: until its loss was a fifth '
         'of that of {against}, blank if 300 were not enough')
 

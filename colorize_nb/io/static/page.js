@@ -49,6 +49,7 @@
       if (!button.textContent.trim()) { button.setAttribute('aria-label', 'Sort by the first column'); button.append('\u2003') }
       th.replaceChildren(button);
       const numeric = first.filter(r => read(r, i)).every(r => !isNaN(number(read(r, i))));
+      if (i && first.every(r => /^[-+\u2212\d.,%[\] ]*$/.test(read(r, i)))) for (const r of first) r.cells[i].style.whiteSpace = 'nowrap'; // an interval stays on its line
       button.onclick = () => { // up, down, as it was
         const turn = {none: 'ascending', ascending: 'descending', descending: 'none'}[th.getAttribute('aria-sort') || 'none'];
         for (const h of heads) h.removeAttribute('aria-sort');
