@@ -72,8 +72,9 @@ class Book:
         page.locator('.jp-NotebookPanel .jp-Notebook').wait_for(timeout=120_000)
         kernel = page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first
         kernel.wait_for(state='attached', timeout=120_000)
-        self.run_all()
-        try: page.wait_for_function(f"document.querySelectorAll('.jp-OutputArea .widget-image').length >= {pictures}", timeout=240_000)
+        try:
+            self.run_all()
+            page.wait_for_function(f"document.querySelectorAll('.jp-OutputArea .widget-image').length >= {pictures}", timeout=240_000)
         except Exception: pytest.fail(f'{name}: no picture. The page says: ' + page.locator('.jp-Notebook').inner_text()[-1500:])
 
     def run_all(self, tries=20):

@@ -50,6 +50,8 @@ def test_a_table_of_results_sorts_and_keeps_its_first_column(watched, site):
     assert column(watched, n)==sorted(before, reverse=True)
     heads.nth(n).locator('button').click()
     assert column(watched, n)==before
+    tall = table.locator('tbody tr').evaluate_all('rows => rows.map(r => r.offsetHeight)')
+    assert max(tall) < 1.5*min(tall), 'an interval stays on its line'
     first = table.locator('tbody td, tbody th').first
     x = first.bounding_box()['x']
     moved = table.evaluate('t => { const box = t.closest(".scroll, .pst-scrollable-table-container"); '

@@ -49,7 +49,6 @@
       if (!button.textContent.trim()) { button.setAttribute('aria-label', 'Sort by the first column'); button.append('\u2003') }
       th.replaceChildren(button);
       const numeric = first.filter(r => read(r, i)).every(r => !isNaN(number(read(r, i))));
-      if (i && first.every(r => /^[-+\u2212\d.,%[\] ]*$/.test(read(r, i)))) for (const r of first) r.cells[i].style.whiteSpace = 'nowrap'; // an interval stays on its line
       button.onclick = () => { // up, down, as it was
         const turn = {none: 'ascending', ascending: 'descending', descending: 'none'}[th.getAttribute('aria-sort') || 'none'];
         for (const h of heads) h.removeAttribute('aria-sort');
@@ -73,9 +72,14 @@
     });
   }
 
+  function unbroken(table) { // a number with its interval stays on one line
+    for (const td of table.tBodies[0].querySelectorAll('td')) if (/^[-+\u2212\d.,%[\] ]+$/.test(td.textContent)) td.style.whiteSpace = 'nowrap';
+  }
+
   function dress(table) {
     if (table.tHead && !table.tHead.textContent.trim()) { table.tHead.remove(); return } // a list of facts has no headings
     if (!table.tHead || !table.tBodies[0] || table.matches('.params, .fastprogress, .field-list') || table.closest('#playground')) return;
+    unbroken(table);
     if (table.tBodies[0].rows.length > 2 && !table.querySelector('tbody [colspan], tbody [rowspan]')) sortable(table);
     if (table.closest('.cell_output, .numbers') && table.tBodies[0].rows.length > 4) bars(table);
     const box = table.parentElement.matches('.pst-scrollable-table-container, .scroll') ? table.parentElement : make('div', {className: 'scroll'});
