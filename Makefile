@@ -9,6 +9,7 @@ SETUP  := settings.ini setup.py pyproject.toml
 UV     := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install)
 
+export PYTHONPATH := $(CURDIR)
 # fastai's import warns of a function of torch that it calls
 export PYTHONWARNINGS = ignore::FutureWarning:torch.jit._script
 
@@ -50,7 +51,7 @@ test-slow: $(READY) ## Run the tests that take minutes, and the solutions of the
 	@$(BIN)/python -m pytest -m slow
 
 torture: $(READY) ## Hand in broken photos, names, films and model files, a minute of each; print what came of them
-	@OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m colorize_nb.app.torture --n 4000 --seconds 60 --out colorize_nb/results/torture.json
+	@OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m colorize_nb.app.torture --n 4000 --seconds 60 --out lab/results/torture.json
 
 mutants: $(READY) ## Break the package on purpose, one thing at a time, and print what the tests do not notice
 	@OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py
@@ -89,7 +90,7 @@ $(VENV)/.bench: $(READY)
 	@touch $@
 
 bench: $(VENV)/.bench ## Measure speed beside scikit-image, kornia and OpenCV; print one table
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python lab/bench/run.py
 
 readme: $(READY) ## Write README.md from nbs/index.ipynb
 	@$(BIN)/python tools/readme.py

@@ -6,47 +6,32 @@
 __all__ = []
 
 # %% ../nbs/all.ipynb #f98ed07a
-from .io.files import *
-from .io.photo import *
-from .io.show import *
-from .io.table import *
-from .io.save import *
-from .io.threads import *
+from .core.files import *
+from .core.photo import *
+from .core.show import *
+from .core.registry import *
 
 # %% ../nbs/all.ipynb #70dda5df
 from .color.space import *
 from .color.codecs import *
-from .color.bins import *
-from .color.cells import *
+from .color.classes import *
 from .color.metrics import *
-from .color.quality import *
-from .color.frontier import *
 
 # %% ../nbs/all.ipynb #8d777f38
-from .data.photos import *
-from .data.batches import *
 from .data.folder import *
-from .data.features import *
 from .data.stream import *
 from .data.shapes import *
-from .data.hub import *
-from .data.decoded import *
+from .data.features import *
 
 # %% ../nbs/all.ipynb #ac5552fd
-from .models.registry import *
-from .models.inspect import *
-from .models.efficientnet_lite import *
 from .models.encoders import *
 from .models.compact import *
-from .models.unet import *
-from .models.device import *
-from .models.borrowing import *
 from .models.store import *
-from .models.unet_lite import *
+from .models.unet import *
+from .models.lite import *
 
 # %% ../nbs/all.ipynb #61b3a8fa
 from .train.losses import *
-from .train.perceptual import *
 from .train.metrics import *
 from .train.callbacks import *
 from .train.learner import *
@@ -54,30 +39,21 @@ from .train.resume import *
 from .train.recipes import *
 from .train.gan import *
 from .train.search import *
-from .train.processes import *
-from .train.cyclegan import *
 
 # %% ../nbs/all.ipynb #00236eac
 from .infer.paint import *
-from .infer.outcome import *
 from .infer.colorizer import *
 from .infer.film import *
 from .infer.onnx import *
 from .infer.evaluate import *
-from .infer.audit import *
-from .infer.animation import *
-from .infer.sharing import *
+from .infer.hub import *
 
 # %% ../nbs/all.ipynb #3aa652f4
 from .widgets.base import *
-from .widgets.upload import *
 from .widgets.explorers import *
-from .widgets.bins_explorer import *
 from .widgets.compare import *
 from .widgets.tune import *
-from .widgets.levin import *
 from .widgets.hint import *
-from .widgets.turing_protocol import *
 from .widgets.turing import *
 from .widgets.app import *
 

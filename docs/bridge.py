@@ -12,13 +12,13 @@ PANELS = {
     'SepiaExplorer': ('sepia', 'The sepia explorer: several possible colours, and what each loss answers', EXPLORERS, HERE),
     'BinsExplorer': ('bins', 'The bins explorer: colours put into bins', EXPLORERS, HERE),
     'DistributionExplorer': ('distribution', 'The distribution explorer: which colours are likely at a pixel',
-                             'nbs/widgets/04_bins_explorer.html', 'More of its states'),
-    'turing_test': ('turing', 'The Turing test: which of two photos was coloured by a network', 'nbs/widgets/12_turing.html', 'Its page'),
+                             'nbs/widgets/01_explorers.html', 'More of its states'),
+    'turing_test': ('turing', 'The Turing test: which of two photos was coloured by a network', 'nbs/widgets/05_turing.html', 'Its page'),
     'tune': ('tune', 'The training panel: knobs, curves, held-out photos as they come out, and a row for each run',
-             'nbs/widgets/08_tune.html', 'Its page'),
-    'hint': ('hint', 'The hint panel: a click gives a pixel a colour, and it spreads', 'nbs/widgets/10_hint.html', 'Its page'),
+             'nbs/widgets/03_tune.html', 'Its page'),
+    'hint': ('hint', 'The hint panel: a click gives a pixel a colour, and it spreads', 'nbs/widgets/04_hint.html', 'Its page'),
     'compare': ('compare', 'The comparison: models on one photo, by a line to drag, blended or side by side, with their numbers',
-                'nbs/widgets/05_compare.html', 'Its page')}
+                'nbs/widgets/02_compare.html', 'Its page')}
 
 def panel_picture(source, up):
     "What stands where a notebook shows a panel that needs a running Python: its picture."

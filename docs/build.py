@@ -2,7 +2,7 @@
 
     python docs/build.py             what it took is printed
 """
-import hashlib, html, json, re, shutil, subprocess, sys, time, warnings
+import hashlib, json, re, shutil, subprocess, sys, time, warnings
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
@@ -15,7 +15,7 @@ warnings.filterwarnings('ignore', category=FutureWarning, module='torch')
 VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-threaded.wasm','ort-wasm-simd-threaded.mjs']),
             'mathjax/es5': ('mathjax', ['tex-svg.js'])}
 # What the site is made from: (folder, files)
-MADE_FROM = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('colorize_nb/results','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'),
+MADE_FROM = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('lab','*.py'), ('lab/results','*'), ('colorize_nb/course','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'),
              ('docs/static','*'), ('docs/play','*'), ('colorize_nb','static/*'))
 # The pages that are no notebooks, for llms.txt: name -> what stands there
 MORE = {'reference/index': 'every public name', 'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'words',
@@ -90,26 +90,6 @@ def sources():
     playground.write(static, BUILD/'play')
     return found
 
-def moved():
-    "Pages of the site that have another place now: {old: new}, from `moved.json`, which has notebooks and modules."
-    table = json.loads((DOCS/'moved.json').read_text('utf8'))
-    to = {f'{o}.html': f'{n}.html' for o,n in table['notebooks'].items()}
-    for o,n in table['modules'].items():
-        to[f"reference/{o.replace('.', '_')}.html"] = f"reference/{n.replace('.', '_')}.html"
-        to[f"_modules/colorize_nb/{o.replace('.', '/')}.html"] = f"_modules/colorize_nb/{n.replace('.', '/')}.html"
-    return to
-
-def redirect(old, new):
-    "At the place `old`, a page that leads to `new`, with the part after #."
-    link = html.escape('../'*old.count('/') + new)
-    page = ('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>This page has moved</title>\n'
-            f'<meta http-equiv="refresh" content="0; url={link}"><link rel="canonical" href="{link}">'
-            '<meta name="robots" content="noindex">\n'
-            f'<script>location.replace("{link}" + location.hash)</script></head>'
-            f'<body><h1>This page has moved</h1><p><a href="{link}">It is here now.</a></p></body></html>\n')
-    (HTML/old).parent.mkdir(parents=True, exist_ok=True)
-    (HTML/old).write_text(page, 'utf8')
-
 def finish():
     "Read and write every page once: take out what it does not use, say what it may do."
     import lighten, policy
@@ -125,7 +105,6 @@ def main():
     options = ['-b', 'html', '-c', str(DOCS), '-j', 'auto', '-q', '-W', '--keep-going']
     r = subprocess.run([sys.executable, '-m', 'sphinx', *options, str(SRC), str(HTML)], cwd=ROOT)
     if r.returncode: sys.exit(r.returncode)
-    for old,new in moved().items(): redirect(old, new)
     for ps in found.values(): # 'download' leads to them
         for p in ps: shutil.copy2(p, HTML/p.relative_to(ROOT))
     import generated

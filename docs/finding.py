@@ -17,7 +17,7 @@ WORDS = {
 ASKED = {
     'nbs/tutorials/05_train_your_own': 'train my own photos folder dataset custom finetune fine-tune',
     'color': 'try online browser upload demo colorize my photo',
-    'nbs/infer/03_film': 'video movie mp4 frames flicker',
+    'nbs/infer/02_film': 'video movie mp4 frames flicker',
     'nbs/tutorials/01_color_a_photo': 'start begin quickstart first colorize my photo',
     'nbs/app/00_cli': 'command line terminal batch folder',
     'model_card': 'weights download pretrained licence license',

@@ -3,20 +3,20 @@ llms.txt."""
 import base64, hashlib, html, json, re, shutil
 from pathlib import Path
 
-from colorize_nb.infer.audit import LIMITS, SCENES, audit
+from lab.audit import LIMITS, SCENES, audit
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.onnx import export_onnx, onnx_facts
 from colorize_nb.color.metrics import ciede, colorfulness
-from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
-from colorize_nb.io.wipe import CSS, JS, TABLES_CSS, TABLES_JS, wipe
+from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.core.show import CSS, JS, TABLES_CSS, TABLES_JS, wipe
 from colorize_nb.models.layers import keras_params
-from colorize_nb.models.registry import create_model
+from colorize_nb.core.registry import create_model
 from colorize_nb.models.store import shipped_models
 from colorize_nb.train.recipes import describe_recipes, get_recipe
-from colorize_nb.train.results import measured
+from lab.comparison import measured
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT/'colorize_nb/results/recipes'
+RESULTS = ROOT/'lab/results/recipes'
 # How a recipe's source begins -> (page of its networks in nbs/models, page of its paper)
 PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','cats'),
          'Stanford': ('papers/02_stanford','stanford'), 'Koalarization': ('papers/03_koalarization','koalarization'),
@@ -126,7 +126,7 @@ def gallery(folder, colorizer):
     minutes = next(d['minutes'] for d in measured(folder=RESULTS).values() if 'minutes' in d)
     page += ['## By recipe', '',
              f'The same photos by each recipe, {minutes:g} minutes of CPU time each, the nearest to the target first. '
-             '[Recipes](recipes.md) has networks and rates, [their results](nbs/train/08_results.ipynb) a table to sort.', '',
+             '[Recipes](recipes.md) has networks and rates, [their results](nbs/claims/10_comparison.ipynb) a table to sort.', '',
              f'```{{raw}} html\n<div class="wall">{wall(folder)}</div>\n```', '']
     (folder/'gallery.md').write_text('\n'.join(page), 'utf8')
 
@@ -175,7 +175,7 @@ def recipe(name, r, done):
             f'Shapes, what the paper leaves open and what was chosen: [its page](nbs/models/{book}.ipynb).'
             + (f' The paper: [{paper}](papers/{paper}.md).' if paper else ''), '',
             '```python', f"learn = recipe_learner('{name}', dls)", '```', '']
-    text += trained(name, done) if done.get(name) else ['Not trained yet by `experiments/compare_recipes.py`.', '']
+    text += trained(name, done) if done.get(name) else ['Not trained yet by `lab/compare_recipes.py`.', '']
     table = ''.join(f'<tr><td>{html.escape(k)}</td><td>{t}</td><td>{p:,}</td></tr>' for k,t,p in blocks(model))
     head = '<tr><th>part</th><th>kind</th><th>parameters</th></tr>'
     layers = f'<details><summary>Layers</summary><table class="params">{head}{table}</table></details>'
@@ -272,7 +272,7 @@ def card(folder):
     "The shipped model's card as a page, with an audit of the model as it is."
     text = shipped_models()['shipped'].with_suffix('.md').read_text('utf8')
     said = '\n\n'.join(table.to_markdown() for table in audit('shipped'))
-    measured_so = f'{LIMITS} What is measured: [the audit](nbs/infer/06_audit.ipynb).'
+    measured_so = f'{LIMITS} What is measured: [the audit](nbs/claims/12_audit.ipynb).'
     (folder/'model_card.md').write_text(f'{text}\n\n## Who is coloured how\n\n{measured_so}\n\n{said}\n', 'utf8')
 
 def models(static):

@@ -2,7 +2,7 @@
 import base64, inspect, json, shutil, subprocess
 from pathlib import Path
 
-from colorize_nb.color.cells import JointBins
+from colorize_nb.color.classes import JointBins
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.data.shapes import COLORS
 from colorize_nb.train.losses import RebalancedCE, smooth_l1

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from colorize_nb.app.cli import main
-from colorize_nb.infer.animation import Timing, color_animation, frames, is_animation, read_timing
-from colorize_nb.io.photo import PhotoError
+from colorize_nb.infer.film import Timing, color_animation, frames, is_animation, read_timing
+from colorize_nb.core.photo import PhotoError
 
 TIMES = [40, 120, 500]
 

@@ -13,7 +13,7 @@ from colorize_nb.app.jobs import Jobs
 from colorize_nb.app.report import Report
 from colorize_nb.app.workers import Crew, work
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.io.photo import PhotoError, bundled_photos, open_photo
+from colorize_nb.core.photo import PhotoError, bundled_photos, open_photo
 
 RUN = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())']
 

@@ -5,9 +5,9 @@ import pytest, torch
 from PIL import Image
 
 from colorize_nb.color.space import lab2rgb, rgb2lab
-from colorize_nb.infer.audit import PORTRAITS, audit_scenes, audit_skin, exposed, ita, skin, tone
+from lab.audit import PORTRAITS, audit_scenes, audit_skin, exposed, ita, skin, tone
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.io.photo import bundled_photos, open_photo, to_image, to_tensor
+from colorize_nb.core.photo import bundled_photos, open_photo, to_image, to_tensor
 
 
 class Known(Colorizer):

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from colorize_nb.color.frontier import Frontier, frontier, saturate
+from colorize_nb.color.metrics import Frontier, frontier, saturate
 from colorize_nb.color.metrics import ciede, colorfulness
 from colorize_nb.data.shapes import ambiguous_shapes
-from colorize_nb.io.photo import to_image
-from colorize_nb.train.trials import TRIALS, load_trial
+from colorize_nb.core.photo import to_image
+from lab.trials import TRIALS, load_trial
 
 ROOT = Path(__file__).resolve().parent.parent
 VERDICTS = json.loads((TRIALS/'verdicts.json').read_text('utf8'))
@@ -76,7 +76,7 @@ def test_a_trial_that_is_not_there_is_one_line(tmp_path):
 
 @pytest.fixture
 def claims(monkeypatch, tmp_path):
-    "The module `experiments/claims.py` with three tiny arms, on drawn pictures."
+    "The module `lab/claims.py` with three tiny arms, on drawn pictures."
     monkeypatch.syspath_prepend(str(ROOT/'experiments'))
     import claims
     for i,rgb in enumerate(ambiguous_shapes(14, 64, seed=3)[0]):

@@ -4,7 +4,7 @@ import os, signal, subprocess, sys, time
 import numpy as np, pytest
 from PIL import Image
 
-from colorize_nb.io.photo import bundled_photos, open_photo
+from colorize_nb.core.photo import bundled_photos, open_photo
 
 RUN = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())']
 
@@ -173,7 +173,7 @@ def test_exact_results_are_png(album):
 def test_exact_results_of_webp_and_tiff_stay_what_they_are(album):
     from colorize_nb.app.album import color_album, plan
     from colorize_nb.infer.colorizer import Colorizer
-    from colorize_nb.io.save import source_type
+    from colorize_nb.core.photo import source_type
     colorizer, names = Colorizer.load('shipped'), ('a.webp','b.tif','c.bmp','d.jpg')
     for n in names: open_photo(album/'good.jpg').save(album/n)
     p = plan([album/n for n in names], album/'out', exact=True)

@@ -3,11 +3,11 @@ import json
 
 import numpy as np, pytest, torch
 
-from colorize_nb.color.bins import ChannelBins, density_bins
-from colorize_nb.color.cells import JointBins, class_weights, collapse, color_prior, grid_centers
+from colorize_nb.color.classes import ChannelBins, density_bins
+from colorize_nb.color.classes import JointBins, class_weights, collapse, color_prior, grid_centers
 from colorize_nb.color.codecs import LabAB, RGB, YCbCr, codec_from_config
 from colorize_nb.color.space import ciede2000, rgb2lab
-from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
 
 
 @pytest.fixture(scope='module')

@@ -3,14 +3,14 @@ import io
 import numpy as np, pytest, torch
 from PIL import Image
 
-from colorize_nb.color.cells import JointBins
+from colorize_nb.color.classes import JointBins
 from colorize_nb.color.metrics import ciede
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
-from colorize_nb.io.show import image_grid
-from colorize_nb.models.registry import create_model
+from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.core.show import image_grid
+from colorize_nb.core.registry import create_model
 from colorize_nb.train.learner import colorize_learner
-from colorize_nb.widgets.controls import Choice, divided
+from colorize_nb.widgets.base import Choice, divided
 from colorize_nb.infer.colorizer import colorizers
 from colorize_nb.widgets.compare import Compare, compare
 

@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest, torch
 
 from colorize_nb.data.folder import crop_photos
-from colorize_nb.io.photo import find_photos, open_photo, to_tensor
+from colorize_nb.core.photo import find_photos, open_photo, to_tensor
 from colorize_nb.color.metrics import gray_baseline, mse_ab
-from colorize_nb.train.results import overfitting, longer, published, ranked, trained
+from lab.comparison import overfitting, longer, published, ranked, trained
 
-sys.path.append(str(Path(__file__).resolve().parent.parent/'experiments'))
-import compare_recipes, papers_measures
+from lab import compare_recipes, papers_measures
 
 BOTH = 'fordham_vgg16', 'indiana_unet' # a frozen encoder, and colors without one
 

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from colorize_nb.color.bins import ChannelBins
+from colorize_nb.color.classes import ChannelBins
 from colorize_nb.color.codecs import RGB, LabAB
 from colorize_nb.data.shapes import ambiguous_shapes
 from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.train.cyclegan import Unpaired, cycle_learner
+from colorize_nb.train.gan import Unpaired, cycle_learner
 from colorize_nb.train.learner import colorize_learner
 
 

@@ -5,11 +5,11 @@ import numpy as np, pytest, torch
 from PIL import Image
 
 import colorize_nb.data.folder as cd
-import colorize_nb.data.photos as dp
+import colorize_nb.data.folder as dp
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.data.batches import TensorColor, TensorGray
+from colorize_nb.data.folder import TensorColor, TensorGray
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
-from colorize_nb.data.photos import PhotoSet, split_files
+from colorize_nb.data.folder import PhotoSet, split_files
 from fastai.vision.augment import Flip
 
 plain = lambda t: t.as_subclass(torch.Tensor)

@@ -3,11 +3,11 @@ import numpy as np, pytest, torch
 from PIL import Image
 
 from colorize_nb.data import decoded
-from colorize_nb.data.decoded import BAD, KEPT, NEW, DecodedPhotos, cut
+from colorize_nb.data.features import BAD, KEPT, NEW, DecodedPhotos, cut
 from colorize_nb.data.folder import crop_photos
-from colorize_nb.data.photos import central_square
+from colorize_nb.data.folder import central_square
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.io.photo import find_photos, open_photo
+from colorize_nb.core.photo import find_photos, open_photo
 from colorize_nb.train.learner import colorize_learner
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from colorize_nb.app.demo import HELD_OUT, main
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.io.photo import bundled_photos, open_photo
+from colorize_nb.core.photo import bundled_photos, open_photo
 
 
 @pytest.fixture(scope='module')

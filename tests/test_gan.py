@@ -2,7 +2,7 @@
 import pytest, torch
 from fastai.callback.core import Callback
 
-from colorize_nb.color.bins import ChannelBins
+from colorize_nb.color.classes import ChannelBins
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.data.shapes import ambiguous_shapes
 from colorize_nb.data.stream import GeneratedBatches, stream_loaders

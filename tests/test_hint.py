@@ -4,9 +4,9 @@ import numpy as np, pytest, torch
 from PIL import Image
 
 from colorize_nb.infer.colorizer import lightness
-from colorize_nb.io.photo import bundled_photos
+from colorize_nb.core.photo import bundled_photos
 from colorize_nb.widgets.hint import PALETTE, hint
-from colorize_nb.widgets.levin import SHIFTS, Cancelled, affinities, propagate
+from colorize_nb.widgets.hint import SHIFTS, Cancelled, affinities, propagate
 
 @pytest.fixture
 def photo(): return bundled_photos()['coffee']

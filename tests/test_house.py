@@ -172,9 +172,9 @@ def test_imports_run_one_way(name):
 
 def test_the_folders():
     assert list(house.TITLES)==list(house.IDEAS)==house.FOLDERS
-    assert house.may_import('infer')==['io','color','data','models'] and 'train' in house.may_import('widgets')
+    assert house.may_import('infer')==['core','color','data','models'] and 'train' in house.may_import('widgets')
     for where in (ROOT/'nbs', LIB):
-        found = {p.name for p in where.iterdir() if p.is_dir() and p.name[0] not in '._'} - {'tutorials','claims','weights','results'}
+        found = {p.name for p in where.iterdir() if p.is_dir() and p.name[0] not in '._'} - {'tutorials','claims','weights','course','photos'}
         assert found==set(house.FOLDERS), f'{where.name} has other folders than tools/house.py'
     assert house.RULE in (ROOT/'CONTRIBUTING.md').read_text('utf8')
 

@@ -6,10 +6,10 @@ from torch import nn
 from colorize_nb.color.codecs import LabAB, RGB, YCbCr
 from colorize_nb.color.space import in_gamut, rgb2lab
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.infer.outcome import ColorizeMemoryError
+from colorize_nb.infer.colorizer import ColorizeMemoryError
 from colorize_nb.infer.paint import enlarge_chroma, input_shape, lightness, paint
-from colorize_nb.io.photo import PhotoError, bundled_photos, open_photo, to_tensor
-from colorize_nb.models.registry import create_model
+from colorize_nb.core.photo import PhotoError, bundled_photos, open_photo, to_tensor
+from colorize_nb.core.registry import create_model
 from colorize_nb.models.store import StoreError, save_model
 
 
@@ -151,7 +151,7 @@ def test_inference_needs_no_fastai():
 
 
 def test_default_knobs_come_with_the_file(tmp_path, coffee):
-    from colorize_nb.color.cells import JointBins
+    from colorize_nb.color.classes import JointBins
     codec, spec = JointBins(), dict(arch='unet_compact', n_in=1, n_out=None, size=256, kwargs=dict(widths=(8,16,32), depths=(0,1,1)))
     spec['n_out'] = codec.n_out
     model = create_model('unet_compact', 1, codec.n_out, **spec['kwargs'])

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from colorize_nb.io.files import whole_file
-from colorize_nb.io.photo import PhotoError, open_photo
-from colorize_nb.io.save import save_photo
-from colorize_nb.io.show import image_grid, show_photos
-from colorize_nb.io.table import Results
-from colorize_nb.io.wipe import wipe, wipe_page
+from colorize_nb.core.files import whole_file
+from colorize_nb.core.photo import PhotoError, open_photo
+from colorize_nb.core.photo import save_photo
+from colorize_nb.core.show import image_grid, show_photos
+from colorize_nb.core.show import Results
+from colorize_nb.core.show import wipe, wipe_page
 
 FLAT = Image.new('RGB', (32,24), (200,30,30))
 # Names that a file may have
@@ -33,7 +33,7 @@ def test_threads_that_save_one_name_leave_whole_files(tmp_path):
 CODE = """
 import sys, time
 from PIL import Image
-from colorize_nb.io.save import PhotoError, save_photo
+from colorize_nb.core.photo import PhotoError, save_photo
 done = 0
 for i in range(20):
     while time.time()<float(sys.argv[2])+i*.05: time.sleep(.001)

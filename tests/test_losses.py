@@ -138,8 +138,8 @@ def test_l2_answers_with_the_mean_and_l1_with_the_median(codec):
 
 # --- classes
 
-from colorize_nb.color.bins import ChannelBins
-from colorize_nb.color.cells import JointBins, class_weights, collapse
+from colorize_nb.color.classes import ChannelBins
+from colorize_nb.color.classes import JointBins, class_weights, collapse
 
 @pytest.fixture
 def joint(): return JointBins(grid=20)
@@ -200,7 +200,7 @@ def test_half_sum_is_koalarizations_formula(codec):
     ('ce', LabAB(), 'smooth_l1'),
     ('perceptual', JointBins(), 'rebalanced_ce')])
 def test_wrong_pair_names_what_fits(name, which, fits):
-    import colorize_nb.train.perceptual
+    import colorize_nb.train.losses
     with pytest.raises(ValueError, match=fits) as e: get_loss(name, which)
     assert '\n' not in str(e.value)
 

@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import *
 from colorize_nb.color.space import lab2rgb, rgb2lab, to_gamut
-from colorize_nb.io.table import Results
+from colorize_nb.core.show import Results
 from colorize_nb.train.metrics import ColorMetric, color_metrics
 
 def u8(t): return (t.movedim(-3, -1).numpy()*255).round().astype('u1')

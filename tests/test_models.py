@@ -7,7 +7,7 @@ from torch import nn
 
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.models.registry import create_model, describe_models, list_models, n_params, register_model
+from colorize_nb.core.registry import create_model, describe_models, list_models, n_params, register_model
 from colorize_nb.models.store import FORMAT, StoreError, load_model_file, read_header, save_model, shipped_models
 
 SMALL = dict(widths=(8,16,32), depths=(0,1,1))

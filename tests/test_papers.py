@@ -3,7 +3,7 @@ import pytest, torch
 from torch import nn
 from torch.nn import functional as F
 
-from colorize_nb.models.borrowing import Borrowing, ClassScores, PooledFeatures, fuse
+from colorize_nb.models.encoders import Borrowing, ClassScores, PooledFeatures, fuse
 from colorize_nb.models.layers import SameConv, SameDeconv, keras_params
 from colorize_nb.models.papers.cats import CatsVGG16
 from colorize_nb.models.papers.fordham import FordhamAE, FordhamCNN, FordhamInception, FordhamVGG16
@@ -11,7 +11,7 @@ from colorize_nb.models.papers.indiana import IndianaUnet
 from colorize_nb.models.papers.koalarization import Koalarization
 from colorize_nb.models.papers.patchgan import PatchCritic, Pix2PixUnet
 from colorize_nb.models.papers.zhang import ZhangECCV16
-from colorize_nb.models.registry import create_model
+from colorize_nb.core.registry import create_model
 
 LITE = dict(encoder='efficientnet_lite0') # random weights: quick, and needs no package
 

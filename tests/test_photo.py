@@ -4,9 +4,9 @@ import io, os
 import numpy as np, pytest, torch
 from PIL import Image, ImageCms
 
-from colorize_nb.io.photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo, to_image, to_tensor
-from colorize_nb.io.save import marked, photo_meta, save_photo, source_type
-from colorize_nb.io.show import show_photos
+from colorize_nb.core.photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo, to_image, to_tensor
+from colorize_nb.core.photo import marked, photo_meta, save_photo, source_type
+from colorize_nb.core.show import show_photos
 
 
 @pytest.fixture

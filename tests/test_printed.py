@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from colorize_nb.color.bins import ChannelBins
+from colorize_nb.color.classes import ChannelBins
 from colorize_nb.color.codecs import LabAB, RGB
 from colorize_nb.train.losses import get_loss
 from colorize_nb.train.recipes import get_recipe, list_recipes, recipe_dls, recipe_learner

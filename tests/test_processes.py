@@ -11,7 +11,7 @@ from colorize_nb.train.callbacks import TrainingError
 from colorize_nb.train.gan import gan_learner
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.metrics import ColorMetric
-from colorize_nb.train.processes import _check, in_processes
+from colorize_nb.train.resume import _check, in_processes
 
 PROGRAM = '''
 import json, os, sys
@@ -19,7 +19,7 @@ from fastai.callback.core import Callback
 from fastai.torch_core import num_distrib, rank_distrib, set_seed
 from colorize_nb.data.folder import ColorizeDataLoaders
 from colorize_nb.train.learner import colorize_learner
-from colorize_nb.train.processes import in_processes
+from colorize_nb.train.resume import in_processes
 from colorize_nb.train.resume import Checkpoint
 
 augment, stop, kw = json.loads(sys.argv[1])

@@ -1,10 +1,10 @@
 "Further measures, each on a case whose answer is known."
 import numpy as np, pytest, torch
 
-from colorize_nb.color.bins import ChannelBins
-from colorize_nb.color.cells import JointBins, color_prior
+from colorize_nb.color.classes import ChannelBins
+from colorize_nb.color.classes import JointBins, color_prior
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.color.quality import *
+from colorize_nb.color.metrics import *
 from colorize_nb.color.space import lab2rgb, rgb2lab
 
 

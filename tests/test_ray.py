@@ -15,7 +15,7 @@ from colorize_nb.app.cli import main
 from colorize_nb.app.cluster import ClusterWorker, RayCrew, connect, shares
 from colorize_nb.app.jobs import Jobs
 from colorize_nb.app.workers import KILLED
-from colorize_nb.io.photo import bundled_photos, open_photo
+from colorize_nb.core.photo import bundled_photos, open_photo
 from colorize_nb.models.store import shipped_models
 
 os.environ.update(cluster.QUIET) # which Ray reads when it is imported

@@ -8,10 +8,10 @@ from fastai.torch_core import set_seed
 from colorize_nb.app.cli import main as cli
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.io.photo import bundled_photos, open_photo
-from colorize_nb.models.inspect import layer_rows
+from colorize_nb.core.photo import bundled_photos, open_photo
+from colorize_nb.models.layers import layer_rows
 from colorize_nb.models.layers import L2Penalty, SameConv, SameDeconv, keras_params
-from colorize_nb.models.registry import create_model
+from colorize_nb.core.registry import create_model
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
 from colorize_nb.train.recipes import Recipe, describe_recipes, get_recipe, list_recipes, recipe_dls, recipe_learner, register_recipe
@@ -228,7 +228,7 @@ def test_inception_from_timms_cache(tmp_path):
     code = """if 1:
         import sys, pathlib, timm, torch
         from safetensors.torch import save_file
-        from colorize_nb.models.borrowing import ClassScores
+        from colorize_nb.models.encoders import ClassScores
         torch.manual_seed(3)
         name = 'timm/' + timm.create_model('inception_resnet_v2').default_cfg['architecture'] + '.tf_in1k'
         home = pathlib.Path(sys.argv[1])/f"models--{name.replace('/', '--')}"

@@ -4,7 +4,7 @@ import pytest, torch
 from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline
 from colorize_nb.data.folder import crop_photos
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.io.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.models.store import read_header, shipped_models
 
 PHOTOS = ('astronaut', 'chelsea', 'coffee', 'rocket', 'motorcycle', 'china', 'flower', 'grace_hopper')
@@ -18,7 +18,7 @@ def squares(tmp_path_factory):
 @pytest.fixture(scope='module')
 def predictions(squares):
     colorizer = Colorizer.load('shipped')
-    from colorize_nb.io.photo import to_image
+    from colorize_nb.core.photo import to_image
     return [to_tensor(colorizer(to_image(s)).image) for s in squares]
 
 def test_nearer_than_gray_by_eight_percent(squares, predictions, note):

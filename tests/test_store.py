@@ -5,7 +5,7 @@ import pytest, torch
 from safetensors.torch import load_file, save
 
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.models.registry import create_model
+from colorize_nb.core.registry import create_model
 from colorize_nb.models.store import FORMAT, StoreError, load_model_file, read_header, save_model
 
 SMALL = dict(widths=[8,16,32], depths=[0,1,1])
@@ -91,7 +91,7 @@ def test_small_cells_cost_little_memory():
     import subprocess
     code = '''
 import resource
-from colorize_nb.color.cells import JointBins
+from colorize_nb.color.classes import JointBins
 JointBins(reach='center')
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(JointBins(grid=1, reach='center').n, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss-before)*1024)

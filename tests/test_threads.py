@@ -6,8 +6,8 @@ import numpy as np, pytest, torch
 from conftest import torch_threads
 from colorize_nb.color.space import lab2rgb, rgb2lab
 from colorize_nb.infer.paint import paint
-from colorize_nb.io.photo import bundled_photos, open_photo
-from colorize_nb.io.threads import in_threads
+from colorize_nb.core.photo import bundled_photos, open_photo
+from colorize_nb.core.files import in_threads
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_parts_are_shared_and_no_thread_begins_others(two):
 
 CHILD = '''
 import os, torch
-from colorize_nb.io.threads import in_threads
+from colorize_nb.core.files import in_threads
 torch.set_num_threads(2)
 two = in_threads(lambda i: in_threads(lambda k: i*k, range(3)), range(3)) # parts of parts
 assert two==[[0,0,0], [0,1,2], [0,2,4]], two

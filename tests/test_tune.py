@@ -6,10 +6,10 @@ from PIL import Image
 
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.io.photo import bundled_photos
+from colorize_nb.core.photo import bundled_photos
 from colorize_nb.widgets.compare import compare
 from colorize_nb.widgets.tune import tune
-from colorize_nb.widgets.tune_knobs import impossible, loss_menu
+from colorize_nb.widgets.tune import impossible, loss_menu
 
 SMALL = {'unet_compact': dict(widths=[8,16,24], depths=[0,0,0]), 'stanford_conv3': {}}
 
@@ -117,7 +117,7 @@ def test_table_sorts_and_hides_what_never_changed(panel):
     assert v==sorted(v) and 'codec' not in runs()[0] and 'codec LabAB' in panel.table().note
 
 def test_error_in_a_run_is_shown_and_the_next_goes_on(panel, monkeypatch):
-    import colorize_nb.widgets.tune_knobs as T
+    import colorize_nb.widgets.tune as T
     real = T.colorize_learner
     def broken(*a, **k): raise ValueError('the disk is on fire')
     monkeypatch.setattr(T, 'colorize_learner', broken)
@@ -208,7 +208,7 @@ def test_presets_and_reset(panel):
     assert not panel.preset.disabled
 
 def test_previews_are_of_different_photos(panel):
-    from colorize_nb.widgets.tune_drawing import different
+    from colorize_nb.widgets.tune import different
     def photo(f): return Path(f).stem.rpartition('_')[0]
     names = [photo(f) for f in different(panel.valid_files, 3)]
     assert len(set(names))==min(3, len({photo(f) for f in panel.valid_files})) > 1

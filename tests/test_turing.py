@@ -3,9 +3,9 @@ import csv, time
 import numpy as np, pytest
 from PIL import Image
 
-from colorize_nb.io.photo import bundled_photos, open_photo
+from colorize_nb.core.photo import bundled_photos, open_photo
 from colorize_nb.widgets.turing import FIELDS, turing_test
-from colorize_nb.widgets.turing_protocol import exact_interval, fooled, plan
+from colorize_nb.widgets.turing import exact_interval, fooled, plan
 
 def make(tmp_path, **kw):
     photos = {k: bundled_photos()[k] for k in ('coffee','chelsea','china')}

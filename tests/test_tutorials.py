@@ -13,7 +13,7 @@ FOLDER = ROOT/'nbs/tutorials'
 PAGES = sorted(FOLDER.glob('*.ipynb'))
 ANSWERS = sorted((FOLDER/'solutions').glob('*.ipynb'))
 CLAIMS = sorted((ROOT/'nbs/claims').glob('[0-9]*.ipynb'))
-RESULTS = ROOT/'colorize_nb/results'
+RESULTS = ROOT/'lab/results'
 VERSION = re.search(r'^version = (\S+)', (ROOT/'settings.ini').read_text(), re.M)[1]
 HYPE = re.compile(r'\b(amazing|awesome|stunning|incredibl[ey]|state[- ]of[- ]the[- ]art|revolutionary|blazing|effortless(ly)?|'
                   r'magical(ly)?|perfectly|obviously|simply|world-class|cutting[- ]edge|unmatched)\b', re.I)

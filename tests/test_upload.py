@@ -4,9 +4,9 @@ import pytest
 from PIL import Image
 
 pytest.importorskip('anywidget')
-from colorize_nb.io.photo import PhotoError, bundled_photos
+from colorize_nb.core.photo import PhotoError, bundled_photos
 from colorize_nb.widgets.app import color_app
-from colorize_nb.widgets.upload import Download, Uploader, photo_from_bytes
+from colorize_nb.widgets.base import Download, Uploader, photo_from_bytes
 
 
 def png(size=(60,40), mode='RGB', color=(200,40,40)):
@@ -149,7 +149,7 @@ def test_sliders_speak():
     assert 'learned' in detail_words(128, 128) and detail_words(64, 128)!=detail_words(256, 128) and temperature_words(1.)=='the mean'
 
 def test_javascript_is_files_of_the_package():
-    import colorize_nb.widgets.controls as C
+    import colorize_nb.widgets.base as C
     from importlib.resources import files
     names = {f.name for f in (files('colorize_nb.widgets')/'static').iterdir()}
     assert {'clickable.js','uploader.js','download.js','static_view.js'} <= names and 'export default' in C.asset('uploader.js')
@@ -171,7 +171,7 @@ def test_a_download_that_fails_is_said_and_the_button_comes_back():
     assert 'megapixels' in w.download.work
 
 def test_a_panel_says_what_to_do_without_a_kernel():
-    from colorize_nb.widgets.controls import Lifeline
+    from colorize_nb.widgets.base import Lifeline
     w = color_app()
     [line] = [c for c in w.widget.children if isinstance(c, Lifeline)]
     assert 'run its cell again' in line.advice

@@ -4,12 +4,12 @@ from pathlib import Path
 
 NBS = Path(__file__).resolve().parent.parent/'nbs'
 # A folder may import those to the left of it; those with | between them never import each other
-RULE = 'io, color <- data, models <- train | infer <- widgets <- app'
+RULE = 'core, color <- data, models <- train | infer <- widgets <- app'
 FOLDERS = re.findall(r'\w+', RULE)
-TITLES = dict(io='Photos in and out', color='Colour', data='Data', models='Models', train='Training',
-              infer='Colouring photos', widgets='Panels', app='Command line and demo')
+TITLES = dict(core='Core', color='Color', data='Data', models='Models', train='Training',
+              infer='Coloring photos', widgets='Panels', app='Command line and demo')
 # What each folder is for, in a line
-IDEAS = dict(io='read any photo, write files whole, show grids and tables',
+IDEAS = dict(core='files, photos, tables, grids, and the registry',
              color='Lab and what a screen can show of it, codecs between RGB and a network, bins, measures',
              data='folders, streams and drawn shapes become batches',
              models='a registry, a small U-Net, borrowed encoders, the networks of the papers',
@@ -18,9 +18,7 @@ IDEAS = dict(io='read any photo, write files whole, show grids and tables',
              widgets='sliders that explain, panels that compare, train, hint and test',
              app='the package from a terminal')
 # What `from colorize_nb.all import *` leaves to those who ask for it by name: modules, or folders
-NOT_IN_ALL = ('io.wipe', 'models.layers', 'models.papers',
-              'train.results', 'train.published', 'train.trials', 'train.own_recipes',
-              'widgets.controls', 'widgets.tune_knobs', 'widgets.tune_drawing', 'app')
+NOT_IN_ALL = ('models.layers', 'models.papers', 'app')
 
 def pages(*folders):
     "The notebooks of `folders` (all if none is given) in the order of reading: by number, then those of folders inside."

@@ -11,9 +11,9 @@ import os, secrets, tempfile, time
 from io import BytesIO
 from pathlib import Path
 
-from ..infer.animation import is_animation
-from ..infer.outcome import open_bytes, open_once
-from ..io.photo import EXTENSIONS, PhotoError
+from ..infer.film import is_animation
+from ..infer.colorizer import open_bytes, open_once
+from ..core.photo import EXTENSIONS, PhotoError
 
 # %% ../../nbs/app/07_addresses.ipynb #fd251a0a
 def is_address(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..infer.animation import ANIMATED, color_moving, is_animation, moves
+from ..infer.film import ANIMATED, color_moving, is_animation, moves
 from ..infer.film import FILMS, FORMATS
-from ..io.photo import PhotoError, find_photos
+from ..core.photo import PhotoError, find_photos
 
 # %% ../../nbs/app/02_album.ipynb #fb941000
 @dataclass

@@ -14,12 +14,12 @@ from PIL import Image
 
 from ..color.codecs import LabAB
 from ..infer.colorizer import Colorizer
-from ..infer.outcome import NOTE, open_once, outcome
-from ..io.photo import PhotoError, bundled_photos, open_photo
-from ..io.save import save_photo, source_type
-from ..io.table import Results
-from ..io.wipe import wipe
-from ..models.registry import create_model
+from ..infer.colorizer import NOTE, open_once, outcome
+from ..core.photo import PhotoError, bundled_photos, open_photo
+from ..core.photo import save_photo, source_type
+from ..core.show import Results
+from ..core.show import wipe
+from ..core.registry import create_model
 from ..models.store import StoreError, load_model_file, save_model
 
 # %% ../../nbs/app/04_attacks.ipynb #tt000008

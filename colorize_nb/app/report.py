@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastcore.basics import patch
 
-from ..io.files import whole_file
+from ..core.files import whole_file
 
 # %% ../../nbs/app/08_report.ipynb #9b75b5ad
 COLUMNS = dict(photo='TEXT PRIMARY KEY', result='TEXT', outcome='TEXT', why='TEXT', width='INTEGER', height='INTEGER',

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import colorize_nb
 from .attacks import ATTACKS
-from ..io.files import whole_file
-from ..io.table import Results
+from ..core.files import whole_file
+from ..core.show import Results
 
 # %% ../../nbs/app/05_torture.ipynb #tt000022
 def _quietly(kind, i, folder):
@@ -89,7 +89,7 @@ def torture(
             seed += 1
 
 # %% ../../nbs/app/05_torture.ipynb #tt000028
-RESULT = Path(colorize_nb.__file__).parent/'results/torture.json'
+RESULT = Path('lab/results/torture.json')
 
 def _row(kind, found):
     "Counts of the trials of a kind."

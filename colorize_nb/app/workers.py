@@ -16,9 +16,9 @@ from fastcore.basics import patch
 
 from .addresses import is_address, listing, open_address, save_at
 from .jobs import sweep_parts
-from ..infer.animation import color_moving, moves
+from ..infer.film import color_moving, moves
 from ..infer.film import TemporalSmoothing
-from ..infer.outcome import Opened
+from ..infer.colorizer import Opened
 
 # %% ../../nbs/app/10_workers.ipynb #c0b7eca6
 def _torch_alone(threads):

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 
 from .space import clip_rgb, lab2rgb, rgb2lab, rgb2ycbcr, to_gamut, ycbcr2rgb
-from ..io.table import Results
+from ..core.show import Results
 
 # %% ../../nbs/color/01_codecs.ipynb #dae82d6c
 class Codec:
@@ -66,7 +66,7 @@ _codecs = {}
 
 def _load_all():
     "Import the last module that registers codecs; it imports the others."
-    import_module('colorize_nb.color.cells')
+    import_module('colorize_nb.color.classes')
 
 def register_codec(
     cls, # A `Codec` whose choices all have defaults

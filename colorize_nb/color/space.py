@@ -12,7 +12,7 @@ from functools import cache
 
 import torch
 
-from ..io.threads import in_threads
+from ..core.files import in_threads
 
 # %% ../../nbs/color/00_space.ipynb #b0e0f01a
 class _Power(torch.autograd.Function):

@@ -13,7 +13,7 @@ import numpy as np, torch
 import torch.nn.functional as F
 from PIL import Image
 
-from ..io.threads import in_threads
+from ..core.files import in_threads
 from ..color.space import _RGB2XYZ, _f, clip_chroma, lab2rgb, srgb2linear
 
 # %% ../../nbs/infer/00_paint.ipynb #d73e6177

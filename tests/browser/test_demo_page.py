@@ -5,7 +5,7 @@ from PIL import Image
 
 pytest.importorskip('playwright')
 from colorize_nb.app.demo import main
-from colorize_nb.io.photo import bundled_photos
+from colorize_nb.core.photo import bundled_photos
 
 
 def test_page_wipes_switches_and_fits_a_phone(page, tmp_path):

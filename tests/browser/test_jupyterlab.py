@@ -10,9 +10,9 @@ sync = pytest.importorskip('playwright.sync_api')
 nbformat = pytest.importorskip('nbformat')
 pytest.importorskip('jupyterlab')
 
-COFFEE = "from colorize_nb.io.photo import bundled_photos\ncoffee = bundled_photos()['coffee']\n"
+COFFEE = "from colorize_nb.core.photo import bundled_photos\ncoffee = bundled_photos()['coffee']\n"
 BOOKS = {
-    'explorers': ["from colorize_nb.widgets.bins_explorer import *\nfrom colorize_nb.widgets.explorers import *\n"+COFFEE,
+    'explorers': ["from colorize_nb.widgets.explorers import *\nfrom colorize_nb.widgets.explorers import *\n"+COFFEE,
                   "LabExplorer(coffee, side=160)", "SepiaExplorer()", "BinsExplorer(coffee, side=160)"],
     'compare': [COFFEE+"from colorize_nb.widgets.compare import compare\ncompare(['photo.png', coffee], 'shipped', side=320)"],
     'tune': ["from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos\nfrom colorize_nb.widgets.tune import tune\n"

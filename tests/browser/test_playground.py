@@ -14,7 +14,7 @@ if not WASM.is_dir() or not shutil.which('node'):
     if os.environ.get('REQUIRE_SITE'): raise FileNotFoundError('node and docs/node_modules are needed; make docs SERVE= fetches the second')
     pytest.skip('no node, or no docs/node_modules (make docs SERVE= fetches them)', allow_module_level=True)
 
-from colorize_nb.color.cells import JointBins, class_weights, collapse, color_prior
+from colorize_nb.color.classes import JointBins, class_weights, collapse, color_prior
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.space import ciede2000, lab2rgb
 from colorize_nb.data.shapes import COLORS, KINDS, best_answer

@@ -10,7 +10,7 @@ from PIL import Image
 from test_site import site, watched # both need the built site, and skip without it
 from colorize_nb.color.space import rgb2lab
 from colorize_nb.data.shapes import COLORS, best_answer
-from colorize_nb.io.photo import to_tensor
+from colorize_nb.core.photo import to_tensor
 
 STATE = "document.querySelector('#playground').dataset"
 RED, BLUE = (np.array(c[1:]) for c in COLORS['shirt'])
@@ -129,7 +129,7 @@ def test_sepia_answers_as_the_library(watched, site):
     assert watched.wrong==[]
 
 def test_bins_are_those_of_the_library(watched, site):
-    from colorize_nb.color.cells import JointBins
+    from colorize_nb.color.classes import JointBins
     watched.goto(site+'explorers.html')
     until(watched, "document.querySelector('#explorers').dataset.photo === 'Coffee'")
     watched.locator('#bins').get_by_text('joint cells').click()

@@ -109,7 +109,7 @@ def test_wipe_of_the_home_page_moves(watched, site):
 
 @pytest.mark.parametrize('where', [
     'index.html', 'nbs/color/00_space.html', 'color.html', 'reference/infer_colorizer.html', 'gallery.html', 'playground.html',
-    'nbs/tutorials/03_why_brown.html', 'nbs/train/08_results.html', 'papers/fordham.html'])
+    'nbs/tutorials/03_why_brown.html', 'nbs/claims/10_comparison.html', 'papers/fordham.html'])
 def test_fits_a_phone(watched, site, where):
     watched.set_viewport_size(dict(width=390, height=844))
     watched.goto(site+where)
@@ -117,7 +117,7 @@ def test_fits_a_phone(watched, site, where):
     assert watched.evaluate('document.documentElement.scrollWidth') <= 391, 'the page scrolls sideways'
 
 def test_equations_are_drawn_offline(watched, site):
-    watched.goto(site+'nbs/color/04_metrics.html')
+    watched.goto(site+'nbs/color/03_metrics.html')
     watched.wait_for_selector('mjx-container svg', timeout=20_000)
     assert watched.wrong==[]
 
@@ -137,7 +137,7 @@ def colored_in_page(page):
 @pytest.mark.parametrize('name,size', [('coffee',None), ('chelsea',(331,517)), ('rocket',(1700,1000)), ('china',(90,60))])
 def test_colors_a_photo_as_the_library_does(watched, site, tmp_path, name, size, note):
     from colorize_nb.infer.colorizer import Colorizer
-    from colorize_nb.io.photo import bundled_photos, open_photo
+    from colorize_nb.core.photo import bundled_photos, open_photo
     photo = open_photo(bundled_photos()[name])
     if size: photo = photo.resize(size)
     photo.info.pop('icc_profile', None) # a browser turns a profile's colours into sRGB; the library keeps the profile
@@ -180,7 +180,7 @@ def test_an_old_place_leads_to_the_new(old, new):
 
 def test_an_old_place_is_left_for_the_new_with_its_part(watched, site):
     watched.goto(site+'nbs/03_metrics.html#psnr')
-    watched.wait_for_url('**/nbs/color/04_metrics.html#psnr')
+    watched.wait_for_url('**/nbs/color/03_metrics.html#psnr')
     assert watched.wrong==[]
 
 def test_every_page_has_a_policy_before_any_script():
@@ -201,7 +201,7 @@ LEAKS = { # what a page might do to tell somebody -> the part of the policy that
     "document.body.insertAdjacentHTML('beforeend', '<form method=post action=' + away + '></form>'); "
     "document.querySelector('form[method=post]').submit()": 'form-action'}
 
-@pytest.mark.parametrize('where', ['color.html', 'nbs/io/01_photo.html'])
+@pytest.mark.parametrize('where', ['color.html', 'nbs/core/01_photo.html'])
 def test_nothing_leaves_a_page(browser, site, where):
     "Requests to another place on this machine, and scripts that came later, are refused by the page's policy."
     asked = []

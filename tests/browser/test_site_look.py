@@ -7,18 +7,18 @@ import pytest
 from PIL import Image
 from test_site import HTML, PAGES, ROOT, site, watched # the fixtures of the site
 
-LOOK = ['index.html', 'gallery.html', 'color.html', 'recipes.html', 'papers/fordham.html', 'nbs/train/08_results.html',
-        'nbs/tutorials/01_color_a_photo.html', 'nbs/tutorials/03_why_brown.html', 'nbs/infer/02_colorizer.html',
+LOOK = ['index.html', 'gallery.html', 'color.html', 'recipes.html', 'papers/fordham.html', 'nbs/claims/10_comparison.html',
+        'nbs/tutorials/01_color_a_photo.html', 'nbs/tutorials/03_why_brown.html', 'nbs/infer/01_colorizer.html',
         'reference/infer_colorizer.html', 'glossary.html', 'model_card.html', 'search.html', 'playground.html', 'explorers.html',
-        'nbs/widgets/index.html', 'nbs/widgets/08_tune.html']
-RESULTS = 'nbs/train/08_results.html'
+        'nbs/widgets/index.html', 'nbs/widgets/03_tune.html']
+RESULTS = 'nbs/claims/10_comparison.html'
 
 def pixels(locator): return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert('RGB')).astype(int)
 
 @pytest.mark.parametrize('where,which', [
     ('index.html', '.hero .wipe .after:not([hidden])'),
     ('gallery.html', '.wall img'),
-    ('nbs/infer/02_colorizer.html', '.cell_output img')])
+    ('nbs/infer/01_colorizer.html', '.cell_output img')])
 def test_photos_keep_their_colors_in_the_dark(watched, site, where, which):
     shots = {}
     for theme in ('light','dark'):
@@ -113,7 +113,7 @@ def test_signs_are_drawn_without_a_font(watched, site):
 @pytest.mark.parametrize('words,place', [
     ('grayscale', 'nbs/tutorials/01_color_a_photo.html'),
     ('color', 'color.html'),
-    ('video', 'nbs/infer/03_film.html'),
+    ('video', 'nbs/infer/02_film.html'),
     ('train my own photos', 'nbs/tutorials/05_train_your_own.html')])
 def test_search_knows_what_people_type(watched, site, words, place):
     watched.goto(f"{site}search.html?q={words.replace(' ', '+')}")

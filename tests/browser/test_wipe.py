@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip('playwright')
-from colorize_nb.io.wipe import wipe, wipe_page
+from colorize_nb.core.show import wipe, wipe_page
 
 RED, BLUE, GREEN = (200,30,30), (30,30,200), (30,160,30)
 

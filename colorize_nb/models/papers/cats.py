@@ -8,9 +8,9 @@ __all__ = ['cats_decoder', 'CatsVGG16', 'cats_vgg16', 'cats_vgg16_bn', 'cats_vgg
 # %% ../../../nbs/models/papers/01_cats.ipynb #f3c61e15
 from torch import nn
 
-from ..borrowing import DeepestFeatures
+from ..encoders import DeepestFeatures
 from ..layers import SameConv, batch_norm, keras_init
-from ..registry import register_model
+from ...core.registry import register_model
 
 # %% ../../../nbs/models/papers/01_cats.ipynb #37c4a187
 def _layer(ni, nf, norm, dropout, last):

@@ -10,9 +10,9 @@ __all__ = ['UPS', 'DOWNS', 'OUTS', 'ENCODER', 'FordhamCNN', 'fordham_cnn', 'Ford
 from fastcore.basics import patch
 from torch import nn
 
-from ..borrowing import Borrowing, DeepestFeatures, PooledFeatures, fuse
+from ..encoders import Borrowing, DeepestFeatures, PooledFeatures, fuse
 from ..layers import SameConv, SameDeconv, batch_norm, keras_init
-from ..registry import register_model
+from ...core.registry import register_model
 
 # %% ../../../nbs/models/papers/00_fordham.ipynb #1c99eec1
 def _block(conv, norm, dropout):

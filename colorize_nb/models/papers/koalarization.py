@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
 
-from ..borrowing import Borrowing, ClassScores, fuse
+from ..encoders import Borrowing, ClassScores, fuse
 from ..layers import SameConv, keras_init
-from ..registry import register_model
+from ...core.registry import register_model
 
 # %% ../../../nbs/models/papers/03_koalarization.ipynb #85704a3d
 class ResizedScores(nn.Module):

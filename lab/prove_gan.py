@@ -1,0 +1,79 @@
+"""Does a critic help? L1 alone, then L1 and a critic, three seeds, on held-out photos of 64 px: colourfulness and CIEDE2000 of both.
+
+    python -m lab.prove_gan FOLDER --pretrain 6 --gan 4      minutes of CPU time (on a GPU, of the clock) of each, a seed
+"""
+import argparse, json, time
+from pathlib import Path
+
+import torch
+from fastai.torch_core import set_seed
+
+from colorize_nb.color.codecs import LabAB
+from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline, psnr, through_8bit
+from colorize_nb.data.stream import GeneratedBatches, stream_loaders
+from colorize_nb.core.photo import find_photos, open_photo, to_tensor
+from colorize_nb.train.gan import gan_learner
+from colorize_nb.train.learner import colorize_learner
+from colorize_nb.train.callbacks import TimeBudget
+
+OUT = Path(__file__).resolve().parent.parent/'colorize_nb/course/gan.json'
+
+
+def square(path, size=64):
+    im = open_photo(path)
+    side = min(im.size)
+    x, y = ((d-side)//2 for d in im.size)
+    return to_tensor(im.resize((size,size), 1, box=(x, y, x+side, y+side)))
+
+
+def scores(rgb, true):
+    rgb = through_8bit(rgb)
+    return {'PSNR': round(psnr(rgb, true).mean().item(), 3), 'CIEDE2000': round(ciede(rgb, true).mean().item(), 3),
+            'colorfulness': round(colorfulness(rgb).mean().item(), 2)}
+
+
+def main(folder, n, n_test, seeds, pretrain, gan, pixel, lr):
+    files = find_photos([folder])[:n+n_test]
+    every = len(files)//n_test
+    test = torch.cat([square(f) for f in files[::every]])
+    rest = torch.cat([(square(f)*255).byte() for i,f in enumerate(files) if i%every])
+    data = json.loads(OUT.read_text()) if OUT.exists() else dict(rows=[])
+    data.update(n_train=len(rest), n_test=len(test), minutes=dict(pretrain=pretrain, gan=gan), pixel_weight=pixel, lr=lr,
+                gray=scores(gray_baseline(test), test), truth=round(colorfulness(test).mean().item(), 2))
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+    for seed in range(seeds):
+        if any(r['seed']==seed for r in data['rows']): continue
+        set_seed(seed)
+        g = torch.Generator().manual_seed(seed)
+        def draw(i):
+            rgb = rest[torch.randint(len(rest), (32,), generator=g)]/255
+            return rgb.flip(3) if torch.rand(1, generator=g)<.5 else rgb
+        dls = stream_loaders(GeneratedBatches(draw, 200), GeneratedBatches(lambda i: test[:32], 1, fresh=False), LabAB(), 64)
+        learn = colorize_learner(dls, loss='l1', metrics=[], model_kwargs=dict(widths=[32,48,64,96], depths=[0,0,1,1]))
+        codec, x = dls.codec, dls.codec.encode(test)[0]
+        def answer():
+            def one(b): return codec.decode(b, learn.model.eval()(b.to(dls.device)).cpu().float())
+            with torch.no_grad(): return torch.cat([one(b) for b in x.split(64)])
+        with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, 3e-3, cbs=TimeBudget(pretrain*60, clock))
+        before = scores(answer(), test)
+        adv = gan_learner(learn, loss='bce', pixel_weight=pixel)
+        with adv.no_bar(), adv.no_logging():
+            adv.fit_critic(1, 2e-4)
+            adv.fit(10**6, lr, cbs=TimeBudget(gan*60, clock))
+        curves = {k: [round(float(torch.tensor(v[i:i+50]).mean()), 3) for i in range(0, len(v), 50)] for k,v in adv.gan_losses.items()}
+        data['rows'].append(dict(seed=seed, l1=before, l1_and_critic=scores(answer(), test), collapsed=adv.collapsed, curves=curves))
+        OUT.write_text(json.dumps(data, indent=1))
+        print(json.dumps({k: v for k,v in data['rows'][-1].items() if k!='curves'}), flush=True)
+
+
+if __name__=='__main__':
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('folder', type=Path)
+    p.add_argument('-n', type=int, default=10_000)
+    p.add_argument('--n-test', type=int, default=300)
+    p.add_argument('--seeds', type=int, default=3)
+    p.add_argument('--pretrain', type=float, default=6)
+    p.add_argument('--gan', type=float, default=4)
+    p.add_argument('--pixel', type=float, default=10.)
+    p.add_argument('--lr', type=float, default=2e-4)
+    main(**vars(p.parse_args()))
