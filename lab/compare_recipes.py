@@ -34,7 +34,7 @@ from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.files import whole_file
 from colorize_nb.core.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
 from colorize_nb.core.show import image_grid
-from colorize_nb.models.encoders import Borrowing
+from colorize_nb.models.encoders import TransferModel
 from colorize_nb.models.layers import keras_params
 from colorize_nb.core.registry import create_model
 from colorize_nb.train.callbacks import TimeBudget
@@ -66,7 +66,7 @@ def batch_of(r, full): return r.bs if full else min(r.bs, 32)
 
 def asks_once(model):
     "Does it borrow an encoder that is not trained, so that features may be kept?"
-    return isinstance(model, Borrowing) and model.frozen
+    return isinstance(model, TransferModel) and model.frozen
 
 @cache
 def encoder_of(name):

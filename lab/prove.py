@@ -18,7 +18,7 @@ from colorize_nb.color.codecs import LabAB, RGB, YCbCr
 from colorize_nb.color.metrics import ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, through_8bit
 from colorize_nb.color.metrics import auc_ab
 from colorize_nb.color.space import ciede2000, lab2rgb, rgb2lab
-from colorize_nb.data.shapes import COLORS, KINDS, ambiguous_shapes, best_answer
+from colorize_nb.data.shapes import COLORS, KINDS, ambiguous_shapes, best_color
 from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.core.files import whole_file
 from colorize_nb.core.photo import find_photos, open_photo, to_tensor
@@ -86,7 +86,7 @@ def shapes(steps, seeds, again):
                 ab = codec.ab(x, pred, **knobs)
                 for k,kn in enumerate(KINDS):
                     if kn=='background': continue
-                    want = binned_answer(codec, kn, how) if isinstance(codec, JointBins) else best_answer(kn, how)
+                    want = binned_answer(codec, kn, how) if isinstance(codec, JointBins) else best_color(kn, how)
                     got = ab.permute(0,2,3,1)[inside(kind, k, ab.shape[-1])]
                     lab = lambda t: torch.cat([torch.full((len(t),1), 55.), t], 1).T[None,:,:,None]
                     far[f'{how} {kn}'] = round(ciede2000(lab(got), lab(want.expand(len(got), 2))).mean().item(), 2)

@@ -42,7 +42,7 @@ def train(target, seed, files, held, folder, args):
     shipped.np.random.seed(seed)
     model = create_model('unet_lite', n_out=codec.n_out, pretrained=True, freeze=True, **shipped.KWARGS)
     cache = FeatureCache.build(folder/'features', files, model, codec, size=SQUARE, device=device)
-    model = shipped.train_decoder(model, cache, codec, args.steps, args.decoder_lr, device).freeze_borrowed(False)
+    model = shipped.train_decoder(model, cache, codec, args.steps, args.decoder_lr, device).freeze_pretrained(False)
     with tempfile.TemporaryDirectory() as part:
         model, _ = shipped.train_whole(model, shipped.load_photos(files), shipped.load_photos(held[:160]), codec, 0, args.lr,
                                        args.whole, 0, 1, Path(part)/'whole.pt', device, limit=args.whole)

@@ -34,7 +34,7 @@ from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.folder import central_square, random_square
 from colorize_nb.core.files import whole_file
 from colorize_nb.core.photo import PhotoError, find_photos, open_photo, to_tensor
-from colorize_nb.models.encoders import encoder
+from colorize_nb.models.encoders import load_encoder
 from colorize_nb.core.registry import create_model
 from colorize_nb.models.store import load_model_file, save_model
 
@@ -211,7 +211,7 @@ def kernels(net):
 
 def scale_kernels(model):
     "Folded kernels differ in size by a factor of thousands, and Adam moves all by the same: let it move them as they were before folding."
-    for name,factor in kernels(encoder('efficientnet_lite0')):
+    for name,factor in kernels(load_encoder('efficientnet_lite0')):
         parametrize.register_parametrization(model.encoder.get_submodule(name)[0], 'weight', Scaled(factor))
 
 
@@ -350,7 +350,7 @@ def first_model(codec, files, runs, args, device):
         cache = FeatureCache.build(runs/'features', files, model, codec, size=192, versions=args.versions, device=device)
         model = train_decoder(model, cache, codec, args.steps, args.decoder_lr, device)
         with whole_file(done) as part: torch.save(model.state_dict(), part)
-    return model.freeze_borrowed(False), dict(photos_decoder=args.steps*32)
+    return model.freeze_pretrained(False), dict(photos_decoder=args.steps*32)
 
 
 def main(args):

@@ -2,7 +2,7 @@
 import numpy as np, pytest, torch
 from PIL import Image
 
-from colorize_nb.data import decoded
+from colorize_nb.data import features as decoded
 from colorize_nb.data.features import BAD, KEPT, NEW, DecodedPhotos, cut
 from colorize_nb.data.folder import crop_photos
 from colorize_nb.data.folder import central_square

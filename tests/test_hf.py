@@ -4,7 +4,7 @@ import numpy as np, pytest, torch
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.core.photo import open_photo
 datasets = pytest.importorskip('datasets')
-from colorize_nb.data import hub
+from colorize_nb.data import stream as hub
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -3,7 +3,7 @@ import pytest, torch
 from torch import nn
 from torch.nn import functional as F
 
-from colorize_nb.models.encoders import Borrowing, ClassScores, PooledFeatures, fuse
+from colorize_nb.models.encoders import TransferModel, ClassScores, PooledFeatures, fuse
 from colorize_nb.models.layers import SameConv, SameDeconv, keras_params
 from colorize_nb.models.papers.cats import CatsVGG16
 from colorize_nb.models.papers.fordham import FordhamAE, FordhamCNN, FordhamInception, FordhamVGG16
@@ -214,13 +214,13 @@ def test_any_encoder_and_two_halves(name, encoder):
     assert isinstance(kept, list) and not any(k.requires_grad for k in kept)
     with torch.no_grad():
         whole = net(x)
-        for part in net.borrowed: getattr(net, part).forward = None # what was kept is enough
+        for part in net.pretrained_parts: getattr(net, part).forward = None # what was kept is enough
         assert whole.shape==(2, 2, 64, 96) and torch.equal(net(kept), whole)
 
 @pytest.mark.parametrize('name', MAKERS)
 def test_what_is_borrowed_does_not_move(name):
     net, x = MAKERS[name](**LITE).train(), gray(2, 1, 64, 64)
-    parts = [getattr(net, n) for n in net.borrowed]
+    parts = [getattr(net, n) for n in net.pretrained_parts]
     before = [v.clone() for p in parts for v in p.state_dict().values()]
     net(x).square().mean().backward()
     assert all(p.grad is None for part in parts for p in part.parameters())
@@ -230,19 +230,15 @@ def test_what_is_borrowed_does_not_move(name):
 def test_and_moves_where_it_is_asked_to(name):
     net = MAKERS[name](freeze=False, **LITE).train()
     net(gray(2, 1, 64, 64)).square().mean().backward()
-    assert all(any(p.grad is not None and p.grad.abs().max()>0 for p in getattr(net, n).parameters()) for n in net.borrowed)
+    assert all(any(p.grad is not None and p.grad.abs().max()>0 for p in getattr(net, n).parameters()) for n in net.pretrained_parts)
 
 def test_scores_and_vectors_have_the_size_they_say():
     for part in (ClassScores(**LITE), ClassScores(background=True, **LITE), PooledFeatures(**LITE)):
         with torch.no_grad(): assert part.eval()(gray(2, 1, 64, 96)).shape==(2, part.n)
 
 def test_a_borrowing_network_has_to_say_what_it_predicts():
-    with pytest.raises(NotImplementedError, match='Borrowing'): Borrowing()([gray(1, 1, 4, 4)])
+    with pytest.raises(NotImplementedError, match='TransferModel'): TransferModel()([gray(1, 1, 4, 4)])
 
-def test_files_of_older_versions_load(cats):
-    old = {k.replace('encoder.net.features', 'encoder'): v for k,v in cats.state_dict().items()}
-    assert old.keys()!=cats.state_dict().keys()
-    cats.load_state_dict(old)
 
 
 # --- Zhang 2016, and the critic

@@ -192,24 +192,24 @@ def test_random_search_sorts(folder):
 
 def test_encoder_from_a_file_and_without_a_network(tmp_path, monkeypatch):
     import torchvision
-    from colorize_nb.models.encoders import network
+    from colorize_nb.models.encoders import load_classifier
     torch.manual_seed(1)
     state = {f'features.{k}': v.half() for k,v in torchvision.models.vgg16(weights=None).features.state_dict().items()}
     torch.save(state, tmp_path/'w.pth')
-    net = network('vgg16', weights=tmp_path/'w.pth').features
+    net = load_classifier('vgg16', weights=tmp_path/'w.pth').features
     assert torch.equal(net[0].weight, state['features.0.weight'].float())
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path/'hub'))
     import urllib.request
     def refuse(*a, **k): raise OSError('no route')
     monkeypatch.setattr(torch.hub, 'urlopen', refuse)
     monkeypatch.setattr(urllib.request, 'urlopen', refuse)
-    with pytest.raises(ConnectionError, match='weights=PATH'): network('vgg16', pretrained=True)
+    with pytest.raises(ConnectionError, match='weights=PATH'): load_classifier('vgg16', pretrained=True)
 
 def test_vgg16_from_torchvisions_cache(tmp_path, monkeypatch):
     "`pretrained=True` reads the file where torchvision keeps its downloads, under torchvision's name for it."
     import torchvision
     from torchvision.models import VGG16_Weights
-    from colorize_nb.models.encoders import network
+    from colorize_nb.models.encoders import load_classifier
     torch.manual_seed(2)
     with torch.device('meta'): shapes = torchvision.models.vgg16(weights=None).state_dict()
     def weight(k, v): # the rest takes no space
@@ -219,7 +219,7 @@ def test_vgg16_from_torchvisions_cache(tmp_path, monkeypatch):
     cache.mkdir()
     torch.save(state, cache/VGG16_Weights.DEFAULT.url.rpartition('/')[2])
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    net = network('vgg16', pretrained=True).features
+    net = load_classifier('vgg16', pretrained=True).features
     assert all(torch.equal(v, state[f'features.{k}']) for k,v in net.state_dict().items())
 
 def test_inception_from_timms_cache(tmp_path):

@@ -29,7 +29,7 @@ def weights_digest(
 )->str: # Hexadecimal
     "A fingerprint of the weights that `net` borrowed (all of them, if it does not say which)."
     h = hashlib.sha256()
-    borrowed = [getattr(net, name) for name in getattr(net, 'borrowed', ())] or [net]
+    borrowed = [getattr(net, name) for name in getattr(net, 'pretrained_parts', ())] or [net]
     for part in borrowed:
         for k,v in part.state_dict().items():
             h.update(k.encode())

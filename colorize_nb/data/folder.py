@@ -81,7 +81,7 @@ def skipped(self:PhotoSet)->list: # `(path, reason)` each
     return [(str(self.items[i]), self.reason(i)) for i in self._bad()]
 
 @patch
-def announce(self:PhotoSet,
+def report_skipped(self:PhotoSet,
     most:int=5, # Lines per call
 ):
     "Print the photos found unusable since the last call, one line each, and the count."
@@ -105,7 +105,7 @@ class PhotoDL(TfmdDL):
 
     def __iter__(self):
         for b in super().__iter__():
-            self.dataset.announce()
+            self.dataset.report_skipped()
             yield b
 
 # %% ../../nbs/data/00_folder.ipynb #bec7c513
@@ -348,7 +348,7 @@ def from_folder(cls:ColorizeDataLoaders,
         if not held: raise ValueError(f'{Path(folder)/valid}: no photos here, so there is nothing to validate on')
         kwargs['valid_files'] = held
     dls = cls.from_files(files, **kwargs)
-    dls.asked = dict(folder=str(folder), valid=valid, **{k: kwargs[k] for k in ('valid_pct','seed') if k in kwargs})
+    dls.origin = dict(folder=str(folder), valid=valid, **{k: kwargs[k] for k in ('valid_pct','seed') if k in kwargs})
     return dls
 
 # %% ../../nbs/data/00_folder.ipynb #a29baaeb

@@ -10,10 +10,10 @@ import torch
 from fastcore.basics import patch
 from torch import nn
 
-from .encoders import Borrowing
+from .encoders import TransferModel
 from .compact import GlobalContext, Up
 from .encoders import EfficientNetLite, fold_batchnorm
-from .encoders import encoder
+from .encoders import load_encoder
 from ..core.registry import register_model
 
 # %% ../../nbs/models/05_lite.ipynb #e88941fd
@@ -40,11 +40,11 @@ class LiteDecoder(nn.Module):
 # %% ../../nbs/models/05_lite.ipynb #158d9d2a
 def _encoder(version, norm, pretrained, weights):
     if not pretrained and weights is None: return EfficientNetLite(version, norm=norm)
-    net = encoder(f'efficientnet_lite{version}', pretrained=pretrained, weights=weights)
+    net = load_encoder(f'efficientnet_lite{version}', pretrained=pretrained, weights=weights)
     return net if norm else fold_batchnorm(net)
 
 # %% ../../nbs/models/05_lite.ipynb #158d9dz10
-class UnetLite(Borrowing):
+class UnetLite(TransferModel):
     "EfficientNet-Lite and `LiteDecoder`: `(B,1,H,W)` -> raw `(B,n_out,H/4,W/4)`, `H` and `W` multiples of 32."
     def __init__(
         self,
@@ -62,11 +62,11 @@ class UnetLite(Borrowing):
         self.encoder = _encoder(version, norm, pretrained, weights)
         self.decoder = LiteDecoder(self.encoder.channels[1:], widths)
         self.head = nn.Conv2d(widths[0], n_out, 1)
-        self.freeze_borrowed(freeze)
+        self.freeze_pretrained(freeze)
 
 # %% ../../nbs/models/05_lite.ipynb #47f49649
 @patch
-def look(self:UnetLite, x)->list:
+def encode_frozen(self:UnetLite, x)->list:
     "The encoder's features at strides 4, 8, 16, 32."
     return self.encoder(x)[1:]
 

@@ -9,7 +9,7 @@ __all__ = ['unet']
 import torch
 from torch import nn
 
-from .encoders import encoder, network
+from .encoders import load_classifier, load_encoder
 from ..core.registry import create_model, n_params, register_model
 
 # %% ../../nbs/models/04_unet.ipynb #ea1ad675
@@ -17,7 +17,7 @@ _SUGGESTED = 'resnet18, resnet34, vgg16_bn, densenet121 or efficientnet_lite0'
 
 def _classifier(name, pretrained, weights):
     "The classifier called `name` in torchvision or timm. Raises `ValueError` on a name that neither has."
-    try: return network(name, pretrained, weights)
+    try: return load_classifier(name, pretrained, weights)
     except (ImportError, ValueError) as e: # a name that torchvision lacks is timm's to know, and timm is an extra
         if isinstance(e, ValueError) and 'is called' not in str(e): raise
         raise ValueError(f'unet_{name}: no encoder is called {name!r}. Try {_SUGGESTED}.') from None
@@ -26,7 +26,7 @@ def _body(name, n_in, pretrained, weights):
     "The encoder `name` as an `nn.Sequential` for `n_in` channels."
     from fastai.vision.learner import create_body
     if name.startswith('efficientnet_lite'):
-        net = encoder(name, n_in, pretrained, weights)
+        net = load_encoder(name, n_in, pretrained, weights)
         return nn.Sequential(net.stem, *net.stages)
     full = _classifier(name, pretrained, weights)
     return create_body(full, n_in=n_in, pretrained=pretrained or weights is not None)

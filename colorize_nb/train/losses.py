@@ -18,7 +18,7 @@ from torch import nn
 
 from ..color.classes import class_weights
 from ..core.show import Results
-from ..models.encoders import IMAGENET_MEAN, IMAGENET_STD, network
+from ..models.encoders import IMAGENET_MEAN, IMAGENET_STD, load_classifier
 
 # %% ../../nbs/train/00_losses.ipynb #07b2c2a4
 _losses = {} # name -> function, kind and source
@@ -238,7 +238,7 @@ def feature_layers(
     "The convolutional part of a torchvision network. `ValueError` on what is not known, `ConnectionError` offline."
     if arch not in LAYERS: raise ValueError(f"arch is {arch!r}; features are known of {', '.join(LAYERS)}")
     download = isinstance(weights, str) and weights=='DEFAULT'
-    net = network(arch, pretrained=download, weights=None if download else weights)
+    net = load_classifier(arch, pretrained=download, weights=None if download else weights)
     return net.features.eval().requires_grad_(False)
 
 # %% ../../nbs/train/00_losses.ipynb #b5d0aca8

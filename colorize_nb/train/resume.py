@@ -287,7 +287,7 @@ class SharedDL(DistributedDL):
 
     def __iter__(self):
         for b in super().__iter__():
-            if not rank_distrib() and hasattr(self.dataset, 'announce'): self.dataset.announce()
+            if not rank_distrib() and hasattr(self.dataset, 'report_skipped'): self.dataset.report_skipped()
             yield b
 
 # %% ../../nbs/train/04_resume.ipynb #d1500017

@@ -315,7 +315,7 @@ class Tune(Explorer):
         self.runs, self.models, self.baselines, self.courses = [], {}, [], {}
         self.losses, self.valid, self.total, self.locked = [], [], 1, False
         self.stopping, self.thread, self.lock = threading.Event(), None, threading.RLock()
-        self.asked, self.learners = getattr(dls, 'asked', None), {}
+        self.asked, self.learners = getattr(dls, 'origin', None), {}
         self.photos, self.predictions = [preview_photo(f) for f in different(self.valid_files, previews)], None
         self._buttons()
         sort = W.Dropdown(options=['run'], description='sort by', layout=W.Layout(width='240px'))

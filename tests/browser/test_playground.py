@@ -17,7 +17,7 @@ if not WASM.is_dir() or not shutil.which('node'):
 from colorize_nb.color.classes import JointBins, class_weights, collapse, color_prior
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.space import ciede2000, lab2rgb
-from colorize_nb.data.shapes import COLORS, KINDS, best_answer
+from colorize_nb.data.shapes import COLORS, KINDS, best_color
 from colorize_nb.train.losses import get_loss
 
 RED, STEPS = .6, 40
@@ -122,7 +122,7 @@ def loaded():
 @pytest.mark.parametrize('loss,how', [('l2','mean'), ('l1','median')])
 def test_closed_forms_of_numbers(replay, monkeypatch, loss, how):
     for k,v in loaded().items(): monkeypatch.setitem(COLORS, k, v)
-    for kind in KINDS[1:]: assert replay(loss)['best'][kind]['mean']==pytest.approx(best_answer(kind, how).tolist(), abs=1e-4)
+    for kind in KINDS[1:]: assert replay(loss)['best'][kind]['mean']==pytest.approx(best_color(kind, how).tolist(), abs=1e-4)
 
 def test_closed_form_of_smooth_l1(replay):
     "No value costs less than the page's."

@@ -9,7 +9,7 @@ from PIL import Image
 
 from test_site import site, watched # both need the built site, and skip without it
 from colorize_nb.color.space import rgb2lab
-from colorize_nb.data.shapes import COLORS, best_answer
+from colorize_nb.data.shapes import COLORS, best_color
 from colorize_nb.core.photo import to_tensor
 
 STATE = "document.querySelector('#playground').dataset"
@@ -50,7 +50,7 @@ def test_plays(watched, site, note):
     note(f'playground: 400 steps of two networks in {time.time()-t0:.0f} s')
 
     got, best, apart = pair(watched, 'shirt', 'l2')
-    assert np.abs(best-best_answer('shirt', 'mean').numpy()).max() <= .5 and apart < 8, (got, best)
+    assert np.abs(best-best_color('shirt', 'mean').numpy()).max() <= .5 and apart < 8, (got, best)
     chosen, choice, far = pair(watched, 'shirt', 'soft_ce')
     assert far < 8 and np.linalg.norm(chosen-RED) < 15 < np.linalg.norm(chosen-got), (chosen, got)
     for i in (0,1): # a red shirt and a blue one, as drawn on the page

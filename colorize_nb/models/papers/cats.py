@@ -8,7 +8,7 @@ __all__ = ['cats_decoder', 'CatsVGG16', 'cats_vgg16', 'cats_vgg16_bn', 'cats_vgg
 # %% ../../../nbs/models/papers/01_cats.ipynb #f3c61e15
 from torch import nn
 
-from ..encoders import DeepestFeatures
+from ..encoders import DeepFeatureModel
 from ..layers import SameConv, batch_norm, keras_init
 from ...core.registry import register_model
 
@@ -35,7 +35,7 @@ def cats_decoder(
     return keras_init(nn.Sequential(*layers))
 
 # %% ../../../nbs/models/papers/01_cats.ipynb #37c4a18b
-class CatsVGG16(DeepestFeatures):
+class CatsVGG16(DeepFeatureModel):
     "Tables 1 and 2 of Cats: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 32."
     def __init__(
         self,
@@ -43,15 +43,15 @@ class CatsVGG16(DeepestFeatures):
         n_out:int=2, # 2 for ab
         norm:bool=False, # As `cats_decoder`
         dropout:float=0., # As `cats_decoder`
-        encoder:str='vgg16', # Or any other that `colorize_nb.models.encoders.encoder` knows
+        encoder:str='vgg16', # Or any other that `load_encoder` knows
         freeze:bool=True, # The encoder; False trains it too
         pretrained:bool=False, # ImageNet weights
         weights=None, # A file of them instead
     ):
         super().__init__(n_in)
-        ni = self.borrow(encoder, pretrained, weights)
+        ni = self.add_encoder(encoder, pretrained, weights)
         self.decoder = cats_decoder(ni, n_out, norm, dropout)
-        self.freeze_borrowed(freeze)
+        self.freeze_pretrained(freeze)
 
 # %% ../../../nbs/models/papers/01_cats.ipynb #37c4a18c
 @register_model(about='frozen VGG16, small decoder', source='Cats, tables 1-2')

@@ -10,7 +10,7 @@ __all__ = ['UPS', 'DOWNS', 'OUTS', 'ENCODER', 'FordhamCNN', 'fordham_cnn', 'Ford
 from fastcore.basics import patch
 from torch import nn
 
-from ..encoders import Borrowing, DeepestFeatures, PooledFeatures, fuse
+from ..encoders import TransferModel, DeepFeatureModel, PooledFeatures, fuse
 from ..layers import SameConv, SameDeconv, batch_norm, keras_init
 from ...core.registry import register_model
 
@@ -123,7 +123,7 @@ def vgg_decoder(
     return nn.Sequential(*layers)
 
 # %% ../../../nbs/models/papers/00_fordham.ipynb #87b7ffcd
-class FordhamVGG16(DeepestFeatures):
+class FordhamVGG16(DeepFeatureModel):
     "Section 6.1 of Fordham: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 32."
     def __init__(
         self,
@@ -132,15 +132,15 @@ class FordhamVGG16(DeepestFeatures):
         norm:bool=False, # As `vgg_decoder`
         dropout:float=0., # As `vgg_decoder`
         init:str='glorot_uniform', # Of the decoder; or 'he_normal'
-        encoder:str='vgg16', # Or any other that `colorize_nb.models.encoders.encoder` knows
+        encoder:str='vgg16', # Or any other that `load_encoder` knows
         freeze:bool=True, # The encoder; False trains it too
         pretrained:bool=False, # ImageNet weights
         weights=None, # A file of them instead
     ):
         super().__init__(n_in)
-        ni = self.borrow(encoder, pretrained, weights)
+        ni = self.add_encoder(encoder, pretrained, weights)
         self.decoder = keras_init(vgg_decoder(ni, n_out, norm, dropout), init)
-        self.freeze_borrowed(freeze)
+        self.freeze_pretrained(freeze)
 
 # %% ../../../nbs/models/papers/00_fordham.ipynb #87b7ffce
 @register_model(about='VGG16 features and an upsampling decoder', source='Fordham, section 6.1')
@@ -160,9 +160,9 @@ def inception_decoder(
     return nn.Sequential(*layers, SameConv(32, n_out))
 
 # %% ../../../nbs/models/papers/00_fordham.ipynb #7efbc9b7
-class FordhamInception(Borrowing):
+class FordhamInception(TransferModel):
     "Section 6.2 of Fordham: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 8."
-    borrowed = ('vector',)
+    pretrained_parts = ('vector',)
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class FordhamInception(Borrowing):
         super().__init__(n_in)
         self.vector = PooledFeatures(encoder, **kwargs) if vector is None else vector
         self._build(n_out, dense, dict(norm=norm, dropout=dropout), init)
-        if vector is None: self.freeze_borrowed(freeze)
+        if vector is None: self.freeze_pretrained(freeze)
 
 # %% ../../../nbs/models/papers/00_fordham.ipynb #7efbc9b8
 @patch
@@ -193,7 +193,7 @@ def _build(self:FordhamInception, n_out, dense, kw, init):
     for part in (self.dense, self.encoder, self.fusion, self.decoder): keras_init(part, init)
 
 @patch
-def look(self:FordhamInception, x):
+def encode_frozen(self:FordhamInception, x):
     "The photo, and a vector of what it shows."
     return [x, self.vector(x)]
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
 
-from ..encoders import Borrowing, ClassScores, fuse
+from ..encoders import TransferModel, ClassScores, fuse
 from ..layers import SameConv, keras_init
 from ...core.registry import register_model
 
@@ -52,10 +52,9 @@ def koala_decoder(
         *_convs((64,32,1)), SameConv(32, n_out), up())
 
 # %% ../../../nbs/models/papers/03_koalarization.ipynb #741e2852
-class Koalarization(Borrowing):
+class Koalarization(TransferModel):
     "Figure 3 of Koalarization: `(B,1,H,W)` -> raw `(B,n_out,H,W)`; sides multiples of 8."
-    borrowed = ('scores',)
-    renamed = {r'^scores\.net\.(conv2d_|mixed_|repeat|block8|classif\.)': r'scores.net.net.\1'}
+    pretrained_parts = ('scores',)
 
     def __init__(
         self,
@@ -72,11 +71,11 @@ class Koalarization(Borrowing):
         self.fusion = nn.Sequential(nn.Conv2d(256+self.scores.n, 256, 1), nn.ReLU())
         self.decoder = koala_decoder(n_out)
         for part in (self.encoder, self.fusion, self.decoder): keras_init(part)
-        if scores is None: self.freeze_borrowed(freeze)
+        if scores is None: self.freeze_pretrained(freeze)
 
 # %% ../../../nbs/models/papers/03_koalarization.ipynb #741e2854
 @patch
-def look(self:Koalarization, x):
+def encode_frozen(self:Koalarization, x):
     "The photo, and what it shows."
     return [x, self.scores(x)]
 
