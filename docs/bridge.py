@@ -87,6 +87,14 @@ def page(nb, names, up='', path=None):
     kernel = dict(display_name='python3', language='python', name='python3')
     return dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
 
-def write(src, dst, names, up, path=None):
+def write(src, dst, names, up, path=None, end=''):
+    "Write the notebook `src` as a page to `dst`, with the Markdown `end` as its last cell."
     dst.parent.mkdir(parents=True, exist_ok=True)
-    dst.write_text(json.dumps(page(json.loads(src.read_text('utf8')), names, up, path)), 'utf8')
+    made = page(json.loads(src.read_text('utf8')), names, up, path)
+    if end: made['cells'].append(dict(md_cell(end), id='api'))
+    dst.write_text(json.dumps(made), 'utf8')
+
+def without_outputs(nb):
+    "Return a notebook (a dict) without outputs, for downloading."
+    clean = lambda c: {**c, 'outputs': [], 'execution_count': None} if c['cell_type']=='code' else c
+    return {**nb, 'cells': [clean(c) for c in nb['cells']]}

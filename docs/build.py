@@ -18,7 +18,7 @@ VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-th
 MADE_FROM = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('lab','*.py'), ('lab/results','*'), ('colorize_nb/course','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'),
              ('docs/static','*'), ('docs/play','*'), ('colorize_nb','static/*'))
 # The pages that are no notebooks, for llms.txt: name -> what stands there
-MORE = {'reference/index': 'every public name', 'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'words',
+MORE = {'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'words',
         'playground': 'a network trained in the page: losses on the same batches',
         'explorers': 'Lab, sepia and bins live in the page', 'color': 'colour a photo in the page'}
 
@@ -66,9 +66,11 @@ def sources():
         (static/to).mkdir()
         for f in files: shutil.copy2(DOCS/'node_modules'/package/f, static/to/f)
     names, found = reference.all_names(), books()
+    library = set(house.pages())
     for p in (p for ps in found.values() for p in ps):
         q = SRC/p.relative_to(ROOT)
-        bridge.write(p, q, names, '../'*(len(q.relative_to(SRC).parts)-1), p.relative_to(ROOT))
+        end = reference.section(house.module(p)) if p in library else ''
+        bridge.write(p, q, names, '../'*(len(q.relative_to(SRC).parts)-1), p.relative_to(ROOT), end)
     claims = {k: found[k] for k in ('Do the claims hold?',)}
     tutorials, answers = {'Tutorials': found['Tutorials']}, {k: found[k] for k in ('Answers to the exercises',)}
     others = {k: v for k,v in found.items() if k not in {**claims, **tutorials, **answers}}
@@ -77,7 +79,6 @@ def sources():
              ('book', 'The book', 'Every module of the library is a notebook that explains it.', others))
     for name,title,promise,sections in lists: (SRC/f'{name}.md').write_text(contents(title, promise, sections), 'utf8')
     for f in ('CHANGELOG.md','CONTRIBUTING.md'): shutil.copy2(ROOT/f, SRC/f.lower())
-    reference.write(SRC/'reference')
     colorizer = Colorizer.load('shipped')
     generated.script_and_style(static)
     generated.hero(SRC, colorizer)
@@ -98,16 +99,16 @@ def finish():
     lighten.drop_unused(HTML)
 
 def main():
+    import bridge, generated
     t0 = time.time()
     npm()
     found = sources()
     t1 = time.time()
-    options = ['-b', 'html', '-c', str(DOCS), '-j', 'auto', '-q', '-W', '--keep-going']
+    options = ['-b', 'html', '-d', str(BUILD/'doctrees'), '-c', str(DOCS), '-j', 'auto', '-q', '-W', '--keep-going']
     r = subprocess.run([sys.executable, '-m', 'sphinx', *options, str(SRC), str(HTML)], cwd=ROOT)
     if r.returncode: sys.exit(r.returncode)
     for ps in found.values(): # 'download' leads to them
-        for p in ps: shutil.copy2(p, HTML/p.relative_to(ROOT))
-    import generated
+        for p in ps: (HTML/p.relative_to(ROOT)).write_text(json.dumps(bridge.without_outputs(json.loads(p.read_text('utf8')))), 'utf8')
     finish()
     line = lambda p: (first_lines(p)[0], p.relative_to(ROOT).with_suffix('.html').as_posix(), first_lines(p)[1])
     lines = {k: [line(p) for p in ps] for k,ps in found.items() if 'Answers' not in k}

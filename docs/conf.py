@@ -11,7 +11,7 @@ cfg = cfg['DEFAULT']
 
 project, author, version, copyright = cfg['lib_name'], cfg['author'], cfg['version'], cfg['copyright']
 release = version
-extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.viewcode', 'sphinx.ext.mathjax', 'sphinx_copybutton', 'reference', 'finding']
+extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.mathjax', 'sphinx_copybutton', 'reference', 'finding']
 exclude_patterns = ['**/.ipynb_checkpoints']
 default_role = 'code'
 

@@ -20,7 +20,7 @@ RESULTS = ROOT/'lab/results/recipes'
 # How a recipe's source begins -> (page of its networks in nbs/models, page of its paper)
 PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','cats'),
          'Stanford': ('papers/02_stanford','stanford'), 'Koalarization': ('papers/03_koalarization','koalarization'),
-         'Indiana': ('papers/04_indiana','indiana'), 'Zhang': ('papers/05_zhang', None), 'this': ('05_compact', None)}
+         'Indiana': ('papers/04_indiana','indiana'), 'Zhang': ('papers/05_zhang', None), 'this': ('02_compact', None)}
 WHY = {'people': 'Clothes may have any colour: lightness does not tell which.',
        'things': 'A cup may be red or gray, and both look alike without colour.',
        'pictures of science': 'The model never saw such pictures. '
@@ -162,7 +162,7 @@ def trained(name, done):
 
 def recipe(name, r, done):
     "A recipe's section, and its row of the table."
-    book, paper = next((v for k,v in PAGES.items() if r['source'].startswith(k)), ('00_registry', None))
+    book, paper = next((v for k,v in PAGES.items() if r['source'].startswith(k)), ('../core/03_registry', None))
     spec = get_recipe(name)
     codec = spec.codec()
     model = create_model(spec.arch, codec.n_in, codec.n_out, spec.size, **spec.kwargs)

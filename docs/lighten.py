@@ -5,7 +5,7 @@ import re
 ICONS = re.compile(r'\s*<script defer src="[^"]*fontawesome\.js[^"]*"></script>')
 SEARCH = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 FOLD = re.compile(r'(<a class="[^"]*reference internal" href="[^"]*">((?:(?!</a>).)*)</a><details[^>]*>)<summary>', re.S)
-UNUSED = ('_static/scripts/*.map', '_static/styles/*.map', '_static/scripts/fontawesome*', '_static/vendor/fontawesome/webfonts/*')
+UNUSED = ('**/*.map', '_static/locales/**/*.*o', '**/LC_MESSAGES/*', '_static/scripts/*.map', '_static/styles/*.map', '_static/scripts/fontawesome*', '_static/vendor/fontawesome/webfonts/*')
 
 def named(text):
     "Pages of the sidebar that fold, with a name for those who do not see the arrow."

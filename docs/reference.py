@@ -1,59 +1,48 @@
-"""The reference: one chapter a folder, one page a module, every public name with its docments as a table; also the Sphinx extension
-that makes these tables."""
+"""The API reference: the public names of a module, with their docments as tables, at the end of the module's page. Also the Sphinx
+extension that makes these tables."""
 import importlib, inspect, re
 
 from fastcore.docments import docments
 
 import house
 
-# Chapter -> its modules, in the order of reading
-CHAPTERS = {house.TITLES[f]: house.modules(f) for f in house.FOLDERS}
-
 def module(name): return importlib.import_module(f'colorize_nb.{name}')
+
 def public(m):
-    "Names that `m` exports and that are its own."
+    "Return the names that module `m` exports and defines."
     return [n for n in m.__all__ if getattr(getattr(m, n, None), '__module__', m.__name__) in (m.__name__, None, 'functools')]
 
 def all_names():
-    "Public name -> full name; of names that two modules have, none."
+    "Return `{public name: full name}` for every name that only one module has."
     full = {}
-    for m in (m for ms in CHAPTERS.values() for m in ms):
-        for n in public(module(m)): full.setdefault(n, []).append(f'colorize_nb.{m}.{n}')
+    for m in map(module, house.modules()):
+        for n in public(m): full.setdefault(n, []).append(f'{m.__name__}.{n}')
     return {n: f[0] for n,f in full.items() if len(f)==1 and (len(n)>3 or n.isupper())}
 
 def patched(m):
-    "Methods that module `m` adds to classes of other packages: `(class, name)`."
+    "Return the methods that module `m` adds to classes of other packages, as `(class, name)`."
     from fastai.learner import Learner
     from fastai.data.core import DataLoaders
     return [(c, k) for c in (Learner, DataLoaders) for k,f in vars(c).items() if getattr(f, '__module__', '')==m.__name__]
 
 def directive(m, n):
+    "Return the autodoc directive for the name `n` of module `m`."
     o, full = getattr(m, n), f'{m.__name__}.{n}'
     if inspect.isclass(o): return f'.. autoclass:: {full}'
     if callable(o) and inspect.isfunction(inspect.unwrap(o)): return f'.. autofunction:: {full}'
     value = re.sub(r'\s+', ' ', re.sub(r' at 0x[0-9a-f]+', '', repr(o))) # an address would differ in each build
     return f'.. py:data:: {full}\n   :value: {value if len(value)<90 else value[:86]+" ..."}'
 
-def write(folder):
-    "Pages into `folder`, beside the notebooks' in `../nbs`."
-    folder.mkdir(parents=True, exist_ok=True)
-    index = ['# Reference', '', '> Every public name, by folder. `from colorize_nb.all import *` brings them all.', '']
-    for chapter,modules in CHAPTERS.items():
-        index += [f'## {chapter}', '']
-        for name in modules:
-            m = module(name)
-            about = (inspect.getdoc(m) or '').replace('\n', ' ')
-            slug = name.replace('.', '_')
-            index += [f'- [`{name}`]({slug}.md): {about}']
-            names = sorted(public(m), key=lambda n: not callable(getattr(m, n))) # constants last
-            page = [f'# {name}', '', f'> {about}', '', f'`from colorize_nb.{name} import ...`', '',
-                    '```{eval-rst}', f'.. py:currentmodule:: {m.__name__}', '']
-            for n in names: page += [directive(m, n), '']
-            for c,k in patched(m):
-                page += [f'.. py:currentmodule:: {c.__module__}', '', f'.. automethod:: {c.__module__}.{c.__name__}.{k}', '']
-            (folder/f'{slug}.md').write_text('\n'.join(page + ['```', '']), 'utf8')
-        index += ['', '```{toctree}', ':hidden:', f':caption: {chapter}', *(n.replace('.', '_') for n in modules), '```', '']
-    (folder/'index.md').write_text('\n'.join(index), 'utf8')
+def section(name):
+    "Return the API section of the module `name` as Markdown, or an empty string if it exports nothing."
+    m = module(name)
+    names = sorted(public(m), key=lambda n: not callable(getattr(m, n))) # constants last
+    methods = [(f'.. py:currentmodule:: {c.__module__}', f'.. automethod:: {c.__module__}.{c.__name__}.{k}') for c,k in patched(m)]
+    if not names and not methods: return ''
+    lines = ['## API', '', f'`from {m.__name__} import ...`', '', '```{eval-rst}', f'.. py:module:: {m.__name__}', '']
+    for n in names: lines += [directive(m, n), '']
+    for at,method in methods: lines += [at, '', method, '']
+    return '\n'.join([*lines, '```', ''])
 
 def rst(s):
     "A docstring's line, which is Markdown, as reStructuredText."
