@@ -7,16 +7,16 @@ NAME = re.compile(r'(?<![`\w\[])`([A-Za-z_][\w.]*)(\(\))?`(?!`)')
 EXPLORERS, HERE = 'explorers.html', 'Move its sliders in this site'
 # What a panel's cell holds -> its picture in docs/static/panels (docs/panels.py takes them), what it is, where a reader without Python goes
 PANELS = {
-    'color_app': ('app', 'The panel that colours photos you hand in', 'color.html', 'Colour a photo in this page instead'),
+    'color_app': ('app', 'The panel that colors photos you hand in', 'color.html', 'Colour a photo in this page instead'),
     'LabExplorer': ('lab', 'The Lab explorer: lightness and chroma under sliders', EXPLORERS, HERE),
-    'SepiaExplorer': ('sepia', 'The sepia explorer: several possible colours, and what each loss answers', EXPLORERS, HERE),
-    'BinsExplorer': ('bins', 'The bins explorer: colours put into bins', EXPLORERS, HERE),
-    'DistributionExplorer': ('distribution', 'The distribution explorer: which colours are likely at a pixel',
+    'SepiaExplorer': ('sepia', 'The sepia explorer: several possible colors, and what each loss answers', EXPLORERS, HERE),
+    'BinsExplorer': ('bins', 'The bins explorer: colors put into bins', EXPLORERS, HERE),
+    'DistributionExplorer': ('distribution', 'The distribution explorer: which colors are likely at a pixel',
                              'nbs/widgets/01_explorers.html', 'More of its states'),
-    'turing_test': ('turing', 'The Turing test: which of two photos was coloured by a network', 'nbs/widgets/05_turing.html', 'Its page'),
+    'turing_test': ('turing', 'The Turing test: which of two photos was colored by a network', 'nbs/widgets/05_turing.html', 'Its page'),
     'tune': ('tune', 'The training panel: knobs, curves, held-out photos as they come out, and a row for each run',
              'nbs/widgets/03_tune.html', 'Its page'),
-    'hint': ('hint', 'The hint panel: a click gives a pixel a colour, and it spreads', 'nbs/widgets/04_hint.html', 'Its page'),
+    'hint': ('hint', 'The hint panel: a click gives a pixel a color, and it spreads', 'nbs/widgets/04_hint.html', 'Its page'),
     'compare': ('compare', 'The comparison: models on one photo, by a line to drag, blended or side by side, with their numbers',
                 'nbs/widgets/02_compare.html', 'Its page')}
 

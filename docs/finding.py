@@ -1,36 +1,42 @@
-"""Other words for what a page says: a search for `grayscale`, `color` or `video` finds pages that write gray, colour and film."""
+"""Synonyms for the site's search: someone who types `grayscale`, `colour`, or `video` finds pages that write gray, color, and film."""
 import re
 
 from docutils import nodes
 
-# A word of these pages -> what people type instead
-WORDS = {
-    r'colour': 'color colors coloring colorize colorization',
-    r'colouris|coloriz|colour a photo': 'colourise colorize',
+# A pattern of words on a page -> other words that people search for
+SYNONYMS = {
+    r'color': 'colour colours colouring colourise',
     r'gray|black-and-white': 'grayscale greyscale grey monochrome bw',
-    r'films|color_film|film\.mp4': 'video movie clip mp4',
+    r'film': 'video movie clip mp4',
     r'photo': 'image picture',
     r'old photograph|scan': 'restore vintage antique',
-    r'held-out': 'validation test set',
-    r'chroma': 'saturation'}
-# A page -> the words of somebody who looks for it
-ASKED = {
-    'nbs/tutorials/05_train_your_own': 'train my own photos folder dataset custom finetune fine-tune',
+    r'validation': 'held-out test set',
+    r'chroma': 'saturation',
+    r'brown|sepia': 'dull desaturated pale',
+    r'CUDA|GPU': 'gpu cuda nvidia'}
+# A page -> what a reader who needs it would type
+QUERIES = {
+    'nbs/tutorials/05_train_your_own': 'train my own model custom photos folder dataset finetune fine-tune',
+    'nbs/tutorials/03_why_brown': 'why is my photo gray brown dull sepia',
     'color': 'try online browser upload demo colorize my photo',
     'nbs/infer/02_film': 'video movie mp4 frames flicker',
     'nbs/tutorials/01_color_a_photo': 'start begin quickstart first colorize my photo',
     'nbs/app/00_cli': 'command line terminal batch folder',
-    'model_card': 'weights download pretrained licence license',
-    'index': 'install installation repository'}
+    'nbs/train/00_losses': 'loss losses',
+    'model_card': 'weights download pretrained license',
+    'index': 'install installation repository gpu cuda'}
 
-def other_words(text, name=''):
-    "The words to add to the index for a page with this `text` and this `name`."
-    return ' '.join([more for word,more in WORDS.items() if re.search(rf'(?i)\b(?:{word})', text)] + [ASKED.get(name, '')]).strip()
+
+def synonyms(text, name=''):
+    "Return the extra search words for the page `name` with this `text`."
+    return ' '.join([more for word,more in SYNONYMS.items() if re.search(rf'(?i)\b(?:{word})', text)] + [QUERIES.get(name, '')]).strip()
+
 
 def add(app, tree):
-    "As keywords, which the index of the search takes in."
+    "Add the extra words as keywords, which the search index includes."
     name = app.env.docname
-    if words := other_words(tree.astext(), name): tree += nodes.meta(name='keywords', content=', '.join(words.split()))
+    if words := synonyms(tree.astext(), name): tree += nodes.meta(name='keywords', content=', '.join(words.split()))
+
 
 def setup(app):
     app.connect('doctree-read', add)

@@ -21,10 +21,10 @@ RESULTS = ROOT/'lab/results/recipes'
 PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','cats'),
          'Stanford': ('papers/02_stanford','stanford'), 'Koalarization': ('papers/03_koalarization','koalarization'),
          'Indiana': ('papers/04_indiana','indiana'), 'Zhang': ('papers/05_zhang', None), 'this': ('02_compact', None)}
-WHY = {'people': 'Clothes may have any colour: lightness does not tell which.',
-       'things': 'A cup may be red or gray, and both look alike without colour.',
+WHY = {'people': 'Clothes may have any color: lightness does not tell which.',
+       'things': 'A cup may be red or gray, and both look alike without color.',
        'pictures of science': 'The model never saw such pictures. '
-                              'Their colours were chosen by people; nothing in their lightness tells which.'}
+                              'Their colors were chosen by people; nothing in their lightness tells which.'}
 # Why a recipe's pictures fail, where it is known
 RANDOM = 'Its borrowed encoder starts from random weights here, not from those of ImageNet.'
 CAUSES = {**dict.fromkeys(('indiana_unet','fordham_ae_rgb'), 'It predicts red, green and blue, so it has to learn lightness too.'),
@@ -115,7 +115,7 @@ def gallery(folder, colorizer):
     found = bundled_photos()
     page = ['---', 'html_theme.sidebar_secondary.remove: true', '---', '# Gallery', '',
             '> Drag the line over each photo; a thumbnail opens large. What fails is shown too, and says why.', '',
-            'Photos that come with scikit-image, scikit-learn and matplotlib, coloured by the shipped model. '
+            'Photos that come with scikit-image, scikit-learn and matplotlib, colored by the shipped model. '
             'They were not chosen for looking well. A lower CIEDE2000 is nearer to the target.', '']
     named = {n for ns in SCENES.values() for n in ns}
     scenes = {**SCENES, 'more': tuple(n for n in found if n not in named)}
@@ -146,7 +146,7 @@ def verdict(d, gray, mean):
         more = 100*(d['CIEDE2000']/gray['CIEDE2000']-1)
         said.append(f'farther from the target than leaving the photos gray ({more:+.1f}% CIEDE2000)')
     if d['PSNR']<gray['PSNR']: said.append('a lower PSNR than gray')
-    if d['colorfulness']<1.2*mean['colorfulness']: said.append('hardly more colourful than one colour for all photos')
+    if d['colorfulness']<1.2*mean['colorfulness']: said.append('hardly more colorful than one color for all photos')
     return f"What fails: {', '.join(said)}." if said else 'Nearer to the target than gray; the strip shows what it gets wrong.'
 
 def trained(name, done):
@@ -156,7 +156,7 @@ def trained(name, done):
     return [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} photos it never saw: "
             f"CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colorfulness {d['colorfulness']}; "
             f"gray: {gray['CIEDE2000']}, {gray['PSNR']} dB. {verdict(d, gray, done['mean_color'])}", '',
-            f'![Bundled photos coloured by {name}](_static/gallery/{name}.jpg)', '',
+            f'![Bundled photos colored by {name}](_static/gallery/{name}.jpg)', '',
             *(f"At a rate of {o['rate']:g} in place of {d['rate']:g}: CIEDE2000 {o['CIEDE2000']}, colorfulness {o['colorfulness']}."
               for o in other), '']
 
@@ -206,7 +206,7 @@ FROBENIUS = [
     ('stanford_conv9', 'L2', 15.65),
     ('stanford_bins10', 'cross-entropy', 11.27)]
 # Of each paper: the recipe that builds the network, what is printed of it, the same of answers that look at no photo (keys of
-# results/claims/baselines.json: gray, then one colour or bin for all), and the scale
+# results/claims/baselines.json: gray, then one color or bin for all), and the scale
 L2, MAE, NEAR = (('L2 gray','L2 mean colour'), ('MAE gray','MAE median colour'), ('closeness gray','closeness mean colour'))
 PRINTED = {
     'fordham': [(n, f'test L2, {what}', l2, *L2, 1) for n,what,l2,_ in FORDHAM]
@@ -238,7 +238,7 @@ def in_our_measures(d):
 
 def numbers(paper, done):
     """One table: every number a paper prints beside answers that look at no photo, and beside what its recipe reached here; then the other
-    recipes, gray and one colour."""
+    recipes, gray and one color."""
     here, built = json.loads((RESULTS.parent/'claims/baselines.json').read_text('utf8'))['sets']['eval256'], built_here(paper, done)
     rows, shown = [], set()
     for name,what,value,gray,one,scale in PRINTED[paper]:
@@ -248,14 +248,14 @@ def numbers(paper, done):
     rows += [f'| no number is printed | | | | {in_our_measures(d)}' for n,d in built.items() if n not in shown]
     rows += [f'| no network | | | | {in_our_measures(done[n])}' for n in ('gray','mean_color')]
     facts = next(iter(built.values()))
-    said = ("Gray and one colour look at no photo; in the paper's measure they stand beside its number, "
+    said = ("Gray and one color look at no photo; in the paper's measure they stand beside its number, "
             f"on {here['n']} photos of our own (mean of three splits): [figures without a baseline](../nbs/claims/01_baselines.ipynb). "
             f"Built here: the recipe at its best rate, {facts['minutes']:g} minutes each on a {facts['device'].upper()}, "
             f"measured on {facts['photos']} photos that no training saw, seed 0; "
             "smaller than the papers' trainings by far, and of other photos.")
     curves = 'The paper prints its results as curves and pictures, without numbers that could stand beside others.'
     none = [] if PRINTED[paper] else [curves, '']
-    head = '| printed | paper | gray | one colour or bin | built here | CIEDE2000 | PSNR, dB | colorfulness |'
+    head = '| printed | paper | gray | one color or bin | built here | CIEDE2000 | PSNR, dB | colorfulness |'
     return [*none, head, '|---|---:|---:|---:|---|---:|---:|---:|', *rows, '', said, '']
 
 def papers(folder):
@@ -273,10 +273,10 @@ def card(folder):
     text = shipped_models()['shipped'].with_suffix('.md').read_text('utf8')
     said = '\n\n'.join(table.to_markdown() for table in audit('shipped'))
     measured_so = f'{LIMITS} What is measured: [the audit](nbs/claims/12_audit.ipynb).'
-    (folder/'model_card.md').write_text(f'{text}\n\n## Who is coloured how\n\n{measured_so}\n\n{said}\n', 'utf8')
+    (folder/'model_card.md').write_text(f'{text}\n\n## Who is colored how\n\n{measured_so}\n\n{said}\n', 'utf8')
 
 def models(static):
-    "The models that come with the package and what the page that colours a photo must know of them."
+    "The models that come with the package and what the page that colors a photo must know of them."
     known = []
     for name in shipped_models():
         path = export_onnx(name, static/'model'/f'{name}.onnx', force=True)

@@ -16,7 +16,7 @@ SPOKEN = 'v1.kernel.websocket.jupyter.org' # the only form of messages that Voil
 FULL = ('<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="20">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<title>All places are taken</title><body style="font:1.1rem/1.5 system-ui;max-width:32rem;margin:20vh auto;padding:0 1rem">\n'
-        "<h1>All places are taken</h1><p>{n} people are colouring photos here, which is as many as fit in this machine's memory. "
+        "<h1>All places are taken</h1><p>{n} people are coloring photos here, which is as many as fit in this machine's memory. "
         'This page tries again every 20 seconds.</p></body></html>')
 
 # Voila would wait for a kernel that is gone, and the visitor with it

@@ -57,18 +57,20 @@ def run(path, check=False, timeout=1200):
     return ''
 
 
-def pages(paths):
-    "The notebooks in `paths`, which are files or folders."
+def pages(paths, skip=()):
+    "The notebooks in `paths`, which are files or folders, except those in folders named in `skip`."
     found = [p for f in map(Path, paths) for p in (sorted(f.rglob('*.ipynb')) if f.is_dir() else [f])]
-    return [p for p in found if '.ipynb_checkpoints' not in p.parts]
+    return [p for p in found if not {'.ipynb_checkpoints', *skip} & {*p.parts}]
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('paths', nargs='+', help='notebooks or folders of notebooks')
     p.add_argument('--check', action='store_true', help='save nothing and skip slow cells')
+    p.add_argument('--skip', nargs='*', default=[], metavar='FOLDER', help='leave out folders with these names')
     p.add_argument('--workers', type=int, default=1)
     args = p.parse_args()
+    todo = pages(args.paths, args.skip)
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     os.environ['PYTHONPATH'] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])])
     failed = []
@@ -79,10 +81,10 @@ def main():
         print(f"{'FAILED' if error else 'ok'} {path} {time.perf_counter()-start:.0f} s", flush=True)
         if error: failed.append((path, error))
 
-    with ThreadPoolExecutor(args.workers) as pool: list(pool.map(one, pages(args.paths)))
+    with ThreadPoolExecutor(args.workers) as pool: list(pool.map(one, todo))
     for path,error in failed: print(f'\n=== {path}\n{error}')
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss/1e6
-    print(f'{len(pages(args.paths))-len(failed)} passed, {len(failed)} failed; the largest kernel used {peak:.1f} GB')
+    print(f'{len(todo)-len(failed)} passed, {len(failed)} failed; the largest kernel used {peak:.1f} GB')
     sys.exit(bool(failed))
 
 

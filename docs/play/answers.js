@@ -30,7 +30,7 @@ export function regression(loss, colors, {beta}) {
   return [1, 2].map(i => ALONG[loss](colors.map(c => [c[0], c[i]]), {beta}));
 }
 
-// The best distribution over cells: every colour becomes its cells; rebalancing multiplies each colour's share by its weight
+// The best distribution over cells: every color becomes its cells; rebalancing multiplies each color's share by its weight
 export function distribution(cells, colors, v) {
   return cells.spread(v ? colors.map(([p, ...ab]) => [p*v[cells.encode(ab)[0][0]], ...ab]) : colors);
 }

@@ -1,9 +1,9 @@
-// Colours put into classes: bins of a and of b, equal or of equal mass, and cells of both together; colorize_nb/color/bins.py and cells.py.
+// Colors put into classes: bins of a and of b, equal or of equal mass, and cells of both together; colorize_nb/color/bins.py and cells.py.
 import {rgb2lab} from './color.js';
 
 const WIDE = 100;
 let reach;
-function screen() { // ab of sRGB colours: the faces of the cube, which bound them, and a lattice inside
+function screen() { // ab of sRGB colors: the faces of the cube, which bound them, and a lattice inside
   if (reach) return reach;
   const out = [], add = (r, g, b) => { const [, x, y] = rgb2lab(r, g, b); out.push(x, y) };
   for (let u = 0; u < 256; u++) for (let v = 0; v < 256; v++) for (const s of [0, 1]) { const [x, y] = [u/255, v/255]; add(s, x, y); add(x, s, y); add(x, y, s) }
@@ -13,7 +13,7 @@ function screen() { // ab of sRGB colours: the faces of the cube, which bound th
 const even = v => { const f = Math.floor(v), d = v-f; return d > .5 || (d === .5 && f%2) ? f+1 : f }; // as torch rounds
 
 const found = new Map();
-export function centers(grid) { // of the cells that some sRGB colour falls into
+export function centers(grid) { // of the cells that some sRGB color falls into
   if (!found.has(grid)) {
     const ab = screen(), seen = new Map();
     for (let i = 0; i < ab.length; i += 2) { const x = even(ab[i]/grid), y = even(ab[i+1]/grid), key = 1000*x+y; if (!seen.has(key)) seen.set(key, [x*grid, y*grid]) }

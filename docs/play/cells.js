@@ -1,4 +1,4 @@
-// Cells of the ab plane, soft targets over them, and how a distribution becomes one colour: colorize_nb/color/cells.py.
+// Cells of the ab plane, soft targets over them, and how a distribution becomes one color: colorize_nb/color/cells.py.
 export class Cells {
   constructor({centers, k, sigma}) { Object.assign(this, {centers, k, sigma, n: centers.length}) }
 
@@ -7,7 +7,7 @@ export class Cells {
     const w = d2.map(([d]) => Math.exp(-(d-d2[0][0])/(2*this.sigma**2))), sum = w.reduce((s, v) => s+v, 0);
     return d2.map(([, i], j) => [i, w[j]/sum]);
   }
-  spread(colors) { // the distribution `(n)` of colours [[share, a, b]]
+  spread(colors) { // the distribution `(n)` of colors [[share, a, b]]
     const out = new Float32Array(this.n), total = colors.reduce((s, c) => s+c[0], 0);
     for (const [p, ...ab] of colors) for (const [i, w] of this.encode(ab)) out[i] += p/total*w;
     return out;

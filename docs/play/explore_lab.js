@@ -1,4 +1,4 @@
-// A photo taken apart into one lightness and two colours.
+// A photo taken apart into one lightness and two colors.
 import {RANGES} from './address.js';
 import {h, later, slider} from './dom.js';
 import {ground} from './plane.js';

@@ -1,4 +1,4 @@
-// Several possible colours for one gray shirt; what each loss answers, and what the answers cost.
+// Several possible colors for one gray shirt; what each loss answers, and what the answers cost.
 import {RANGES} from './address.js';
 import * as best from './answers.js';
 import {ciede2000} from './ciede.js';
@@ -10,7 +10,7 @@ const L = 55;
 const ab = hex => rgb2lab(...[1, 3, 5].map(i => parseInt(hex.slice(i, i+2), 16)/255)).slice(1);
 const sum = v => v.reduce((s, x) => s+x, 0);
 
-function annealed(table, T) { // of the colours themselves
+function annealed(table, T) { // of the colors themselves
   if (T === 0) return mode(table);
   const logs = table.map(([p]) => Math.log(p)/T), top = Math.max(...logs), w = logs.map(l => Math.exp(l-top)), all = sum(w);
   return [1, 2].map(i => sum(table.map((c, j) => w[j]*c[i]))/all);
@@ -25,13 +25,13 @@ export class Sepia {
   constructor({colors, weights, T: first}, tell) {
     this.state = {colors: colors.map(c => `#${c}`), weights: [...weights], T: first};
     const draw = () => { this.draw(); tell({colors: this.state.colors.map(c => c.slice(1)), weights: this.state.weights, T: this.state.T}) };
-    const rows = this.state.colors.map((color, i) => h('div', {class: 'mix'}, h('input', {type: 'color', value: color, 'aria-label': `Colour ${i+1}`, oninput: e => { this.state.colors[i] = e.target.value; draw() }}),
-      slider(`How likely is colour ${i+1}`, [0, 100, 1], weights[i], v => v ? `${v} parts` : 'never', v => { this.state.weights[i] = v; draw() }).el));
+    const rows = this.state.colors.map((color, i) => h('div', {class: 'mix'}, h('input', {type: 'color', value: color, 'aria-label': `Color ${i+1}`, oninput: e => { this.state.colors[i] = e.target.value; draw() }}),
+      slider(`How likely is color ${i+1}`, [0, 100, 1], weights[i], v => v ? `${v} parts` : 'never', v => { this.state.weights[i] = v; draw() }).el));
     this.canvas = h('canvas', {role: 'img'});
     this.out = Object.keys(ANSWERS).map(name => { const color = h('span', {class: 'big'}), words = h('span', {}); return {name, color, words, el: h('figure', {'data-answer': name}, color, h('figcaption', {}, h('b', {}, name), words))} });
     this.code = h('code', {});
     const T = slider('Temperature of the annealed mean', RANGES.T, first, v => v === 0 ? '0, the mode' : v === 1 ? '1, the mean' : `${v}, between mode and mean`, v => { this.state.T = v; draw() });
-    this.el = h('section', {class: 'sepia', id: 'sepia'}, h('h2', {}, 'Why the average is brown'), h('p', {}, 'A gray shirt has one of these colours. Move a slider: the mean slides between them, the median and the mode jump.'),
+    this.el = h('section', {class: 'sepia', id: 'sepia'}, h('h2', {}, 'Why the average is brown'), h('p', {}, 'A gray shirt has one of these colors. Move a slider: the mean slides between them, the median and the mode jump.'),
       h('div', {class: 'two'}, h('div', {}, rows, T.el), this.canvas), h('div', {class: 'four'}, this.out.map(o => o.el)), h('pre', {tabindex: 0}, this.code));
     this.draw();
   }
@@ -46,7 +46,7 @@ export class Sepia {
     }
     const style = getComputedStyle(document.documentElement), theme = k => style.getPropertyValue(k).trim();
     plane(this.canvas, {L, p: live.map(c => c[0]), centers: live.map(c => c.slice(1)), dice: [], marks: {mean: found.L2, answer: found.L1, annealed: found['annealed mean'], mode: found.mode}}, {ink: theme('--pst-color-text-base'), paper: theme('--pst-color-background'), line: theme('--pst-color-border')});
-    this.canvas.setAttribute('aria-label', `The colours on the ab plane; × L2, ○ L1, ◇ annealed mean, ▽ mode: ${Object.entries(found).map(([k, v]) => `${k} ${v.map(x => x.toFixed(0))}`).join('; ')}`);
+    this.canvas.setAttribute('aria-label', `The colors on the ab plane; × L2, ○ L1, ◇ annealed mean, ▽ mode: ${Object.entries(found).map(([k, v]) => `${k} ${v.map(x => x.toFixed(0))}`).join('; ')}`);
     this.code.textContent = `ab = torch.tensor([${live.map(c => `[${c[1].toFixed(0)}., ${c[2].toFixed(0)}.]`).join(', ')}])\nanswers(ab, torch.tensor([${live.map(c => c[0].toFixed(2)).join(', ')}]), T=${T})`;
   }
 }

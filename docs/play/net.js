@@ -26,7 +26,7 @@ const product = customGrad((a, b, save) => {
 });
 const twice = customGrad(x => ({value: resizeNearest(x, [2*x.shape[1], 2*x.shape[2]]), gradFunc: dy => mul(avgPool(dy, 2, 2, 'valid'), 4)}));
 
-class Norm { // batch normalisation and ReLU; running statistics as torch keeps them
+class Norm { // batch normalization and ReLU; running statistics as torch keeps them
   constructor(n, name) {
     const fill = (v, kind, learns) => weight(`${name}.${kind}`, new Float32Array(n).fill(v), [n], learns);
     Object.assign(this, {gain: fill(1, 'weight', true), bias: fill(0, 'bias', true), mean: fill(0, 'running_mean', false), spread: fill(1, 'running_var', false)});
@@ -50,7 +50,7 @@ class Norm { // batch normalisation and ReLU; running statistics as torch keeps 
   }
 }
 
-class Block { // convolution without a bias, normalisation, ReLU
+class Block { // convolution without a bias, normalization, ReLU
   constructor(dice, from, to, stride, name) {
     const deviation = Math.sqrt(2/(9*from));
     this.kernel = weight(`${name}.conv.weight`, Float32Array.from({length: 9*from*to}, () => deviation*dice.normal()), [3, 3, from, to]);

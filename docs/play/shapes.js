@@ -35,7 +35,7 @@ function noise({z, n}, size) {
 }
 const grid = (dice, cells) => ({n: cells+2, z: Float32Array.from({length: (cells+2)**2}, () => dice.normal())});
 
-// ---- a plan of a picture: all that chance decides; `chance`, 0..1, becomes a colour by the dice
+// ---- a plan of a picture: all that chance decides; `chance`, 0..1, becomes a color by the dice
 export function plan(dice, kind = 1+dice.integer(3), chance = dice.next()) {
   const u = (lo, hi) => dice.uniform(lo, hi);
   return {kind, chance, turn: u(-.5, .5), scale: u(.55, .85), dx: u(-.25, .25), dy: u(-.25, .25),

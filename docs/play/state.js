@@ -9,15 +9,15 @@ export const RETRAIN = ['loss', 'beside', 'width'], LIVE = ['red', 'noise', 'rat
 
 export const STORY = [
   {name: 'The mean', set: {loss: 'l2', beside: '', red: 65},
-    tale: 'Shirts are red or blue by a throw of the dice, and gray on the film. Squared error (L2) is least at the mean, so every shirt gets the same dull rose and every car the same brown: colours that no shirt and no car ever had.'},
+    tale: 'Shirts are red or blue by a throw of the dice, and gray on the film. Squared error (L2) is least at the mean, so every shirt gets the same dull rose and every car the same brown: colors that no shirt and no car ever had.'},
   {name: 'The median', set: {loss: 'l2', beside: 'l1', red: 65},
-    tale: 'Absolute error (L1) is least at the median: it sides with the more frequent colour. Move the dice below 50 while it trains and it changes its mind; L2 only changes its mixture.'},
+    tale: 'Absolute error (L1) is least at the median: it sides with the more frequent color. Move the dice below 50 while it trains and it changes its mind; L2 only changes its mixture.'},
   {name: 'Classes', set: {loss: 'l2', beside: 'soft_ce', red: 65, how: 'mean'},
-    tale: 'A classifier learns how likely each colour is. Ask it for the mean and it is as dull as L2. The network knows better than its answer: point at a shirt and see two hills.'},
+    tale: 'A classifier learns how likely each color is. Ask it for the mean and it is as dull as L2. The network knows better than its answer: point at a shirt and see two hills.'},
   {name: 'A decision', set: {loss: 'l2', beside: 'soft_ce', red: 65, how: 'mode'},
-    tale: 'The same network, asked for its likeliest colour: every shirt is red, and for blue shirts that is wrong. Between the two lies the annealed mean; its temperature moves without training again.'},
+    tale: 'The same network, asked for its likeliest color: every shirt is red, and for blue shirts that is wrong. Between the two lies the annealed mean; its temperature moves without training again.'},
   {name: 'Rare colours', set: {loss: 'soft_ce', beside: 'rebalanced_ce', red: 80, how: 'annealed'},
-    tale: 'Few shirts are blue now, and eight leaves in a hundred are orange. Rebalancing makes a rare colour dearer to miss, so that it counts for more than the dice give it.'},
+    tale: 'Few shirts are blue now, and eight leaves in a hundred are orange. Rebalancing makes a rare color dearer to miss, so that it counts for more than the dice give it.'},
 ];
 
 const fits = {

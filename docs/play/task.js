@@ -33,7 +33,7 @@ class Numbers { // a and b as numbers: LabAB
   ab(pred, i, how, T, out) { out[0] = pred[2*i]*facts.scale; out[1] = pred[2*i+1]*facts.scale; return out }
   best(kind, red) { return best.regression(this.loss, colors(red)[kind], {beta: this.beta*facts.scale}) }
 
-  expected(pred, b, red) { // over all colours the dice can give: what the answers cost, and what the best would
+  expected(pred, b, red) { // over all colors the dice can give: what the answers cost, and what the best would
     const table = colors(red), f = shares(b, b.kind.length), known = new Map(), sums = [0, 0], s = facts.scale;
     const scaled = (kind, v) => {
       const key = kind+v, all = () => table[kind].map(([p, ...ab]) => [p, ...ab.map(c => c*v/s)]);
@@ -79,7 +79,7 @@ class Classes { // one of the cells: JointBins; `weighted` is rebalanced by the 
   best(kind, red, how, T) { return best.classes(cells, colors(red)[kind], this.weigh(red), how, T) }
   distribution(kind, red) { return best.distribution(cells, colors(red)[kind], this.weigh(red)) }
 
-  meanTarget(b, red) { // over all colours the dice can give; `least`: the cost of the best answer
+  meanTarget(b, red) { // over all colors the dice can give; `least`: the cost of the best answer
     const table = colors(red), v = this.weigh(red), hit = corners(b, b.kind.length);
     const means = Object.fromEntries(KINDS.map(k => {
       const y = new Map();

@@ -35,7 +35,7 @@ export class Trainer {
     }));
   }
   answer({net}, b) { return tidy(() => net.call(input(b)).dataSync()) } // raw output, pixel by pixel
-  measure(model, b, at) { // what pictures cost, over all colours the dice can give; the least it can be; the answers at pixels `at`
+  measure(model, b, at) { // what pictures cost, over all colors the dice can give; the least it can be; the answers at pixels `at`
     const {task: t, net} = model, {red, noise} = this.settings, key = `${red} ${noise}`;
     return tidy(() => {
       const out = net.call(input(b)), rows = at.map(i => gather(out, i).dataSync());

@@ -1,4 +1,4 @@
-// What can be chosen: the bar that trains, the knobs, how a distribution becomes a colour.
+// What can be chosen: the bar that trains, the knobs, how a distribution becomes a color.
 import {choice, h, radios, slider} from './dom.js';
 import {CHOICES, RANGES} from './state.js';
 import {isClasses, NAMES} from './task.js';
@@ -22,7 +22,7 @@ export class Knobs {
     pick('loss', 'Loss', v => NAMES[v]);
     pick('beside', 'Beside it', v => NAMES[v] ?? 'nothing');
     this.bar = h('section', {class: 'bar', 'aria-label': 'Training'}, this.loss.el, this.beside.el, this.go, this.again, this.said, this.line);
-    this.how = radios('Make a colour of the classes by their', [['mean', 'mean'], ['annealed', 'annealed mean'], ['mode', 'mode']], state.how, how => change({how}));
+    this.how = radios('Make a color of the classes by their', [['mean', 'mean'], ['annealed', 'annealed mean'], ['mode', 'mode']], state.how, how => change({how}));
     this.decoding = h('section', {class: 'decoding', 'aria-label': 'Decoding'}, this.how.el, knob('T').el);
     this.el = h('section', {class: 'knobs', 'aria-label': 'Knobs'}, h('h2', {}, 'Turn the knobs'), h('p', {}, 'Dice, noise and rate reach a network that is training; another width or loss starts it anew.'),
       h('div', {class: 'grid'}, knob('red').el, knob('noise').el, knob('rate').el, pick('width', 'Width', v => `${v} channels`).el, pick('steps', 'Length', v => `${v} steps`).el));

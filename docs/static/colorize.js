@@ -1,4 +1,4 @@
-// Colours a photo in the page. The networks are model/*.onnx, run by onnxruntime-web; models.json has what each model needs to know.
+// Colors a photo in the page. The networks are model/*.onnx, run by onnxruntime-web; models.json has what each model needs to know.
 // The way to it and back is that of colorize_nb/infer/colorizer.py and paint.py:
 // a small copy (resized as Pillow does), L of CIELAB in, a and b out, chroma enlarged along the edges of L, the photo's own L at full size.
 'use strict';
@@ -6,7 +6,7 @@ const Colorize = (() => {
   const LONGEST = 12, SIGMA = 10;
   const between = (v, lo, hi) => Math.max(lo, Math.min(hi, v));
 
-  // ---- colour: sRGB and CIELAB (D65, 2 degrees), as in colorize_nb/color/space.py
+  // ---- color: sRGB and CIELAB (D65, 2 degrees), as in colorize_nb/color/space.py
   const WHITE = [.95047, 1, 1.08883];
   const TO_XYZ = [[.412453,.357580,.180423],[.212671,.715160,.072169],[.019334,.119193,.950227]].map((row, i) => row.map(v => v/WHITE[i]));
   const inverse = ([[a,b,c],[d,e,f],[g,h,i]]) => {
@@ -51,7 +51,7 @@ const Colorize = (() => {
   function weights(from, span, to, [support, f]) { // `span` of `from` samples become `to`
     const scale = span/to, wide = Math.max(scale, 1), reach = support*wide;
     return Array.from({length: to}, (_, i) => {
-      const centre = (i+.5)*scale, lo = Math.max(0, Math.trunc(centre-reach+.5)), hi = Math.min(from, Math.trunc(centre+reach+.5));
+      const center = (i+.5)*scale, lo = Math.max(0, Math.trunc(center-reach+.5)), hi = Math.min(from, Math.trunc(center+reach+.5));
       const w = Float64Array.from({length: hi-lo}, (_, k) => f((k+lo-centre+.5)/wide)), sum = w.reduce((s, v) => s+v, 0);
       return [lo, w.map(v => v/sum)];
     });
@@ -125,7 +125,7 @@ const Colorize = (() => {
     return {a: cut(0), b: cut(1), w: cw, h: ch, L: lightness(resize(img, cw, ch, 'box').data, cw*ch)};
   }
 
-  const neighbours = (n, m) => { // of m samples over n pixels: the one before, the one after, how near to the second
+  const neighbors = (n, m) => { // of m samples over n pixels: the one before, the one after, how near to the second
     const lo = new Int32Array(n), hi = new Int32Array(n), f = new Float32Array(n);
     for (let i = 0; i < n; i++) {
       const at = between(Math.fround(Math.fround((i+.5)*m)/n - .5), 0, m-1);
@@ -137,7 +137,7 @@ const Colorize = (() => {
   // What stays the same while the saturation moves: L, and a and b for each pixel
   function* spread(img, ab) { // {L, a, b}; yields now and then
     const {width: W, height: H, data} = img, L = lightness(data, W*H), a = new Float32Array(W*H), b = new Float32Array(W*H);
-    const [top, bottom, fy] = neighbours(H, ab.h), [left, right, fx] = neighbours(W, ab.w), slope = -.5/SIGMA**2;
+    const [top, bottom, fy] = neighbors(H, ab.h), [left, right, fx] = neighbors(W, ab.w), slope = -.5/SIGMA**2;
     for (let y = 0; y < H; y++) {
       for (let x = 0; x < W; x++) {
         const l = L[y*W+x];
@@ -210,17 +210,17 @@ document.addEventListener('DOMContentLoaded', () => {
 
   const gray = img => { const out = new ImageData(img.width, img.height), L = Colorize.lightness(img.data, img.width*img.height), zero = new Float32Array(L.length);
     return Colorize.now(Colorize.fill({L, a: zero, b: zero, W: img.width, H: img.height}, 0, out)) };
-  const chromatic = img => { // has it colours of its own?
+  const chromatic = img => { // has it colors of its own?
     let many = 0;
     for (let i = 0; i < img.data.length; i += 4*97) if (Math.max(...img.data.subarray(i, i+3))-Math.min(...img.data.subarray(i, i+3)) > 12) many++;
     return many*97*4 > .02*img.data.length;
   };
-  function left() { // what stands left of the line: lightness alone, or the photo's own colours
+  function left() { // what stands left of the line: lightness alone, or the photo's own colors
     const own = $('.left-of').value === 'own';
     show($('canvas.before'), own ? photo : gray(photo));
     $('.tag.left').textContent = own ? 'own colours' : 'input';
     $('canvas.before').dataset.key = own ? 'own colours' : 'input';
-    $('canvas.before').setAttribute('aria-label', own ? "The photo's own colours" : "The photo's lightness");
+    $('canvas.before').setAttribute('aria-label', own ? "The photo's own colors" : "The photo's lightness");
   }
   function preview() { // at most PREVIEW pixels long: a few milliseconds, so that the slider never waits
     const out = new ImageData(small.W, small.H);
@@ -233,7 +233,7 @@ document.addEventListener('DOMContentLoaded', () => {
     if (!image || mine !== turn) return;
     show($('canvas.after'), image);
     $('.result').hidden = false;
-    say(`${name}: ${photo.width} x ${photo.height} pixels, coloured here in ${((performance.now()-t0+took)/1000).toFixed(1)} s. The colours are a guess.`);
+    say(`${name}: ${photo.width} x ${photo.height} pixels, colored here in ${((performance.now()-t0+took)/1000).toFixed(1)} s. The colors are a guess.`);
     panel.dataset.state = 'done';
     remember();
   }
@@ -264,7 +264,7 @@ document.addEventListener('DOMContentLoaded', () => {
       if (!own) $('.left-of').value = 'input';
       left();
       $('.result').hidden = false;
-      full = await Colorize.breathe(Colorize.spread(photo, ab), part => mine === turn && (say(`Spreading the colours ${Math.round(100*part)}%`), true));
+      full = await Colorize.breathe(Colorize.spread(photo, ab), part => mine === turn && (say(`Spreading the colors ${Math.round(100*part)}%`), true));
       if (!full) return;
       took = performance.now()-t0;
       await draw();

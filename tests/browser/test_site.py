@@ -108,7 +108,7 @@ def test_wipe_of_the_home_page_moves(watched, site):
     assert watched.locator('.wipe').screenshot()!=before and watched.wrong==[]
 
 @pytest.mark.parametrize('where', [
-    'index.html', 'nbs/color/00_space.html', 'color.html', 'reference/infer_colorizer.html', 'gallery.html', 'playground.html',
+    'index.html', 'nbs/color/00_space.html', 'color.html', 'nbs/infer/01_colorizer.html', 'gallery.html', 'playground.html',
     'nbs/tutorials/03_why_brown.html', 'nbs/claims/10_comparison.html', 'papers/fordham.html'])
 def test_fits_a_phone(watched, site, where):
     watched.set_viewport_size(dict(width=390, height=844))

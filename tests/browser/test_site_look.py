@@ -9,7 +9,7 @@ from test_site import HTML, PAGES, ROOT, site, watched # the fixtures of the sit
 
 LOOK = ['index.html', 'gallery.html', 'color.html', 'recipes.html', 'papers/fordham.html', 'nbs/claims/10_comparison.html',
         'nbs/tutorials/01_color_a_photo.html', 'nbs/tutorials/03_why_brown.html', 'nbs/infer/01_colorizer.html',
-        'reference/infer_colorizer.html', 'glossary.html', 'model_card.html', 'search.html', 'playground.html', 'explorers.html',
+        'nbs/infer/01_colorizer.html', 'glossary.html', 'model_card.html', 'search.html', 'playground.html', 'explorers.html',
         'nbs/widgets/index.html', 'nbs/widgets/03_tune.html']
 RESULTS = 'nbs/claims/10_comparison.html'
 
