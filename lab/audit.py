@@ -8,7 +8,7 @@ import math
 import torch
 
 from colorize_nb.color.metrics import ciede, gray_baseline, through_8bit
-from colorize_nb.color.space import clip_rgb, linear2srgb, rgb2lab, srgb2linear
+from colorize_nb.color.space import linear2srgb, rgb2lab, srgb2linear
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.photo import bundled_photos, open_photo, to_image, to_tensor
 from colorize_nb.core.show import Results
@@ -47,7 +47,7 @@ def exposed(
     stops:float, # Each halves or doubles the light
 ):
     "A photo as less or more light would have made it: linear light times 2 to the power of `stops`."
-    return clip_rgb(linear2srgb(srgb2linear(rgb)*2.**stops))
+    return linear2srgb(srgb2linear(rgb)*2.**stops).clamp(0, 1)
 
 def _skin_row(colorizer, name, stops):
     "Measures of the skin of one portrait at one exposure."

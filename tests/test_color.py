@@ -1,4 +1,4 @@
-"Colour against other libraries and published tables; exact round trips; gradients; shapes and errors."
+"Test color conversions against other libraries and published tables: values, round trips, gradients, shapes, and errors."
 import math
 import numpy as np, pytest, torch
 from PIL import Image
@@ -61,20 +61,35 @@ def test_lab_agrees_with_skimage():
     assert np.abs(hwc(lab2rgb(torch.tensor(want).movedim(-1, -3))) - hwc(rgb)).max() < 1e-4
 
 @pytest.mark.parametrize('step', [3, pytest.param(1, marks=pytest.mark.slow)])
-def test_8bit_colours_survive(step):
-    for plane in cube(step).split(16, -2):                                    # 16.7 million colours at step 1
+def test_8bit_colors_survive(step):
+    for plane in cube(step).split(16, -2):                                    # 16.7 million colors at step 1
         assert torch.equal((lab2rgb(rgb2lab(plane))*255).round(), (plane*255).round())
         assert torch.equal((ycbcr2rgb(rgb2ycbcr(plane))*255).round(), (plane*255).round())
 
-def test_sharma_table_is_copied_right():
+def test_published_pairs_are_copied_correctly():
     t = np.array(SHARMA)
     assert t.shape == (34, 7) and np.abs(sk.deltaE_ciede2000(t[:, :3], t[:, 3:6]) - t[:, 6]).max() < 1e-4
 
+@pytest.mark.parametrize('dtype,tol', [(torch.float64, 1e-4), (torch.float32, 2e-4)])
 @pytest.mark.parametrize('swap', [False, True])
-def test_ciede2000_sharma(swap):
-    t = torch.tensor(SHARMA, dtype=torch.float64).T[:, None]
+def test_ciede2000_matches_all_34_published_pairs(swap, dtype, tol):
+    t = torch.tensor(SHARMA, dtype=dtype).T[:, None]
     a,b = (t[3:6], t[:3]) if swap else (t[:3], t[3:6])
-    assert (ciede2000(a, b) - t[6]).abs().max() < 1e-4
+    assert (ciede2000(a, b) - t[6]).abs().max() < tol
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_ciede2000_of_opposite_hues(dtype):
+    "When the hues are exactly 180 degrees apart, the mean hue is (h1+h2)/2 (eq. 14). scikit-image rounds some of these wrong."
+    angle = torch.arange(0., 180., dtype=torch.float64).deg2rad()
+    a = torch.stack([torch.full_like(angle, 50), 2.5*angle.cos(), 2.5*angle.sin()])[:, None].float().double()
+    C, x, y = 2.5, *a[1:, 0].numpy()
+    x = x*(1.5 - .5*(C**7/(C**7 + 25**7))**.5)
+    C, h = np.hypot(x, y), np.degrees(np.arctan2(y, x)) + 90
+    deg = lambda v: np.cos(np.radians(v))
+    T = 1 - .17*deg(h - 30) + .24*deg(2*h) + .32*deg(3*h + 6) - .2*deg(4*h - 63)
+    want = 2*C/(1 + .015*C*T)
+    b = a*px(1., -1., -1.)
+    for p,q in ((a, b), (b, a)): assert np.abs(ciede2000(p.to(dtype), q.to(dtype))[0].numpy() - want).max() < 1e-4
 
 def test_ciede2000_agrees_with_skimage():
     a,b = random_lab(3, 90, 90, dtype=torch.float64), random_lab(3, 90, 90, dtype=torch.float64).flip(-1)
@@ -119,11 +134,11 @@ def test_clip_chroma_keeps_lightness_and_hue():
     inside = in_gamut(lab)[:, None].expand_as(lab)
     assert torch.equal(out[inside], lab[inside])
     assert (rgb2lab(to_gamut(lab))[:, 0] - lab[:, 0]).abs().max() < .05
-    more = torch.cat([out[:, :1], out[:, 1:]*1.02], 1)                        # the coast: 2% further is water
+    more = torch.cat([out[:, :1], out[:, 1:]*1.02], 1)                        # 2% more chroma is out of gamut
     clipped, vivid = ~in_gamut(lab), now[:, 1] > 5
     assert (~in_gamut(more))[clipped & vivid].float().mean() > .99
 
-def test_in_gamut_photos_are_untouched():
+def test_photos_in_gamut_are_unchanged():
     lab = rgb2lab(cube(15))
     assert in_gamut(lab).all() and clip_chroma(lab) is lab or torch.equal(clip_chroma(lab), lab)
 
@@ -133,7 +148,7 @@ def test_lightness_out_of_range(L):
     assert rgb.isfinite().all() and (rgb >= 0).all() and (rgb <= 1).all()
     assert (rgb - (0. if L <= 0 else 1.)).abs().max() < 1e-3
 
-def test_clip_is_plain():
+def test_clip_clamps_channels():
     lab = random_lab(3, 20, 20)
     assert torch.equal(to_gamut(lab, 'clip'), lab2rgb(lab).clamp(0, 1))
     with pytest.raises(ValueError, match="'soft'"): to_gamut(lab, 'soft')
@@ -162,7 +177,7 @@ def test_blocks_change_nothing():
     assert torch.allclose(rgb2lab(c), rgb2lab(x), atol=1e-3)
 
 @pytest.mark.parametrize('shape', [(3, 300, 301), (2, 3, 300, 301), (40, 3, 64, 64), (2, 5, 3, 90, 80), (3, 2, 200_000)])
-def test_blocks_are_small_and_leave_out_nothing(shape):
+def test_blocks_are_small_and_complete(shape):
     x = torch.rand(shape)
     parts = _parts(x, 65536)
     assert sum(p.numel() for p in parts)==x.numel() and all(p.numel()<=3*65536 or p.shape[-2]==1 for p in parts)

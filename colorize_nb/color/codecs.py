@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
 
-from .space import clip_rgb, lab2rgb, rgb2lab, rgb2ycbcr, to_gamut, ycbcr2rgb
+from .space import lab2rgb, rgb2lab, rgb2ycbcr, to_gamut, ycbcr2rgb
 from ..core.show import Results
 
 # %% ../../nbs/color/01_codecs.ipynb #dae82d6c
@@ -145,7 +145,7 @@ class RGB(Codec):
     def x_from_L(self, L): return _gray_of(L)*2-1
     def encode(self, rgb): return rgb2ycbcr(rgb)[:,:1]*2-1, rgb*2-1 if self.tanh else rgb
     def activate(self, raw): return raw.tanh() if self.tanh else raw
-    def decode(self, x, pred): return clip_rgb(_enlarge((pred+1)/2 if self.tanh else pred, x))
+    def decode(self, x, pred): return _enlarge((pred+1)/2 if self.tanh else pred, x).clamp(0, 1)
 
 # %% ../../nbs/color/01_codecs.ipynb #f75a2bad
 @register_codec
@@ -162,7 +162,7 @@ class YCbCr(Codec):
         luma, cbcr = rgb2ycbcr(rgb).split([1,2], 1)
         return luma*2-1, cbcr*2-1
 
-    def decode(self, x, pred): return clip_rgb(ycbcr2rgb(torch.cat([(x.float()+1)/2, (_enlarge(pred, x)+1)/2], 1)))
+    def decode(self, x, pred): return ycbcr2rgb(torch.cat([(x.float()+1)/2, (_enlarge(pred, x)+1)/2], 1)).clamp(0, 1)
 
 # %% ../../nbs/color/01_codecs.ipynb #fa88cec8
 def list_codecs(

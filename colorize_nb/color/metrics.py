@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from dataclasses import dataclass
 from fastcore.basics import patch
 
-from .space import ciede2000, clip_rgb, lab2rgb, rgb2lab, to_gamut
+from .space import ciede2000, lab2rgb, rgb2lab, to_gamut
 from ..core.show import Results
 
 # %% ../../nbs/color/03_metrics.ipynb #148c055e
@@ -340,7 +340,7 @@ def saturate(
 )->torch.Tensor: # The same shape, in [0,1]
     "Multiply a and b by `factor`; lightness stays where sRGB can show the color."
     L, ab = rgb2lab(rgb).split([1, 2], -3)
-    return clip_rgb(lab2rgb(torch.cat([L, factor*ab], -3)))
+    return lab2rgb(torch.cat([L, factor*ab], -3)).clamp(0, 1)
 
 # %% ../../nbs/color/03_metrics.ipynb #f0a70009
 FACTORS = (0., .5, 1., 1.5, 2., 3.) # of chroma
