@@ -263,7 +263,7 @@ def test_a_lost_interrupt_still_ends_training(dls):
                     signal.sigtimedwait([], .2)
                 except KeyboardInterrupt: pass
     before, learn = signal.getsignal(signal.SIGINT), make(dls)
-    before = getattr(before, 'before', before) # a fit that failed leaves its note-taker in place
+    before = getattr(before, 'previous', before) # a fit that failed leaves its handler in place
     with pytest.raises(KeyboardInterrupt): learn.fit(3, 1e-3, cbs=Lose())
     assert (learn.epoch, learn.iter)==(0, 1)
     learn.fit(1, 1e-3)
