@@ -11,7 +11,7 @@ from colorize_nb.core.show import image_grid
 from colorize_nb.core.registry import create_model
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.widgets.base import Choice, divided
-from colorize_nb.infer.colorizer import colorizers
+from colorize_nb.infer.colorizer import load_colorizers
 from colorize_nb.widgets.compare import Compare, compare
 
 KW = dict(widths=[8,16,24], depths=[0,0,0])
@@ -87,14 +87,14 @@ def test_models_by_name_file_folder_and_learner(photo, tmp_path):
     dls = ColorizeDataLoaders.from_folder(crop_photos(tmp_path/'p', n=6, size=48), size=32, bs=2, device='cpu')
     learn = colorize_learner(dls, 'unet_compact', model_kwargs=KW, metrics=[])
     learn.save_colorizer(tmp_path/'mine.safetensors')
-    assert set(colorizers(tmp_path/'mine.safetensors'))=={'mine'} and set(colorizers(tmp_path))=={'mine'}
+    assert set(load_colorizers(tmp_path/'mine.safetensors'))=={'mine'} and set(load_colorizers(tmp_path))=={'mine'}
     assert set(compare(photo, ['shipped', learn, tmp_path/'mine.safetensors'], side=80).models)=={'shipped', 'unet_compact', 'mine'}
     (tmp_path/'bad.safetensors').write_bytes(b'no')
     for bad,word in ((tmp_path/'bad.safetensors', 'bad'),
                      ('nothing', 'Shipped'),
                      ('indiana_unet', 'recipe_learner'),
                      (tmp_path/'p', 'safetensors')):
-        with pytest.raises(ValueError, match=word): colorizers(bad)
+        with pytest.raises(ValueError, match=word): load_colorizers(bad)
 
 def test_gray_photo_has_no_score_of_distance(photo):
     w = compare(open_photo(photo).convert('L'), side=100)

@@ -62,7 +62,7 @@ def test_everything_of_painting_lies_on_the_device_of_the_chroma():
 def test_photos_one_by_one_are_the_same_to_the_last_bit():
     shipped, photo = Colorizer.load('shipped'), open_photo(bundled_photos()['coffee'])
     photos = [photo.crop((x,0,x+90,60)) for x in (0,100,200)]
-    for p,beside in zip(photos, shipped.many(photos, size=64)):
+    for p,beside in zip(photos, shipped.colorize_many(photos, size=64)):
         assert np.array_equal(shipped(p, size=64).image, beside.image)
 
 
@@ -75,9 +75,9 @@ def test_a_batch_that_does_not_fit_is_taken_apart():
             if len(x)>1: raise RuntimeError('not enough memory')
             return torch.zeros(len(x), 2, *x.shape[-2:])
     greedy, photos = Colorizer(Greedy(), LabAB(), 64), [open_photo(bundled_photos()['coffee']).resize((90,60))]*3
-    assert not greedy.batched and len(list(greedy.many(photos)))==3 and seen==[1,1,1]
+    assert not greedy.batched and len(list(greedy.colorize_many(photos)))==3 and seen==[1,1,1]
     greedy.batched = True
-    assert [type(o).__name__ for o in greedy.many(photos)]==['Colored']*3 and seen==[1,1,1,3,1,1,1]
+    assert [type(o).__name__ for o in greedy.colorize_many(photos)]==['ColorizedPhoto']*3 and seen==[1,1,1,3,1,1,1]
 
 
 @needs_gpu

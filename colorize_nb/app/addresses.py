@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 from ..infer.film import is_animation
-from ..infer.colorizer import open_bytes, open_once
+from ..infer.colorizer import read_photo
 from ..core.photo import EXTENSIONS, PhotoError
 
 # %% ../../nbs/app/07_addresses.ipynb #fd251a0a
@@ -98,8 +98,8 @@ def _said(address, e, what): return PhotoError(f"{address}: {what} ({' '.join(st
 def open_address(
     place:str, # Path or address of a photo
 )->tuple: # (RGB picture, dict of `photo_meta`)
-    "`open_once` for an address too. Raises `PhotoError`."
-    if not is_address(place): return open_once(place)
+    "`read_photo` for an address too. Raises `PhotoError`."
+    if not is_address(place): return read_photo(place)
     fs, path = reach(place)
     try: data = retry(fs.cat_file, path)
     except FileNotFoundError: raise PhotoError(f'{place}: no such file') from None
@@ -107,7 +107,7 @@ def open_address(
     if not data: raise PhotoError(f'{place}: the file is empty')
     if is_animation(place, BytesIO(data)):
         raise PhotoError(f'{place}: animations are coloured on this disk only; copy it here first')
-    return open_bytes(data, place)
+    return read_photo(data, place)
 
 # %% ../../nbs/app/07_addresses.ipynb #11b30835
 WHOLE = {'memory','s3','s3a','gs','gcs','abfs','az','adl','oss','oci','r2'} # Protocols that put a file whole
@@ -125,12 +125,12 @@ def _put(fs, path, data):
 
 # %% ../../nbs/app/07_addresses.ipynb #a1dca02a
 def save_at(
-    colored, # A `Colored`
+    colored, # A `ColorizedPhoto`
     place:str, # Path or address; the extension chooses the format
     force:bool=False, # Overwrite?
-    **how, # As `Colored.save`'s: `exact`, `mark`
+    **how, # As `ColorizedPhoto.save`'s: `exact`, `mark`
 ):
-    "`Colored.save` to an address too; the bytes are those of a local file. Raises `PhotoError`."
+    "`ColorizedPhoto.save` to an address too; the bytes are those of a local file. Raises `PhotoError`."
     if not is_address(place): return colored.save(place, force=force, **how)
     fs, path = reach(place)
     if not force and fs.exists(path): raise PhotoError(f'{place}: exists already; pass force (--force) to overwrite it')

@@ -107,7 +107,7 @@ def _films_apart(jobs):
     return apart
 
 def _save(result, to, how):
-    "None, or the line that says why a photo has no result; `how` goes to `Colored.save`."
+    "None, or the line that says why a photo has no result; `how` goes to `ColorizedPhoto.save`."
     if isinstance(result, Exception): return str(result)
     try: result.save(to, **how)
     except PhotoError as e: return str(e)
@@ -118,7 +118,7 @@ def _photos(jobs, colorizer, how, size, **knobs):
     "Colour photos; yields None or a line for each."
     bar = tqdm(jobs, unit='photo', disable=None)
     try:
-        for (_,to),result in zip(bar, colorizer.many((f for f,_ in jobs), size=size, **knobs)):
+        for (_,to),result in zip(bar, colorizer.colorize_many((f for f,_ in jobs), size=size, **knobs)):
             why = _save(result, to, how)
             if why: bar.write(why, file=sys.stderr)
             yield why

@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..color.codecs import LabAB
 from ..infer.colorizer import Colorizer
-from ..infer.colorizer import NOTE, open_once, outcome
+from ..infer.colorizer import COLOR_NOTE, attempt, read_photo
 from ..core.photo import PhotoError, bundled_photos, open_photo
 from ..core.photo import save_photo, source_type
 from ..core.show import Results
@@ -73,9 +73,9 @@ def _photos(rng, d):
     ext = rng.choice(KINDS)
     path = d/f'photo{ext}'
     path.write_bytes(mutate(rng, _file(ext)))
-    found = outcome(path, open_once, path)
+    found = attempt(path, read_photo, path)
     if isinstance(found, Exception): return _one_line(found, path)
-    save_photo(found[0], d/f'out{rng.choice(KINDS[:4])}', found[1], NOTE)
+    save_photo(found[0], d/f'out{rng.choice(KINDS[:4])}', found[1], COLOR_NOTE)
     return 'done'
 
 @attack
@@ -85,8 +85,8 @@ def _metadata(rng, d):
     exif[0x010F], exif[0x0131], exif[0x0112] = 'camera', 'program', rng.randrange(12)
     path = d/f'photo{rng.choice(KINDS[:3])}'
     _photo().save(path, exif=b'Exif\0\0'+mutate(rng, exif.tobytes()[6:]), xmp=rng.randbytes(rng.randrange(99)))
-    img, meta = open_once(path)
-    out = save_photo(img, d/f'out{rng.choice(KINDS[:4])}', meta, NOTE)
+    img, meta = read_photo(path)
+    out = save_photo(img, d/f'out{rng.choice(KINDS[:4])}', meta, COLOR_NOTE)
     assert source_type(out) and sorted(img.size)==[40, 60]
     return 'done'
 

@@ -146,7 +146,7 @@ def color(a)->int: # Exit status
     from colorize_nb.infer.colorizer import Colorizer
     from colorize_nb.infer.film import TemporalSmoothing
     colorizer = Colorizer.load(a.model, chosen_device(a.device))
-    knobs = dict(saturation=colorizer.knobs_with(saturation=a.saturation)['saturation'])
+    knobs = dict(saturation=colorizer.merge_knobs(saturation=a.saturation)['saturation'])
     TemporalSmoothing(a.steady) # which refuses what it cannot use
     p = plan(a.photos, a.out, a.suffix, a.force, a.exact)
     for line in (*p.said, *p.bad): print(line, file=sys.stderr)

@@ -28,14 +28,14 @@ def color_all(
     photos:dict, # name -> path
     models:dict, # label -> a `Colorizer`, or what `Colorizer.load` takes
     size:int=None, # Short side of the networks' input; each model's own if not given
-)->dict: # name -> {label: `Colored`}
+)->dict: # name -> {label: `ColorizedPhoto`}
     "Colour each photo with each model, at full resolution."
     models = {k: m if isinstance(m, Colorizer) else Colorizer.load(m) for k,m in models.items()}
     return {name: {k: m(path, size=size) for k,m in models.items()} for name,path in photos.items()}
 
 def pictures(
     path, # Of a photo
-    colored:dict, # label -> `Colored`
+    colored:dict, # label -> `ColorizedPhoto`
 )->dict: # label -> PIL image
     "What is shown of one photo: its lightness, each model's prediction, the photo."
     photo = open_photo(path)
@@ -98,7 +98,7 @@ def _scores(method, rgb, true):
 # %% ../../nbs/app/02_demo.ipynb #5319b8c6
 def measure(
     photos:dict, # name -> path
-    colored:dict, # name -> {label: `Colored`}
+    colored:dict, # name -> {label: `ColorizedPhoto`}
     mean, # `(2,)` mean a and b
 )->dict: # name -> {(metric, method): number}
     "Each metric for gray, the mean color and every model, at full resolution; of the photo its colorfulness."
@@ -154,7 +154,7 @@ def _figure(name, ims, row, held):
 def write_all(
     out, # Folder
     photos:dict, # name -> path
-    colored:dict, # name -> {label: `Colored`}
+    colored:dict, # name -> {label: `ColorizedPhoto`}
     table:dict, # As `measure` gave it
     held, # Names of the photos held out
 )->tuple: # (strip, page)

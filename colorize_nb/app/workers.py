@@ -18,7 +18,7 @@ from .addresses import is_address, listing, open_address, save_at
 from .jobs import sweep_parts
 from ..infer.film import color_moving, moves
 from ..infer.film import TemporalSmoothing
-from ..infer.colorizer import Opened
+from ..infer.colorizer import PreloadedPhoto
 
 # %% ../../nbs/app/10_workers.ipynb #c0b7eca6
 def _torch_alone(threads):
@@ -39,7 +39,7 @@ class Worker:
         steady:float=.8, # Films: as `TemporalSmoothing`'s `keep`
         **knobs, # As `Colorizer.__call__`'s
     ):
-        colorizer.knobs_with(**knobs), TemporalSmoothing(steady) # which refuse what they cannot use
+        colorizer.merge_knobs(**knobs), TemporalSmoothing(steady) # which refuse what they cannot use
         self.colorizer, self.knobs, self.film = colorizer, dict(knobs, size=size), dict(steady=steady)
         self.how, self.ahead = dict(force=force, exact=exact, mark=mark), 8 if colorizer.batched else 2
         self.reader, self.writer = ThreadPoolExecutor(self.ahead), ThreadPoolExecutor(2)
@@ -50,7 +50,7 @@ def _opened(self:Worker, jobs):
     "The photos of `jobs`, each opened while those before it are worked on."
     waiting = deque()
     for photo,_ in jobs:
-        waiting.append(self.reader.submit(Opened, photo, open_address))
+        waiting.append(self.reader.submit(PreloadedPhoto, photo, open_address))
         if len(waiting)>self.ahead: yield waiting.popleft().result()
     while waiting: yield waiting.popleft().result()
 
@@ -75,7 +75,7 @@ def _write(self:Worker, photo, to, result, since):
 def _photos(self:Worker, jobs):
     "The rows of photos."
     rows, saving, since = [], deque(), time.perf_counter()
-    colored = self.colorizer.many(self._opened(jobs), bs=8 if self.colorizer.batched else 1, **self.knobs)
+    colored = self.colorizer.colorize_many(self._opened(jobs), bs=8 if self.colorizer.batched else 1, **self.knobs)
     for (photo,to),result in zip(jobs, colored):
         saving.append(self.writer.submit(self._write, photo, to, result, since))
         since = time.perf_counter()

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..color.space import rgb2lab
-from .colorizer import Colorizer, NOTE, place_beside
+from .colorizer import COLOR_NOTE, Colorizer, output_path
 from .paint import lightness, paint
 from ..core.files import whole_file
 from ..core.photo import PhotoError, open_photo, to_tensor
@@ -202,7 +202,7 @@ def _color_into(film, out, shape, src, to, colorizer, how, crf):
     rate = video.average_rate or video.guessed_rate or 25
     v, last = _add_picture(out, shape, rate, video.time_base, crf), -1
     reader = _Reader(film, out, _add_sound(out, film, to))
-    out.metadata['comment'] = f'{NOTE} (model {colorizer.name})'
+    out.metadata['comment'] = f'{COLOR_NOTE} (model {colorizer.name})'
     bar = tqdm(color_frames(reader, colorizer, **how), total=video.frames or None, unit='frame', disable=None)
     for i,img in enumerate(bar):
         f = _av().VideoFrame.from_image(_even(img)).reformat(format='yuv420p', dst_colorspace='ITU709')
@@ -232,7 +232,7 @@ def color_film(
     keeps it. Sound is copied; subtitles are not. Damaged parts are left out and counted. Raises `FilmError`;
     `FilmIncomplete` after writing what there was of a film that was cut; `ImportError` without the package av."""
     av, src = _av(), Path(src)
-    to = place_beside(src, to, FORMATS, force, FilmError)
+    to = output_path(src, to, FORMATS, force, FilmError)
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)
     try:
         shape, kind = _first_frame(src), FORMATS[to.suffix.lower()]
@@ -312,7 +312,7 @@ def save_animation(
     pictures = [_for_gif(p) if kind=='GIF' else p for p in pictures]
     how = dict(save_all=True, append_images=pictures[1:], duration=timing.durations)
     if timing.loop is not None: how['loop'] = timing.loop
-    if kind=='GIF': how.update(comment=NOTE.encode(), optimize=False)
+    if kind=='GIF': how.update(comment=COLOR_NOTE.encode(), optimize=False)
     if kind=='WEBP': how.update(lossless=True)
     with whole_file(to) as part: pictures[0].save(part, kind, **how)
     return to
@@ -327,7 +327,7 @@ def color_animation(
 )->Path:
     "Color an animation: same size, frames, durations and repeats. Raises `PhotoError`, `ValueError`."
     src = Path(src)
-    to = place_beside(src, to, ANIMATED, force)
+    to = output_path(src, to, ANIMATED, force)
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)
     timing = read_timing(src)
     return save_animation(color_frames(frames(src), colorizer, **how), timing, to)

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .colorizer import PAINT_KNOBS, Colorizer
-from .paint import STRIDE
+from .colorizer import Colorizer
+from .paint import PAINT_KNOBS, STRIDE
 from ..core.files import whole_file
 from ..models.store import StoreError
 
@@ -52,7 +52,7 @@ def onnx_facts(
     **knobs, # As `export_onnx`
 )->dict: # JSON values
     "What a program around the exported network must know: `stride`, `size` and `saturation`; the rest is for people."
-    knobs = colorizer.knobs_with(**knobs)
+    knobs = colorizer.merge_knobs(**knobs)
     return dict(stride=STRIDE, size=colorizer.size, saturation=knobs['saturation'], codec=colorizer.codec.config(),
                 knobs=knobs, name=colorizer.name)
 

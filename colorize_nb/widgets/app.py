@@ -13,7 +13,7 @@ import ipywidgets as W
 from fastcore.basics import patch
 from PIL import Image
 
-from ..infer.colorizer import colorizers
+from ..infer.colorizer import load_colorizers
 from ..core.photo import bundled_photos, open_photo
 from ..core.show import image_grid
 from .base import Explorer
@@ -43,13 +43,13 @@ class ColorApp(Explorer):
         model='shipped', # As `colorizers`
         side:int=800, # Longest side shown, in pixels
     ):
-        self.colorizer, self.side = next(iter(colorizers(model).values())), side
+        self.colorizer, self.side = next(iter(load_colorizers(model).values())), side
         first = photo or bundled_photos()['chelsea']
         self._take(Path(first).name if isinstance(first, (str, Path)) else 'photo.jpg', open_photo(first))
         self.upload = Uploader(self.take, self.refuse, label='your photo')
         self.examples = Examples({k: v for k,v in bundled_photos().items() if k in _EXAMPLES}, self.take)
         self.download = Download(self.file, self._failed)
-        super().__init__(**_app_controls(self.colorizer.size, self.colorizer.knobs_with()['saturation']))
+        super().__init__(**_app_controls(self.colorizer.size, self.colorizer.merge_knobs()['saturation']))
 
 # %% ../../nbs/widgets/06_app.ipynb #2a968e74
 def _app_controls(size, saturation):
@@ -122,7 +122,7 @@ def file(self:ColorApp)->tuple: # `(name, bytes)`
 @patch
 def colored(self:ColorApp,
     photo, # PIL picture
-): # `Colored`
+): # `ColorizedPhoto`
     "A photo in colour, as the sliders say."
     s = self.state()
     return self.colorizer(photo, size=s['size'], saturation=s['saturation'])

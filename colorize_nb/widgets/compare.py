@@ -14,7 +14,8 @@ from PIL import Image
 
 from ..color.metrics import ciede, colorfulness, gray_baseline, psnr
 from ..color.space import rgb2lab
-from ..infer.colorizer import codec_knobs, colorizers, paint
+from ..infer.colorizer import load_colorizers
+from ..infer.paint import codec_knobs, paint
 from ..core.photo import open_photo, to_image, to_tensor
 from ..core.show import image_grid
 from ..core.show import Results
@@ -69,7 +70,7 @@ class Compare(Explorer):
         models='shipped', # As `colorizers` takes them: a name, a file, a folder, a `Learner`, a list, a dict
         side:int=480, # Longest side shown, in pixels
     ):
-        self.models, self.photos = colorizers(models), named_photos(photos)
+        self.models, self.photos = load_colorizers(models), named_photos(photos)
         self.side, self.predictions = side, {}
         self.upload = Uploader(lambda name,photo: self.add({name: photo}), self._failed)
         super().__init__(**_controls(self.photos, self.models))

@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 
 from ..core.files import whole_file
 from ..color.space import rgb2lab
-from ..infer.colorizer import colorizers, lightness, paint
+from ..infer.colorizer import load_colorizers, lightness, paint
 from ..core.photo import open_photo, to_tensor
 from ..core.show import image_grid
 from .base import Choice, Clickable, Explorer, row, slider
@@ -157,7 +157,7 @@ class Hint(Explorer):
         self.small = _at_most(self.photo, PREVIEW, Image.Resampling.BOX)
         self.L, self.answers, self.keep = lightness(self.photo)[0,0].numpy(), {}, keep
         self.hints = read_hints(keep) if keep else []
-        self.model = next(iter(colorizers(model).values())) if model is not None else None
+        self.model = next(iter(load_colorizers(model).values())) if model is not None else None
         self.lock, self.wanted, self.solved, self.thread = threading.RLock(), None, None, None
         self.working, self.waits = False, True
         self._buttons()

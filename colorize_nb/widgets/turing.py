@@ -21,7 +21,7 @@ from fastcore.basics import patch
 
 from ..core.show import Results, image_grid
 from ..color.space import rgb2lab
-from ..infer.colorizer import colorizers, paint
+from ..infer.colorizer import load_colorizers, paint
 from ..core.photo import open_photo, to_tensor
 from .base import Explorer, named_photos, row
 
@@ -163,7 +163,7 @@ class TuringTest(Explorer):
         seed:int=0, side:int=256, # Of the order; of the pictures, in pixels
         one_picture:bool=False, # Stanford's test? Else Zhang's pairs
     ):
-        self.models, self.photos, self.out = colorizers(models), named_photos(photos), Path(out)
+        self.models, self.photos, self.out = load_colorizers(models), named_photos(photos), Path(out)
         self.seconds, self.side, self.buttons = seconds, side, _ONE if one_picture else _PAIR
         if len(self.photos)<2:
             raise ValueError(f'{len(self.photos)} photos; a check needs the colours of another, so give at least two')

@@ -17,7 +17,7 @@ alone = mb()
 from colorize_nb.infer.colorizer import Colorizer
 c, out, photos = Colorizer.load('shipped'), sys.argv[1], sys.argv[2:]
 loaded, start = mb(), time.perf_counter()
-for i,result in enumerate(c.many(photos) if len(photos)>1 else [c(photos[0])]): result.save(f'{out}/{i}.jpg')
+for i,result in enumerate(c.colorize_many(photos) if len(photos)>1 else [c(photos[0])]): result.save(f'{out}/{i}.jpg')
 print((time.perf_counter()-start)/len(photos), alone, loaded, mb())
 '''
 
