@@ -28,7 +28,7 @@ class LiteDecoder(nn.Module):
         self.norms = nn.ModuleList([nn.BatchNorm2d(c) for c in channels])
         self.context = GlobalContext(channels[-1])
         deep = [*widths[1:], channels[-1]] # what comes up from below each level
-        ups = [Up(ni, skip, nf) for ni,skip,nf in zip(deep, channels, widths)]
+        ups = [UpBlock(ni, skip, nf) for ni,skip,nf in zip(deep, channels, widths)]
         self.ups = nn.ModuleList(ups[::-1])
 
     def forward(self, features):
