@@ -9,7 +9,7 @@ __all__ = []
 from .core.files import *
 from .core.photo import *
 from .core.show import *
-from .core.registry import *
+from .models.layers import *
 
 # %% ../nbs/all.ipynb #70dda5df
 from .color.space import *

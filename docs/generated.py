@@ -10,7 +10,7 @@ from colorize_nb.color.metrics import ciede, colorfulness
 from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.core.show import CSS, JS, TABLES_CSS, TABLES_JS, wipe
 from colorize_nb.models.layers import keras_params
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import shipped_models
 from colorize_nb.train.recipes import describe_recipes, get_recipe
 from lab.comparison import measured

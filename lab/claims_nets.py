@@ -4,7 +4,7 @@ from torch import nn
 
 from colorize_nb.models.compact import UnetCompact
 from colorize_nb.models.papers.stanford import stanford_convs
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 
 
 class NoSkips(UnetCompact):

@@ -36,7 +36,7 @@ from colorize_nb.core.photo import bundled_photos, find_photos, open_photo, to_i
 from colorize_nb.core.show import image_grid
 from colorize_nb.models.encoders import TransferModel
 from colorize_nb.models.layers import keras_params
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.train.callbacks import TimeBudget
 from colorize_nb.train.recipes import get_recipe, list_recipes, recipe_learner
 from colorize_nb.train.search import overfit_one_batch

@@ -24,7 +24,7 @@ from colorize_nb.data.folder import central_square
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
 from colorize_nb.core.show import image_grid
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from lab.trials import strip_name
 
 RESULTS = Path(__file__).parent/'results/shipped'

@@ -35,7 +35,7 @@ from colorize_nb.data.folder import central_square, random_square
 from colorize_nb.core.files import whole_file
 from colorize_nb.core.photo import PhotoError, find_photos, open_photo, to_tensor
 from colorize_nb.models.encoders import load_encoder
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import load_model_file, save_model
 
 # Input size in pixels -> (photos per batch, share of the batches). A network that saw one size is worse at others.

@@ -20,7 +20,7 @@ from colorize_nb.data.folder import ColorizeDataLoaders
 from colorize_nb.data.folder import central_square
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.train.learner import colorize_learner
 
 ARMS = { # arm -> (ImageNet weights, frozen)

@@ -157,8 +157,8 @@ def test_the_registry_lists_describes_and_warns():
         register_codec(type('Mine', (Codec,), {'__doc__': 'Mine.'}))
         register_codec(type('Mine', (Codec,), {'__doc__': 'Mine.'}))
     from colorize_nb.color import codecs
-    register_codec.__globals__['_codecs'].pop('Mine')
-    codecs._codecs['LabAB'] = LabAB
+    codecs._codecs.remove('Mine'), codecs._codecs.remove('LabAB')
+    register_codec(LabAB)
 
 
 def test_models_saved_with_the_older_spelling_are_read():

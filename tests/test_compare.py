@@ -8,7 +8,7 @@ from colorize_nb.color.metrics import ciede
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.core.show import image_grid
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.widgets.base import Choice, divided
 from colorize_nb.infer.colorizer import load_colorizers

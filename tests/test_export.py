@@ -11,7 +11,7 @@ from colorize_nb.color.codecs import RGB, LabAB
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.onnx import export_onnx
 from colorize_nb.core.photo import bundled_photos, open_photo
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import StoreError
 
 class Elsewhere(torch.nn.Module):

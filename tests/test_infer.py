@@ -13,7 +13,7 @@ from colorize_nb.color.classes import JointBins
 from colorize_nb.color.codecs import LabAB, RGB, YCbCr
 from colorize_nb.color.space import in_gamut, rgb2lab
 from colorize_nb.core.photo import PhotoError, bundled_photos, open_photo, to_tensor
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.infer.colorizer import Colorizer, ColorizeMemoryError, load_colorizers
 from colorize_nb.infer.paint import enlarge_chroma, lightness, paint, small_copy
 from colorize_nb.models.store import StoreError, save_model

@@ -9,7 +9,7 @@ from conftest import torch_threads
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.data.folder import ColorPhoto
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import load_model_file, read_header
 from colorize_nb.train.callbacks import Amp, DataTimer
 from colorize_nb.train.learner import colorize_learner, split_params

@@ -12,7 +12,7 @@ class Cells(Codec): n_out, kind = 4, 'classification'
 def codec(): return LabAB()
 
 @pytest.fixture
-def registry(monkeypatch): monkeypatch.setattr(losses, '_losses', dict(losses._losses))
+def registry(monkeypatch): monkeypatch.setattr(losses._losses, '_entries', dict(losses._losses._entries))
 
 def pair(n=3, size=8): return torch.randn(n, 2, size, size)*.5, torch.randn(n, 2, size, size)*.3
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.core.registry import create_model, describe_models, list_models, n_params, register_model
+from colorize_nb.models.layers import create_model, describe_models, list_models, n_params, register_model
 from colorize_nb.models.store import FORMAT, StoreError, load_model_file, read_header, save_model, shipped_models
 
 SMALL = dict(widths=(8,16,32), depths=(0,1,1))
@@ -46,12 +46,12 @@ def test_compact_counts():
 
 def test_names():
     assert {'unet_compact','unet_*'} <= {*list_models()}
-    with pytest.raises(ValueError, match="did you mean 'unet_compact'"): create_model('compact')
+    with pytest.raises(ValueError, match="Did you mean 'unet_compact'"): create_model('compact')
     with pytest.raises(ValueError, match="called 'resnet1'"): create_model('unet_resnet1')
     @register_model(about='a test')
     def test_only(n_in, n_out, size): return nn.Conv2d(n_in, n_out, 1)
     assert create_model('test_only')(torch.zeros(1,1,4,4)).shape==(1,2,4,4)
-    assert list_models('test_*')==['test_only'] and describe_models('test_*').rows==[dict(model='test_only', about='a test', source='')]
+    assert list_models('test_*')==['test_only'] and describe_models('test_*').rows==[dict(model='test_only', about='a test')]
 
 
 def test_a_name_that_is_taken():

@@ -11,7 +11,7 @@ from colorize_nb.models.papers.indiana import IndianaUnet
 from colorize_nb.models.papers.koalarization import Koalarization
 from colorize_nb.models.papers.patchgan import PatchCritic, Pix2PixUnet
 from colorize_nb.models.papers.zhang import ZhangECCV16
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 
 LITE = dict(encoder='efficientnet_lite0') # random weights: quick, and needs no package
 

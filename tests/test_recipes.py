@@ -11,7 +11,7 @@ from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.photo import bundled_photos, open_photo
 from colorize_nb.models.layers import layer_rows
 from colorize_nb.models.layers import L2Penalty, SameConv, SameDeconv, keras_params
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
 from colorize_nb.train.recipes import Recipe, describe_recipes, get_recipe, list_recipes, recipe_dls, recipe_learner, register_recipe
@@ -156,13 +156,12 @@ def test_every_value_says_where_it_comes_from():
     assert get_recipe('stanford_conv9', bs=8).origins['bs']==('ours', 'changed')
 
 def test_own_recipes_are_listed():
+    from colorize_nb.train import recipes
     @register_recipe
     def test_mine(): return get_recipe('unet_compact', epochs=1)
     assert list_recipes('test_*')==['test_mine'] and describe_recipes('test_*').rows[0]['epochs']==1
-    with pytest.warns(UserWarning, match='test_mine'): register_recipe(get_recipe('unet_compact', epochs=2), name='test_mine')
-    with pytest.raises(ValueError, match='name='): register_recipe(get_recipe('unet_compact'))
-    from colorize_nb.train import recipes
-    del recipes._recipes['test_mine']
+    with pytest.warns(UserWarning, match='test_mine'): register_recipe('test_mine')(recipes.unet_compact)
+    recipes._recipes.remove('test_mine')
 
 def test_fit_recipe_lowers_the_rate_and_stops(folder):
     dls = recipe_dls('stanford_conv3', folder, size=32, bs=8, device='cpu')

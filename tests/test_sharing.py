@@ -10,7 +10,7 @@ from colorize_nb.color.codecs import LabAB
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.hub import FILE, file_digest, hub_card, hub_file, push_to_hub
 from colorize_nb.core.photo import bundled_photos
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import StoreError, save_model
 
 KW = dict(widths=[8,16,24], depths=[0,0,0])

@@ -5,7 +5,7 @@ import pytest, torch
 from safetensors.torch import load_file, save
 
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.core.registry import create_model
+from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import FORMAT, StoreError, load_model_file, read_header, save_model
 
 SMALL = dict(widths=[8,16,32], depths=[0,1,1])

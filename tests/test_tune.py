@@ -170,7 +170,7 @@ def test_what_is_registered_is_on_the_panel(dls):
     try:
         loss = tune(dls, SMALL).controls['loss']
         assert 'of_ones_own' in loss.buttons and 'of_ones_own' not in loss.reasons
-    finally: _losses.pop('of_ones_own')
+    finally: _losses.remove('of_ones_own')
     names = tune(dls).controls['model'].options
     assert 'indiana_unet' in names and not any('*' in n for n in names)
 

@@ -19,7 +19,7 @@ from ..core.photo import PhotoError, bundled_photos, open_photo
 from ..core.photo import save_photo, source_type
 from ..core.show import Results
 from ..core.show import wipe
-from ..core.registry import create_model
+from ..models.layers import create_model
 from ..models.store import StoreError, load_model_file, save_model
 
 # %% ../../nbs/app/04_attacks.ipynb #tt000008

@@ -71,7 +71,7 @@ def train_small(
 # %% ../../nbs/app/02_demo.ipynb #3245688d
 def _fit(learn, seconds):
     "One cycle over `seconds`; what was done, and the loss on held-out photos before and after."
-    from colorize_nb.core.registry import n_params
+    from colorize_nb.models.layers import n_params
     from colorize_nb.train.callbacks import TimeBudget
     budget = TimeBudget(seconds)
     with learn.no_bar(), learn.no_logging():

@@ -19,7 +19,7 @@ from ..color.metrics import dataset_mean_ab, gray_baseline, mean_color_baseline
 from .colorizer import Colorizer
 from ..core.photo import PhotoError, find_photos, is_gray, open_photo, to_tensor
 from ..core.show import Results
-from ..core.registry import n_params
+from ..models.layers import n_params
 from ..models.store import load_model_file, read_header, shipped_models
 
 # %% ../../nbs/infer/04_evaluate.ipynb #51e33d85

@@ -9,7 +9,7 @@ __all__ = ['LiteDecoder', 'UnetLite', 'unet_lite']
 import torch
 from torch import nn
 
-from ..core.registry import register_model
+from .layers import register_model
 from .compact import GlobalContext, UpBlock
 from .encoders import EfficientNetLite, TransferModel, fold_batchnorm, load_encoder
 

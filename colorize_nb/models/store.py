@@ -22,7 +22,7 @@ from torch.nn.modules import module as nn_module
 
 from ..color.codecs import codec_from_config
 from ..core.files import whole_file
-from ..core.registry import create_model
+from .layers import create_model
 
 # %% ../../nbs/models/03_store.ipynb #9943dd6f
 @contextmanager

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from .encoders import load_classifier, load_encoder
-from ..core.registry import create_model, n_params, register_model
+from .layers import create_model, n_params, register_model
 
 # %% ../../nbs/models/04_unet.ipynb #ea1ad675
 _SUGGESTED = 'resnet18, resnet34, vgg16_bn, densenet121 or efficientnet_lite0'
@@ -35,10 +35,10 @@ def _body(name, n_in, pretrained, weights):
 @register_model('unet_*', source='fastai',
                 about="fastai's DynamicUnet; `*` is any encoder: unet_resnet34, unet_vgg16_bn, unet_efficientnet_lite0")
 def unet(
+    body, # The encoder: `efficientnet_lite0`, `1`, `2`, or a network from torchvision or timm
     n_in, # Channels of the input
     n_out, # Channels of the raw prediction
     size=128, # Short side of the photos, in pixels
-    body='resnet34', # The encoder: `efficientnet_lite0`, `1`, `2`, or a network of torchvision or timm
     pretrained=False, # ImageNet's weights for the encoder?
     weights=None, # A local file for the encoder instead, as `read_weights`
     **kwargs # For `DynamicUnet`

@@ -20,7 +20,7 @@ from fastai.torch_core import params
 from fastai.vision.models.unet import DynamicUnet
 from fastcore.all import L, delegates, patch
 
-from ..core.registry import create_model
+from ..models.layers import create_model
 from ..data.folder import ColorPhoto, GrayPhoto, show_strips
 from ..models.store import load_model_file, save_model, shipped_models
 from .callbacks import Amp, FiniteLoss, PassInput, StopOnInterrupt, TrainingRecord

@@ -10,69 +10,52 @@ __all__ = ['LAYERS', 'register_loss', 'list_losses', 'describe_losses', 'l2', 'l
 import re
 import torch
 import torch.nn.functional as F
-import warnings
-from fnmatch import fnmatchcase
 from functools import partial
 from fastcore.basics import patch
 from torch import nn
 
 from ..color.classes import class_weights
+from ..core.registry import Registry
 from ..core.show import Results
 from ..models.encoders import IMAGENET_MEAN, IMAGENET_STD, load_classifier
 
 # %% ../../nbs/train/00_losses.ipynb #07b2c2a4
-_losses = {} # name -> function, kind and source
+_losses = Registry('loss', 'colorize_nb.train')
 _KINDS = ('regression', 'classification', 'joint', 'any')
 
-def _same(old, new):
-    "Is `new` the function `old` again, for example because its cell was run twice?"
-    def parts(f): return f.__qualname__,getattr(getattr(f, '__code__', None), 'co_code', f.__module__)
-    return parts(old)==parts(new)
-
-def _add(name, f, kind, source):
-    "Write into the registry; warn if something else is overwritten."
-    if name in _losses and not _same(_losses[name]['f'], f):
-        old = _losses[name]['f'].__module__
-        warnings.warn(f'the loss {name!r} of {old} is replaced by {f.__module__}', stacklevel=3)
-    _losses[name] = dict(f=f, kind=kind, source=source)
-    return f
-
-# %% ../../nbs/train/00_losses.ipynb #5e829fa5
 def register_loss(
-    name:str=None, # What `get_loss` will know it by; the function's own name if not given
-    kind:str='regression', # Codecs it fits: 'regression', 'classification', 'joint' (classes of pairs a, b), 'any'
+    name:str=None, # The name for `get_loss`; by default, the function's own
+    kind:str='regression', # Codecs it fits: 'regression', 'classification', 'joint' (classes of a and b together), 'any'
     source:str='', # Paper and section
 ): # The decorator, or the function itself under a bare `@register_loss`
-    "Decorator: add `f(pred, y, **kw)` with costs `(B,...)`, or a class, built as `cls(codec, **kw)` and called alike."
-    if callable(name): return _add(name.__name__, name, kind, source)
-    if kind not in _KINDS: raise ValueError(f"kind={kind!r} of loss {name!r}: choose {', '.join(_KINDS)}")
-    def _inner(f): return _add(name or f.__name__, f, kind, source)
-    return _inner
+    "Register `f(pred, y, **kw)`, which returns errors `(B,...)`, or a class built as `cls(codec, **kw)` and called alike."
+    if callable(name): return register_loss()(name)
+    if kind not in _KINDS: raise ValueError(f"kind={kind!r} of loss {name!r}: choose one of {', '.join(_KINDS)}")
+    return _losses.register(name, codecs=kind, source=source)
 
 # %% ../../nbs/train/00_losses.ipynb #5a27efa2
 def _kinds(codec):
-    "The kinds of loss that fit a codec."
+    "The kinds of losses that fit a codec."
     joint = ['joint'] if hasattr(codec, 'with_prior') else []
     return {'any', getattr(codec, 'kind', None), *joint}
 
-def list_losses(
-    pattern:str='*', # Shell wildcards, `'*ce'`; or a codec, for the losses that fit it
-    codec=None, # The same, beside a pattern
-)->list: # Names, sorted
-    "The names of the registered losses."
-    if not isinstance(pattern, str): pattern,codec = '*',pattern
-    fits = _KINDS if codec is None else _kinds(codec)
-    return sorted(n for n,o in _losses.items() if o['kind'] in fits and fnmatchcase(n, pattern))
+def _fits(codec): return {} if codec is None else {'codecs': _kinds(codec)}
 
-def _about(f): return (getattr(f, '__doc__', '') or '').split('. ')[0].rstrip('.')
+def list_losses(
+    pattern:str='*', # Shell wildcards such as `'*ce'`; or a codec, to list the losses that fit it
+    codec=None, # The same, next to a pattern
+)->list: # Names, sorted
+    "List the registered losses."
+    if not isinstance(pattern, str): pattern,codec = '*',pattern
+    return _losses.list(pattern, **_fits(codec))
 
 def describe_losses(
-    pattern:str='*', # As `list_losses`
-    codec=None, # As `list_losses`
+    pattern:str='*', # As in `list_losses`
+    codec=None, # As in `list_losses`
 )->Results:
-    "A table of the registered losses: the codecs that each fits, what it is and where it comes from."
-    rows = {n: _losses[n] for n in list_losses(pattern, codec)}
-    return Results([dict(loss=n, codecs=o['kind'], about=_about(o['f']), source=o['source']) for n,o in rows.items()])
+    "Make a table of the registered losses: the codecs that each one fits, what it is, and where it comes from."
+    if not isinstance(pattern, str): pattern,codec = '*',pattern
+    return _losses.describe(pattern, **_fits(codec))
 
 # %% ../../nbs/train/00_losses.ipynb #07196ad3
 @register_loss(source='Stanford (Agrawal, Sawhney), section 4.1; Fordham (Bhuvaneswari, Luo, Zeng), section 4')
@@ -146,12 +129,11 @@ def forward(self:ColorLoss,
 # %% ../../nbs/train/00_losses.ipynb #ee7e0d2a
 def _term(name, codec, kw):
     "The function `f(pred, y)` that a name stands for."
-    if name not in _losses: raise ValueError(f"no loss is called {name!r}; known: {', '.join(list_losses())}")
+    f = _losses.get(name)
     fit = list_losses(codec)
     if name not in fit:
-        kinds = f'is for {_losses[name]["kind"]} codecs and {codec} is for {codec.kind}'
+        kinds = f'is for {_losses.facts(name)["codecs"]} codecs and {codec} is for {codec.kind}'
         raise ValueError(f"loss {name!r} {kinds}; losses that fit: {', '.join(fit) or 'none'}")
-    f = _losses[name]['f']
     if isinstance(f, type): return f(codec, **kw)
     return partial(f, **kw) if kw else f
 

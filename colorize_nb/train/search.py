@@ -13,7 +13,7 @@ import torch
 
 from ..color.space import lab2rgb, rgb2lab
 from ..core.show import Results
-from ..core.registry import create_model
+from ..models.layers import create_model
 from .losses import get_loss
 from .recipes import get_recipe, recipe_learner
 

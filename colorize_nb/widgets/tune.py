@@ -30,7 +30,7 @@ from ..color.codecs import LabAB, RGB, YCbCr, codec_from_config, list_codecs
 from ..color.metrics import dataset_mean_ab, gray_baseline, mean_color_baseline, needs_truth
 from ..data.folder import ColorizeDataLoaders
 from ..core.photo import open_photo, to_image, to_tensor
-from ..core.registry import list_models
+from ..models.layers import list_models
 from ..train.learner import colorize_learner
 from ..train.losses import list_losses
 from .base import Choice, Download, Explorer, as_html, row, slider

@@ -5,7 +5,7 @@ def bench_bins(n=32, px=128, runs=5):
     "Rows for `make bench`: encoding a batch into joint soft targets beside the forward pass of `unet_compact` on the same batch."
     import torch
     from colorize_nb.color.classes import JointBins
-    from colorize_nb.core.registry import create_model
+    from colorize_nb.models.layers import create_model
     codec = JointBins()
     rgb = torch.nn.functional.interpolate(torch.rand(n, 3, px//8, px//8), size=(px,px), mode='bicubic').clamp(0, 1)
     net = create_model('unet_compact', 1, codec.n_out).train()

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..encoders import DeepFeatureModel
 from ..layers import SameConv, batch_norm, keras_init
-from ...core.registry import register_model
+from ..layers import register_model
 
 # %% ../../../nbs/models/papers/01_cats.ipynb #37c4a187
 def _layer(ni, nf, norm, dropout, last):

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..encoders import TransferModel, DeepFeatureModel, PooledFeatures, fuse
 from ..layers import SameConv, SameDeconv, batch_norm, keras_init
-from ...core.registry import register_model
+from ..layers import register_model
 
 # %% ../../../nbs/models/papers/00_fordham.ipynb #1c99eec1
 def _block(conv, norm, dropout):

@@ -11,7 +11,7 @@ from fastcore.basics import patch
 from torch import nn
 
 from ..layers import SameConv, SameDeconv, batch_norm, keras_init
-from ...core.registry import register_model
+from ..layers import register_model
 
 # %% ../../../nbs/models/papers/04_indiana.ipynb #1b5e1bff
 def _block(conv, nf, norm=False, dropout=0.):

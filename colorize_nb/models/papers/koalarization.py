@@ -13,7 +13,7 @@ from torch import nn
 
 from ..encoders import TransferModel, ClassScores, fuse
 from ..layers import SameConv, keras_init
-from ...core.registry import register_model
+from ..layers import register_model
 
 # %% ../../../nbs/models/papers/03_koalarization.ipynb #85704a3d
 class ResizedScores(nn.Module):

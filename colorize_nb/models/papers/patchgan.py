@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
 
-from ...core.registry import register_model
+from ..layers import register_model
 
 # %% ../../../nbs/models/papers/06_patchgan.ipynb #5259af23
 def _conv(ni, nf, stride, bn, spectral=False):

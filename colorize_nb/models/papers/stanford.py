@@ -11,7 +11,7 @@ from fastcore.basics import patch
 from torch import nn
 from torch.nn.functional import interpolate
 
-from ...core.registry import register_model
+from ..layers import register_model
 
 # %% ../../../nbs/models/papers/02_stanford.ipynb #cd53751f
 WIDTHS = {3: (16, 16, 4), 9: (16, 32, 32, 32, 32, 32, 16, 8, 4)} # channels; the paper's stand in its figure 4

@@ -9,7 +9,7 @@ __all__ = ['BLOCKS', 'ZhangECCV16', 'zhang_eccv16']
 from fastcore.basics import patch
 from torch import nn
 
-from ...core.registry import register_model
+from ..layers import register_model
 
 # %% ../../../nbs/models/papers/05_zhang.ipynb #a9a86f31
 def _block(ni, nf, n, stride=1, dilation=1):
