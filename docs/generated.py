@@ -13,7 +13,7 @@ from colorize_nb.models.layers import keras_params
 from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import shipped_models
 from colorize_nb.train.recipes import describe_recipes, get_recipe
-from lab.comparison import measured
+from lab.comparison import label, load_results
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT/'lab/results/recipes'
@@ -93,7 +93,7 @@ def photo_figure(folder, name, path, colorizer):
 
 def wall(folder):
     "One strip per trained recipe, the nearest to the target first, with what fails and why."
-    done = measured(folder=RESULTS)
+    done = load_results(folder=RESULTS)
     gray, mean = done['gray'], done['mean_color']
     order = sorted(done, key=lambda n: done[n]['CIEDE2000'])
     def figure(n, words, mark=''):
@@ -123,7 +123,7 @@ def gallery(folder, colorizer):
         if not (here := [n for n in names if n in found]): continue
         figures = ''.join(photo_figure(folder, n, found[n], colorizer) for n in here)
         page += [f'## {scene.capitalize()}', '', WHY.get(scene, ''), '', f'```{{raw}} html\n<div class="photos">{figures}</div>\n```', '']
-    minutes = next(d['minutes'] for d in measured(folder=RESULTS).values() if 'minutes' in d)
+    minutes = next(d['minutes'] for d in load_results(folder=RESULTS).values() if 'minutes' in d)
     page += ['## By recipe', '',
              f'The same photos by each recipe, {minutes:g} minutes of CPU time each, the nearest to the target first. '
              '[Recipes](recipes.md) has networks and rates, [their results](nbs/claims/10_comparison.ipynb) a table to sort.', '',
@@ -183,7 +183,7 @@ def recipe(name, r, done):
 
 def recipes(folder):
     "One page from the registry: paper, network, parameters, layers, what training gave and what fails."
-    done = measured(folder=RESULTS)
+    done = load_results(folder=RESULTS)
     rows, texts = zip(*(recipe(r['recipe'], r, done) for r in describe_recipes().rows))
     page = ['# Recipes', '',
             '> Codec, model, loss, size and batch of every published system, from the registry; '
@@ -215,7 +215,7 @@ PRINTED = {
                  for n,v in ((10, 41.5), (30, 27.8), (50, 18.9))]
               + [(n, f'Frobenius norm, {what}', v, *NEAR, 1) for n,what,v in FROBENIUS],
     'indiana': [('indiana_unet', 'accuracy, %', 54, '', 'red is largest', 100),
-                ('indiana_unet', 'loss (MAE of RGB), %', 48, 'MAE RGB gray', '', 100)],
+                ('indiana_unet', 'loss (MAE of RGB), % of the range', 48, 'MAE RGB gray', '', 100)],
     'cats': [], 'koalarization': []}
 
 def share(measured_here, key, scale):
@@ -234,7 +234,7 @@ def built_here(paper, done):
 def in_our_measures(d):
     "The cells of a row that say what was reached here."
     rate = f" at {d['rate']:g}" if 'rate' in d and ' at ' not in d['recipe'] else ''
-    return f"{d['recipe']}{rate} | {d['CIEDE2000']:.2f} | {d['PSNR']:.2f} | {d['colorfulness']:.1f} |"
+    return f"{label(d)}{rate} | {d['CIEDE2000']:.2f} | {d['PSNR']:.2f} | {d['colorfulness']:.1f} |"
 
 def numbers(paper, done):
     """One table: every number a paper prints beside answers that look at no photo, and beside what its recipe reached here; then the other
@@ -260,7 +260,7 @@ def numbers(paper, done):
 
 def papers(folder):
     "Puts the numbers into the pages of the papers, where they ask for them."
-    done = measured(folder=RESULTS)
+    done = load_results(folder=RESULTS)
     for paper in PRINTED:
         p = folder/'papers'/f'{paper}.md'
         table = ['## Its numbers, beside gray and ours', '', '::::{container} numbers', '', *numbers(paper, done), '::::', '']
@@ -272,8 +272,8 @@ def card(folder):
     "The shipped model's card as a page, with an audit of the model as it is."
     text = shipped_models()['shipped'].with_suffix('.md').read_text('utf8')
     said = '\n\n'.join(table.to_markdown() for table in audit('shipped'))
-    measured_so = f'{LIMITS} What is measured: [the audit](nbs/claims/12_audit.ipynb).'
-    (folder/'model_card.md').write_text(f'{text}\n\n## Who is colored how\n\n{measured_so}\n\n{said}\n', 'utf8')
+    measured_so = f'{LIMITS} What is measured: [the audit](nbs/claims/11_audit.ipynb).'
+    (folder/'model_card.md').write_text(f'{text}\n\n## Skin tones and scenes\n\n{measured_so}\n\n{said}\n', 'utf8')
 
 def models(static):
     "The models that come with the package and what the page that colors a photo must know of them."

@@ -1,115 +1,120 @@
-"""A mean over photos hides who pays for it: this page measures skin, by its own measured tone, and scenes, by kind."""
+"""Audit a model: how well it colors skin of different tones, and different kinds of scenes.
 
-
-__all__ = ['TONES', 'PORTRAITS', 'SCENES', 'LIMITS', 'ita', 'tone', 'skin', 'exposed', 'audit_skin', 'audit_scenes', 'audit']
-
+    python -m lab.audit shipped
+"""
+import argparse
 import math
 
 import torch
 
 from colorize_nb.color.metrics import ciede, gray_baseline, through_8bit
 from colorize_nb.color.space import linear2srgb, rgb2lab, srgb2linear
-from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.photo import bundled_photos, open_photo, to_image, to_tensor
 from colorize_nb.core.show import Results
+from colorize_nb.infer.colorizer import Colorizer
 
-TONES = {55: 'very light', 41: 'light', 28: 'intermediate', 10: 'tan', -30: 'brown', -180: 'dark'} # from this ITA on
+TONES = {55: 'very light', 41: 'light', 28: 'intermediate', 10: 'tan', -30: 'brown', -180: 'dark'} # lowest ITA of each tone
+PORTRAITS = { # bundled photo -> rectangles of skin: left, top, right, bottom, as fractions of the sides
+    'astronaut': ((.372, .215, .405, .27), (.455, .215, .495, .27)),
+    'grace_hopper': ((.416, .255, .548, .288), (.386, .42, .44, .48), (.56, .42, .62, .48)),
+}
+SCENES = { # kind of scene -> bundled photos
+    'people': ('astronaut','grace_hopper'), 'animals': ('chelsea',), 'objects': ('coffee','motorcycle'),
+    'plants': ('flower',), 'buildings and sky': ('china','rocket'),
+    'scientific images': ('retina','hubble','ihc')}
+LIMITS = ('There are only two portraits, both of people with light skin, and darkening a photo is not the same as darker skin. '
+          "These tables can reveal a problem, but they can't show that there is none.")
+
 
 def ita(
-    lab, # `(...,3,H,W)` CIELAB of skin
+    lab, # `(...,3,H,W)` CIELAB (D65) of skin
 )->float: # Degrees
-    "The individual typology angle of the mean of some pixels."
+    "Return the individual typology angle of the mean color of some pixels."
     L, _, b = lab.movedim(-3, 0).flatten(1).mean(1).tolist()
     return math.degrees(math.atan2(L-50, b))
 
 def tone(
-    angle:float, # ITA, in degrees
+    angle:float, # ITA in degrees
 )->str:
-    "The name of a tone."
-    return next(name for least,name in TONES.items() if angle>least)
+    "Return the name of a skin tone."
+    return next(name for lowest,name in TONES.items() if angle>lowest)
 
-PORTRAITS = { # name of a bundled photo -> parts of it that are skin: left, top, right, bottom, in parts of its sides
-    'astronaut': ((.372, .215, .405, .27), (.455, .215, .495, .27)),
-    'grace_hopper': ((.416, .255, .548, .288), (.386, .42, .44, .48), (.56, .42, .62, .48)),
-}
-
-def skin(
+def skin_pixels(
     x, # `(...,C,H,W)`
-    boxes, # As in `PORTRAITS`
+    boxes, # Rectangles, as in `PORTRAITS`
 ): # `(...,C,N)`
-    "The pixels of `x` that lie in the boxes."
+    "Return the pixels of `x` inside the rectangles."
     h, w = x.shape[-2:]
     parts = [x[..., round(t*h):round(b*h), round(l*w):round(r*w)] for l,t,r,b in boxes]
     return torch.cat([p.flatten(-2) for p in parts], -1)
 
-def exposed(
-    rgb, # `(...,3,H,W)` in [0,1]
-    stops:float, # Each halves or doubles the light
+def change_exposure(
+    rgb, # `(...,3,H,W)` sRGB in [0,1]
+    stops:float, # Each stop doubles the light; -1 halves it
 ):
-    "A photo as less or more light would have made it: linear light times 2 to the power of `stops`."
+    "Return a photo as it would look with more or less light: linear light times 2 to the power of `stops`, clipped."
     return linear2srgb(srgb2linear(rgb)*2.**stops).clamp(0, 1)
 
-def _skin_row(colorizer, name, stops):
-    "Measures of the skin of one portrait at one exposure."
-    true = through_8bit(exposed(to_tensor(open_photo(bundled_photos()[name])), stops))
-    pred = to_tensor(colorizer(to_image(true)).image)
-    boxes = PORTRAITS[name]
-    a, b, gray = (skin(rgb2lab(o), boxes)[...,None] for o in (pred, true, gray_baseline(true)))
-    near = [ciede(*(skin(o, boxes)[...,None] for o in (p, true))).item() for p in (pred, gray_baseline(true))]
-    (ca, ha), (cb, hb) = map(_chroma_hue, (a, b))
-    return {'portrait': name.replace('_', ' '), 'light, stops': stops, 'ITA': round(ita(b)), 'tone': tone(ita(b)),
-            'CIEDE2000': near[0], 'of gray': near[1], 'chroma': ca, 'true chroma': cb,
-            'hue off by': (ha-hb+180)%360-180}
-
-def _chroma_hue(lab):
-    "Chroma and hue angle (degrees) of the mean ab of some pixels."
+def _chroma_and_hue(lab):
+    "Return chroma and hue angle (degrees) of the mean ab of some pixels."
     a, b = lab[:,1].mean().item(), lab[:,2].mean().item()
     return math.hypot(a, b), math.degrees(math.atan2(b, a))
 
+def _skin_row(colorizer, name, stops):
+    "Measure the skin of one portrait at one exposure."
+    true = through_8bit(change_exposure(to_tensor(open_photo(bundled_photos()[name])), stops))
+    pred, gray = to_tensor(colorizer(to_image(true)).image), gray_baseline(true)
+    def pixels(rgb): return skin_pixels(rgb, PORTRAITS[name])[...,None]
+    skin = pixels(rgb2lab(true))
+    (chroma, hue), (true_chroma, true_hue) = map(_chroma_and_hue, (pixels(rgb2lab(pred)), skin))
+    return {'portrait': name.replace('_', ' '), 'exposure, stops': stops, 'ITA': round(ita(skin)), 'tone': tone(ita(skin)),
+            'CIEDE2000': ciede(pixels(pred), pixels(true)).item(), 'gray': ciede(pixels(gray), pixels(true)).item(),
+            'chroma': chroma, 'true chroma': true_chroma, 'hue error': (hue-true_hue+180)%360-180}
+
+def _load(model): return model if isinstance(model, Colorizer) else Colorizer.load(model)
+
 def audit_skin(
-    model='shipped', # A `Colorizer`, or what `Colorizer.load` takes
+    model='shipped', # A `Colorizer`, or anything that `Colorizer.load` accepts
     stops=(0, -1, -2, -3), # Exposures
 )->Results:
-    "How a model colours the skin of the bundled portraits, from their own light down to a part of it."
-    colorizer = model if isinstance(model, Colorizer) else Colorizer.load(model)
+    "Measure how a model colors the skin in the bundled portraits, at several exposures."
+    colorizer = _load(model)
     rows = [_skin_row(colorizer, name, s) for name in PORTRAITS if name in bundled_photos() for s in stops]
-    note = f'{colorizer.name}, its own size and knobs; chroma and hue (degrees) of the mean of the skin marked'
+    note = f'{colorizer.name} with its default settings; chroma and hue error (degrees) are those of the mean color of the marked skin'
     return Results(rows, note, '.1f')
 
-SCENES = { # of the bundled photos
-    'people': ('astronaut','grace_hopper'), 'animals': ('chelsea',), 'things': ('coffee','motorcycle'),
-    'plants': ('flower',), 'buildings and sky': ('china','rocket'),
-    'pictures of science': ('retina','hubble','ihc')}
-
-def _scene(colorizer, photo):
-    "CIEDE2000 of a photo and of gray, mean chroma and true mean chroma."
+def _measure_scene(colorizer, photo):
+    "Return CIEDE2000 of a photo and of gray, and the mean chroma of the prediction and of the photo."
     true = to_tensor(photo)
     pred = to_tensor(colorizer(photo).image)
-    C = [rgb2lab(o)[:,1:].norm(dim=1).mean().item() for o in (pred, true)]
-    return torch.tensor([ciede(pred, true).item(), ciede(gray_baseline(true), true).item(), *C])
+    chroma = [rgb2lab(rgb)[:,1:].norm(dim=1).mean().item() for rgb in (pred, true)]
+    return torch.tensor([ciede(pred, true).item(), ciede(gray_baseline(true), true).item(), *chroma])
 
 def audit_scenes(
-    model='shipped', # A `Colorizer`, or what `Colorizer.load` takes
-    side:int=400, # Photos are shrunk to this, in pixels
+    model='shipped', # A `Colorizer`, or anything that `Colorizer.load` accepts
+    side:int=400, # Photos are shrunk to at most this size, in pixels
 )->Results:
-    "How a model colours each kind of scene among the bundled photos."
-    colorizer = model if isinstance(model, Colorizer) else Colorizer.load(model)
-    found, rows = bundled_photos(), []
+    "Measure how a model colors each kind of scene among the bundled photos."
+    colorizer, found, rows = _load(model), bundled_photos(), []
     for scene,names in SCENES.items():
         photos = [open_photo(found[n]) for n in names if n in found]
         for p in photos: p.thumbnail((side, side))
         if not photos: continue
-        near, gray, C, true = torch.stack([_scene(colorizer, p) for p in photos]).mean(0).tolist()
-        row = {'scene': scene, 'photos': len(photos), 'CIEDE2000': near, 'of gray': gray}
-        rows.append({**row, 'chroma': C, 'true chroma': true})
+        error, gray, chroma, true_chroma = torch.stack([_measure_scene(colorizer, p) for p in photos]).mean(0).tolist()
+        rows.append({'scene': scene, 'photos': len(photos), 'CIEDE2000': error, 'gray': gray,
+                     'chroma': chroma, 'true chroma': true_chroma})
     return Results(rows, f'{colorizer.name}, means over photos and pixels', '.1f')
 
-LIMITS = ('Two portraits of light skin, and less light in place of darker skin: these tables can show a fault, '
-          'and cannot show that there is none.')
-
 def audit(
-    model='shipped', # A `Colorizer`, or what `Colorizer.load` takes
-)->list: # Of `Results`
-    "Skin by tone, and scenes by kind."
-    colorizer = model if isinstance(model, Colorizer) else Colorizer.load(model)
+    model='shipped', # A `Colorizer`, or anything that `Colorizer.load` accepts
+)->list: # Two `Results`
+    "Audit a model on skin and on scenes."
+    colorizer = _load(model)
     return [audit_skin(colorizer), audit_scenes(colorizer)]
+
+
+if __name__=='__main__':
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument('model', nargs='?', default='shipped', help='name or file of a model (default: shipped)')
+    for table in audit(p.parse_args().model): print(table.to_text(), end='\n\n')
+    print(LIMITS)
