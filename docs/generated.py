@@ -3,6 +3,8 @@ llms.txt."""
 import base64, hashlib, html, json, re, shutil
 from pathlib import Path
 
+import house
+
 from lab.audit import LIMITS, SCENES, audit
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.onnx import export_onnx, onnx_facts
@@ -63,13 +65,20 @@ def hero(folder, colorizer):
     figure = f'<div class="hero">{wipe("Drag the line", shown, note, side=640)}</div>'
     (folder/'hero.html').write_text(to_files(figure, folder).replace(' loading="lazy"', ''), 'utf8')
 
+def ten_pages():
+    "Return a Markdown list of the pages to read first, with their titles and summaries."
+    from build import first_lines
+    pages = {house.module(p): p for p in house.pages()}
+    found = [(pages[m].relative_to(ROOT).as_posix(), *first_lines(pages[m])) for m in house.TEN_PAGES]
+    return '\n'.join(f'1. [{title}]({path}): {summary}' for path,title,summary in found)
+
 def home(folder):
-    "The first page: how to get the package follows `published` of settings.ini."
+    "Fill in the start page. How to get the package depends on `published` in settings.ini."
     from published import published, settings
     url, p = settings()['git_url'], folder/'index.md'
     repository = f'<a href="{url}">Repository</a>' if published() else '<a href="publish.html">Repository</a>'
-    text = p.read_text('utf8').replace('REPOSITORY', repository)
-    text = text.replace('INSTALL', f'git clone {url}\ncd colorize_nb' if published() else 'cd colorize_nb      # the repository')
+    install = f'git clone {url}\ncd colorize_nb' if published() else 'cd colorize_nb      # the repository'
+    text = p.read_text('utf8').replace('REPOSITORY', repository).replace('INSTALL', install).replace('TEN_PAGES', ten_pages())
     if not (folder/'playground.md').exists(): text = re.sub(r'(?m)^.*playground.*\n', '', text)
     p.write_text(text, 'utf8')
 

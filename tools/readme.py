@@ -1,4 +1,4 @@
-"Writes README.md and its pictures from nbs/index.ipynb, without Quarto. `--check` only says whether they are in step."
+"Write README.md and its pictures from nbs/index.ipynb, without Quarto. `--check` only reports whether they are up to date."
 import base64, json, re, sys
 from pathlib import Path
 
@@ -9,19 +9,19 @@ kinds = {'image/jpeg':'jpg', 'image/png':'png'}
 def text(o): return o if isinstance(o, str) else ''.join(o)
 
 def directives(source):
-    "`(dict of the cell's #| directives, the source without them)`"
+    "Return a dict of the cell's #| directives and the source without them."
     lines = source.split('\n')
     n = next((i for i,l in enumerate(lines) if not l.startswith('#|')), len(lines))
     pairs = [l[2:].strip().partition(':') for l in lines[:n]]
     return {k.split()[0]: v.strip().strip('"\'') for k,_,v in pairs if k}, '\n'.join(lines[n:]).strip()
 
 def relink(md):
-    "Links of the notebook's folder, as seen from the root."
+    "Rewrite links relative to the notebook as links relative to the root."
     return re.sub(r'\]\((?![a-z]+:|#|/)(?:\.\./)?([^)]+)\)',
                   lambda m: f"]({m[1] if '](../' in m[0] else 'nbs/'+m[1]})", md)
 
 def output(o, name, alt, pics):
-    "Markdown of one output; pictures go to `pics`."
+    "Return one output as Markdown; put pictures into `pics`."
     data = o.get('data', {})
     for mime,ext in kinds.items():
         if mime in data:
@@ -33,11 +33,11 @@ def output(o, name, alt, pics):
     return plain and f'```text\n{plain}\n```'
 
 def readme(nb):
-    "`(README.md, {path: bytes of a picture})` of a notebook given as a dict."
+    "Return README.md and `{path: bytes of a picture}` for a notebook given as a dict."
     parts, pics = [], {}
     for i,c in enumerate(nb['cells']):
         opts, source = directives(text(c['source']))
-        if 'hide' in opts or opts.get('include')=='false': continue
+        if 'hide' in opts or 'false' in (opts.get('include'), opts.get('readme')): continue
         if c['cell_type']=='markdown':
             parts.append(relink(source))
             continue
@@ -48,14 +48,14 @@ def readme(nb):
     return head + '\n\n'.join(p for p in parts if p) + '\n', pics
 
 def stale(root=root):
-    "Paths that differ from what the notebook says, and those paths' right content."
+    "Return the paths that differ from the notebook, with their correct content."
     md,pics = readme(json.loads((root/'nbs/index.ipynb').read_text('utf8')))
     want = {'README.md': md.encode(), **pics}
     return {p:b for p,b in want.items() if not (root/p).is_file() or (root/p).read_bytes()!=b}
 
 if __name__=='__main__':
     todo = stale()
-    if '--check' in sys.argv: sys.exit(f"out of step with nbs/index.ipynb: {', '.join(todo)}. Run make readme." if todo else 0)
+    if '--check' in sys.argv: sys.exit(f"These differ from nbs/index.ipynb: {', '.join(todo)}. Run make readme." if todo else 0)
     for p,b in todo.items():
         (root/p).parent.mkdir(parents=True, exist_ok=True)
         (root/p).write_bytes(b)
