@@ -1,0 +1,124 @@
+"""Measure model files on photos as the model card does, and compare them at equal colorfulness.
+
+    python -m lab.measure_shipped PHOTOS shipped candidate.safetensors
+
+PHOTOS is a folder such as eval256. Each photo is colored once per model at the model's own input size and painted at several saturations.
+For each half of the photos (even: for choosing; odd: for reporting), the program prints the frontier of every model: CIEDE2000 and PSNR
+relative to gray, colorfulness as a share of the photos' own, and the share of photos where gray has the lower error. Then it compares the
+first model with each other one, at the same colorfulness, with a paired bootstrap interval. Scores are kept in `--scores`, so that a model
+is measured only once.
+"""
+import argparse
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import lab.train_shipped # registers the candidates' architectures
+from colorize_nb.color.metrics import bootstrap_interval, ciede, colorfulness, gray_baseline, psnr, through_8bit
+from colorize_nb.core.photo import find_photos, open_photo, to_tensor
+from colorize_nb.core.show import Results
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.infer.paint import paint
+from colorize_nb.models.store import shipped_models
+
+SATURATIONS = (.5, .75, 1., 1.15, 1.25, 1.35, 1.5, 1.75, 2.)
+AT = (.45, .5, .55, .6) # shares of the photos' colorfulness at which models are compared
+
+
+def score(rgb, true):
+    "CIEDE2000, PSNR, and colorfulness of one picture `(1,3,H,W)`, rounded to 8 bits as in a file."
+    rgb = through_8bit(rgb)
+    return [ciede(rgb, true).item(), psnr(rgb, true).item(), colorfulness(rgb).item()]
+
+
+def measure(file, photos, size=None):
+    "Scores `(photos, saturations, 3)` of a model."
+    colorizer, rows = Colorizer.load(file), []
+    for f in photos:
+        photo = open_photo(f)
+        true, prediction = to_tensor(photo), colorizer.predict(photo, size)
+        rows.append([score(to_tensor(paint(photo, colorizer.chroma(prediction, saturation=s))), true) for s in SATURATIONS])
+    return np.array(rows)
+
+
+def measure_gray(photos):
+    "Scores `(photos, 2, 3)` of gray and of the photos themselves."
+    trues = [to_tensor(open_photo(f)) for f in photos]
+    return np.array([[score(gray_baseline(t), t), score(t, t)] for t in trues])
+
+
+def kept(folder, name, make):
+    "Return an array from `folder`, or compute and keep it."
+    path = Path(folder)/f'{name}.npy'
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, make())
+    return np.load(path)
+
+
+def measured(file, photos, folder, size=None):
+    "Scores of a model, computed only if they aren't kept yet."
+    path = Path(shipped_models().get(str(file), file))
+    digest = hashlib.sha256(path.read_bytes()+str([Path(f).name for f in photos]).encode()).hexdigest()[:10]
+    return kept(folder, f'{path.stem}-{digest}-{size or "own"}', lambda: measure(file, photos, size))
+
+
+def frontier_table(name, scores, base):
+    "One row per saturation."
+    gray, true = base[:,0], base[:,1]
+    rows = []
+    for i,s in enumerate(SATURATIONS):
+        e, p, c = scores[:,i].T
+        low, high = bootstrap_interval(torch.tensor(e-gray[:,0]))
+        rows.append({'model': name, 'saturation': s, 'CIEDE2000': e.mean(), 'relative to gray': f'{100*(e.mean()/gray[:,0].mean()-1):+.1f}%',
+                     'difference': f'{(e-gray[:,0]).mean():+.2f} [{low:+.2f}, {high:+.2f}]', 'PSNR': f'{(p-gray[:,1]).mean():+.2f} dB',
+                     'colorfulness': f'{100*c.mean()/true[:,2].mean():.0f}%', 'gray is better': f'{100*(e>gray[:,0]).mean():.0f}%'})
+    return Results(rows, f'{len(scores)} photos', '.2f')
+
+
+def at_colorfulness(scores, base, share, column=0):
+    "A score of every photo at the saturation where the mean colorfulness is `share` of the photos' own, by interpolation."
+    shares = scores[:,:,2].mean(0)/base[:,1,2].mean()
+    i = int(np.clip(np.searchsorted(shares, share), 1, len(shares)-1))
+    t = (share-shares[i-1])/(shares[i]-shares[i-1])
+    return (1-t)*scores[:,i-1,column] + t*scores[:,i,column]
+
+
+def comparison(first, second, base, names):
+    "The second model minus the first at equal colorfulness, paired over photos."
+    rows, gray = [], base[:,0,0]
+    for share in AT:
+        e1, e2 = (at_colorfulness(s, base, share) for s in (first, second))
+        p1, p2 = (at_colorfulness(s, base, share, 1) for s in (first, second))
+        low, high = bootstrap_interval(torch.tensor(e2-e1))
+        row = {'colorfulness': f'{100*share:.0f}%', 'CIEDE2000, difference': f'{(e2-e1).mean():+.2f} [{low:+.2f}, {high:+.2f}]'}
+        for name,e,p in zip(names, (e1, e2), (p1, p2)):
+            row[name] = f'{100*(e.mean()/gray.mean()-1):+.1f}%, {(p-base[:,0,1]).mean():+.2f} dB, {100*(e>gray).mean():.0f}%'
+        rows.append(row)
+    return Results(rows, f'{names[1]} minus {names[0]}; then CIEDE2000 and PSNR relative to gray, and where gray is better', '.2f')
+
+
+def main(args):
+    torch.set_num_threads(1)
+    files = find_photos([Path(args.photos)])
+    halves = dict(even=slice(0, None, 2), odd=slice(1, None, 2))
+    base = kept(args.scores, f'{Path(args.photos).name}-gray', lambda: measure_gray(files))
+    names = [Path(m).stem for m in args.models]
+    scores = [measured(m, files, args.scores, args.size) for m in args.models]
+    for half in args.halves:
+        for name,s in zip(names, scores): print(f'\n{half}\n{frontier_table(name, s[halves[half]], base[halves[half]]).to_markdown()}')
+        for name,s in zip(names[1:], scores[1:]):
+            table = comparison(scores[0][halves[half]], s[halves[half]], base[halves[half]], (names[0], name))
+            print(f'\n{half}\n{table.to_markdown()}')
+
+
+if __name__=='__main__':
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('photos')
+    p.add_argument('models', nargs='+', help='shipped names or files; the others are compared with the first')
+    p.add_argument('--size', type=int, help="short side of the network's input")
+    p.add_argument('--halves', nargs='+', default=['even', 'odd'])
+    p.add_argument('--scores', default='runs/scores', help='folder for scores')
+    main(p.parse_args())
