@@ -1,10 +1,10 @@
-"""Joint classes or a regression: the shipped family trained both ways, with equal steps on the same photos.
+"""Compare classes with regression: train the shipped network both ways, with equal steps on the same photos.
 
     python -m lab.shipped_targets PHOTOS
 
-PHOTOS holds the packs of `train_shipped.py`, whose stages are run here, shorter, and `eval256`, whose odd photos are measured at 256 px.
-Rows go to `lab/results/shipped/targets.json`, one per arm, decoding and seed, and are not computed again where they stand. About 90
-minutes on one core.
+PHOTOS contains the packs that `train_shipped.py` uses and `eval256`, whose odd photos are measured at 256 px. Both runs go through the
+stages of `train_shipped.py`, with fewer steps. The rows, one per run, decoding, and seed, go to `lab/results/shipped/targets.json`; rows
+that exist aren't computed again. This takes about 90 minutes on one core.
 """
 import argparse
 import json
@@ -28,47 +28,48 @@ from colorize_nb.models.layers import create_model
 from lab.trials import strip_name
 
 RESULTS = Path(__file__).parent/'results/shipped'
-SIZE, SQUARE = 256, 192 # pixels: measured at, features computed at
-ARMS = { # arm -> target of `train_shipped`, and its decodings
+SIZE, SQUARE = 256, 192 # pixels: size of the measured photos, and of the squares whose features are cached
+ARMS = { # run -> target of `train_shipped`, and its decodings
     'regression': ('regression', {'': {}}),
     'classes': ('classes', {'mean': dict(how='mean'), 'annealed': dict(how='annealed')}),
 }
 
 
 def train(target, seed, files, held, folder, args):
-    "A trained network and its codec; decoder from features of the frozen encoder, then everything end to end."
+    "Train a network: the decoder on features of the frozen encoder, then everything end to end. Returns it and its codec."
     codec, device = shipped.CODECS[target](), torch.device('cpu')
     torch.manual_seed(seed)
     shipped.np.random.seed(seed)
-    model = create_model('unet_lite', n_out=codec.n_out, pretrained=True, freeze=True, **shipped.KWARGS)
+    model = create_model('unet_lite', n_out=codec.n_out, pretrained=True, freeze=True, version=0, norm=False)
     cache = FeatureCache.build(folder/'features', files, model, codec, size=SQUARE, device=device)
-    model = shipped.train_decoder(model, cache, codec, args.steps, args.decoder_lr, device).freeze_pretrained(False)
+    options = argparse.Namespace(encoder=0, scale=1, workers=0, old=0., lr=args.lr, photos=args.photos, settle=100)
     with tempfile.TemporaryDirectory() as part:
-        model, _ = shipped.train_whole(model, shipped.load_photos(files), shipped.load_photos(held[:160]), codec, 0, args.lr,
-                                       args.whole, 0, 1, Path(part)/'whole.pt', device, limit=args.whole)
+        part = Path(part)
+        model = shipped.train_decoder(model, cache, codec, args.cached, args.decoder_lr, part/'decoder.pt', device)
+        model, _ = shipped.train_whole(model.freeze_pretrained(False), files, held, codec, options, part/'whole.pt', device)
     return model.eval(), codec
 
 
 def colored(model, codec, photos, knobs):
-    "`(n,3,SIZE,SIZE)`: photos as the network colors them, without the factor of saturation that the shipped file has."
+    "Color photos without the extra saturation of the shipped file: `(n,3,SIZE,SIZE)`."
     colorizer = Colorizer(model, codec, SIZE)
     return torch.cat([to_tensor(colorizer(p, **knobs).image) for p in photos])
 
 
 def strip(model, codec, knobs):
-    "Bundled photos as an arm colors them, side by side."
+    "Color bundled photos with one of the networks, side by side."
     photos = [central_square(open_photo(bundled_photos()[n]), SIZE) for n in STRIP]
     return image_grid([to_image(p).resize((96, 96)) for p in colored(model, codec, photos, knobs)], gap=0)
 
 
 def main(args):
     torch.set_num_threads(1)
-    files, held = shipped.photo_files(args.photos, args.packs, args.every)
-    photos = [central_square(open_photo(f), SIZE) for f in find_photos([Path(args.photos)/'eval256'])[1::2]]
+    files, held = shipped.photo_files(args.photos_folder, args.packs, args.every)
+    photos = [central_square(open_photo(f), SIZE) for f in find_photos([Path(args.photos_folder)/'eval256'])[1::2]]
     true = torch.cat([to_tensor(p) for p in photos])
     path, folder = RESULTS/'targets.json', Path(args.runs)
     data = json.loads(path.read_text()) if path.exists() else dict(rows=[], tests=dict(held=facts_of(true)))
-    data.update(size=SIZE, batch=32, factors=list(FACTORS), n_train=len(files), steps=dict(decoder=args.steps, whole=args.whole),
+    data.update(size=SIZE, batch=32, factors=list(FACTORS), n_train=len(files), photo_steps=dict(decoder=args.cached, whole=args.photos),
                 device='cpu', python=platform.python_version(), torch=torch.__version__, version=colorize_nb.__version__)
     (RESULTS/'targets').mkdir(parents=True, exist_ok=True)
     for seed in range(args.seeds):
@@ -87,11 +88,11 @@ def main(args):
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('photos', help='folder that holds the packs')
-    p.add_argument('--packs', nargs='+', default=['train128', 'train84'])
+    p.add_argument('photos_folder', metavar='PHOTOS', help='folder that contains the packs')
+    p.add_argument('--packs', nargs='+', default=['train240'])
     p.add_argument('--every', type=int, default=2, help='use every k-th photo')
-    p.add_argument('--steps', type=int, default=500, help='batches of 32 for the decoder alone')
-    p.add_argument('--whole', type=int, default=300, help='batches end to end')
+    p.add_argument('--cached', type=int, default=16_000, help='photo steps of the decoder alone')
+    p.add_argument('--photos', type=int, default=4_000, help='photo steps end to end')
     p.add_argument('--decoder-lr', type=float, default=2e-3)
     p.add_argument('--lr', type=float, default=5e-4)
     p.add_argument('--seeds', type=int, default=3)

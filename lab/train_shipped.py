@@ -389,12 +389,9 @@ def folded_factors(net):
         yield name, (norm.weight.abs()/(norm.running_var+norm.eps).sqrt()).detach().clamp(min=1e-3)
 
 
-from colorize_nb.core.photo import PhotoError, find_photos, open_photo
-from colorize_nb.data.features import FeatureCache
-from colorize_nb.data.folder import central_square
-from colorize_nb.models.encoders import load_encoder
-from colorize_nb.models.layers import create_model, register_model
-from colorize_nb.models.lite import LiteDecoder, UnetLite
+def scale_kernels(model, version):
+    "Undo the scale of folded kernels for training. They differ by factors of thousands, but Adam moves them all equally."
+    for name,factor in folded_factors(load_encoder(f'efficientnet_lite{version}')):
         parametrize.register_parametrization(model.encoder.get_submodule(name)[0], 'weight', Scaled(factor))
 
 
@@ -462,12 +459,16 @@ def first_model(codec, files, args, folder, device, weights=None):
     fresh = partial(create_model, spec['arch'], 1, codec.n_out, 256, **spec['kwargs'])
     if args.start:
         start, _, _, meta = load_model_file(args.start)
-from colorize_nb.core.photo import PhotoError, find_photos, open_photo
-from colorize_nb.data.features import FeatureCache
-from colorize_nb.data.folder import central_square
-from colorize_nb.models.encoders import load_encoder
-from colorize_nb.models.layers import create_model, register_model
-from colorize_nb.models.lite import LiteDecoder, UnetLite
+        model = fresh()
+        missing = model.load_state_dict(start.state_dict(), strict=args.decoder=='plain').missing_keys
+        if missing: log(stage='start', new_tensors=len(missing))
+        return model, {k: meta[k] for k in STEPS if k in meta}
+    model = fresh(pretrained=True, freeze=True)
+    progress = lambda done, n: done%1600==0 and log(stage='features', done=done, n=n)
+    cache = None if (folder/'whole.pt').exists() else \
+        FeatureCache.build(Path(args.runs)/'features', files, model, codec, size=SQUARE, device=device, progress=progress)
+    if cache: model = train_decoder(model, cache, codec, args.cached, args.decoder_lr, folder/'decoder.pt', device, weights)
+    return model.freeze_pretrained(False), dict(photos_cached=args.cached)
 
 
 def main(args):
