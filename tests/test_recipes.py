@@ -1,5 +1,6 @@
-"Every recipe: builds, sees any size, overfits a batch, saves, loads, colours a photo through the library and the command line."
+"Every recipe can be built, overfits a batch, and can be saved, loaded, and used on a photo."
 import os, subprocess, sys
+from functools import partial
 
 import numpy as np, pytest, torch
 from fastai.optimizer import Adam
@@ -14,6 +15,7 @@ from colorize_nb.models.layers import L2Penalty, SameConv, SameDeconv, keras_par
 from colorize_nb.models.layers import create_model
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
+from colorize_nb.train import recipes
 from colorize_nb.train.recipes import Recipe, describe_recipes, get_recipe, list_recipes, recipe_dls, recipe_learner, register_recipe
 from colorize_nb.train.search import gray_loss, overfit_one_batch, random_search
 
@@ -33,7 +35,7 @@ def built(name):
 
 
 @pytest.mark.parametrize('name', list_recipes())
-def test_walk(name, folder, tmp_path):
+def test_recipe_overfits_and_colors_a_photo(name, folder, tmp_path):
     set_seed(0) # the same photos and weights, whatever ran before
     r, codec, size, kw, model = built(name)
     dls = ColorizeDataLoaders.from_folder(folder, codec=codec, size=size, bs=2, augment=False, valid_pct=.2, device='cpu')
@@ -58,7 +60,7 @@ def test_walk(name, folder, tmp_path):
     photo = open_photo(dls.train_ds.items[0]).resize((120,80))
     photo.convert('L').save(tmp_path/'gray.jpg')
     again = Colorizer.load(f)(tmp_path/'gray.jpg')
-    assert again.image.size==photo.size and np.ptp(np.asarray(again.image).astype(int), axis=2).max()>3, 'the photo got no colour'
+    assert again.image.size==photo.size and np.ptp(np.asarray(again.image).astype(int), axis=2).max()>3, 'the photo stayed gray'
     if name in ('indiana_unet','stanford_bins10','zhang_eccv16'):
         assert cli([str(tmp_path/'gray.jpg'), '--model', str(f)])==0 and (tmp_path/'gray-color.jpg').is_file()
 
@@ -69,7 +71,7 @@ def test_walk(name, folder, tmp_path):
     ('unet_compact', 64, {}),
     ('zhang_eccv16', 176, dict(width=.25))])
 def test_at_its_own_size_it_takes_photos_of_any_shape(name, size, kw):
-    "Networks halve a photo as often as their own size allows; a photo's sides need not."
+    "A photo's sides don't need to be divisible by the network's strides."
     codec = get_recipe(name).codec()
     net = Colorizer(create_model(name, codec.n_in, codec.n_out, size, **kw), codec, size)
     for w,h in ((size, size), (3*size//2, size), (size, size*4//3)):
@@ -144,19 +146,18 @@ def test_table_lists_every_recipe():
     rows = describe_recipes().rows
     assert [r['recipe'] for r in rows]==list_recipes() and all(r['source'] for r in rows)
 
-def test_every_value_says_where_it_comes_from():
+def test_every_value_has_a_source():
     for name in list_recipes():
-        rows = get_recipe(name).facts().rows
+        rows = get_recipe(name).describe().rows
         assert {'arch','codec','loss','size','bs','epochs','lr','opt','plateau','stop'} <= {r['field'] for r in rows}, name
         for r in rows:
             assert r['origin'] in ('printed','inferred','ours'), (name, r)
-            assert r['origin']!='printed' or r['where'], f'{name}: {r["field"]} is printed, and it is not said where'
+            assert r['origin']!='printed' or r['where'], f'{name}: {r["field"]} is printed, but the place is missing'
         assert ('printed' in {r['origin'] for r in rows})==(not name.startswith('unet_'))
-    assert get_recipe('stanford_conv9').origins['stop']==('inferred', 'none is mentioned') and get_recipe('stanford_conv9').stop is None
+    assert get_recipe('stanford_conv9').origins['stop']==('inferred', 'not mentioned') and get_recipe('stanford_conv9').stop is None
     assert get_recipe('stanford_conv9', bs=8).origins['bs']==('ours', 'changed')
 
 def test_own_recipes_are_listed():
-    from colorize_nb.train import recipes
     @register_recipe
     def test_mine(): return get_recipe('unet_compact', epochs=1)
     assert list_recipes('test_*')==['test_mine'] and describe_recipes('test_*').rows[0]['epochs']==1
@@ -170,10 +171,45 @@ def test_fit_recipe_lowers_the_rate_and_stops(folder):
     with learn.no_bar(), learn.no_logging(): learn.fit_recipe(30)
     assert len(learn.recorder.values)<30 and learn.opt.hypers[0]['lr']<1e-12
 
-def test_choices_can_be_changed(folder):
-    dls = recipe_dls('unet_compact', folder, size=32, bs=8, device='cpu')
-    learn = recipe_learner('unet_compact', dls, loss='l1', lr=5e-4, model_kwargs=dict(widths=[8,16], depths=[0,0]), opt_func=Adam)
-    assert learn.lr==5e-4 and learn.recipe.lr==5e-4 and learn.loss_func.__name__=='l1'
+@pytest.fixture
+def dls(folder): return recipe_dls('unet_compact', folder, size=32, bs=8, device='cpu')
+
+SMALL = dict(widths=[8,16], depths=[0,0])
+
+def test_choices_can_be_changed(dls):
+    learn = recipe_learner('unet_compact', dls, loss='l1', lr=5e-4, wd=.5, model_kwargs=SMALL, opt_func=partial(Adam, mom=.123))
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
+    hyper = learn.opt.hypers[0]
+    assert learn.lr==5e-4 and learn.recipe.lr==5e-4 and learn.loss_func.__name__==learn.loss_name=='l1'
+    assert (hyper['wd'], hyper['mom'])==(.5, .123)
+    assert (learn.recipe.loss, learn.recipe.wd, learn.recipe.origins['wd'])==('l1', .5, ('ours', 'changed'))
+
+def kernels(model): return sum((p**2).sum() for p in model.parameters() if p.ndim>1)
+
+@pytest.mark.parametrize('of_recipe,passed,c', [(0., None, 0.), (0., .01, .01), (.02, None, .02), (.02, .01, .01), (.02, 0., 0.)])
+def test_l2_penalty_reaches_the_loss(dls, monkeypatch, of_recipe, passed, c):
+    monkeypatch.setattr(recipes, 'get_recipe', lambda name: get_recipe(name, l2=of_recipe))
+    learn = recipe_learner('unet_compact', dls, l2=passed, model_kwargs=SMALL)
+    x, y = (t.as_subclass(torch.Tensor) for t in dls.one_batch())
+    raw = learn.model(x)
+    plain = get_loss('smooth_l1', dls.codec)(raw, y)
+    assert torch.allclose(learn.loss_func(raw, y)-plain, c*kernels(learn.model), rtol=1e-3, atol=1e-5)
+    assert learn.recipe.l2==c
+
+def test_a_larger_l2_penalty_gives_smaller_kernels(dls):
+    def size_after(l2):
+        set_seed(1)
+        learn = recipe_learner('unet_compact', dls, l2=l2, model_kwargs=SMALL, metrics=[])
+        with learn.no_bar(), learn.no_logging(): learn.fit(2, 1e-2)
+        return kernels(learn.model).item()
+    assert size_after(.1)<.7*size_after(0.)
+
+def test_random_search_uses_its_arguments(dls):
+    def search(**kw): return [(r['lr'], r['wd'], r['last loss']) for r in random_search('unet_compact', dls, n=2, steps=1, model_kwargs=SMALL, **kw).rows]
+    found = search(seed=1, lr=(1e-3, 2e-3), wd=(1e-5, 2e-5))
+    assert all(1e-3<=lr<=2e-3 and 1e-5<=wd<=2e-5 for lr,wd,_ in found)
+    again, other = search(seed=1, lr=(1e-3, 2e-3), wd=(1e-5, 2e-5)), search(seed=2, lr=(1e-3, 2e-3), wd=(1e-5, 2e-5))
+    assert {r[:2] for r in again}=={r[:2] for r in found} and {r[:2] for r in other}!={r[:2] for r in found}
 
 @pytest.mark.parametrize('bad,why', [
     (lambda f: recipe_learner('nope', None), 'Known'),
