@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..infer.film import ANIMATED, color_moving, is_animation, moves
-from ..infer.film import FILMS, FORMATS
+from ..infer.film import ANIMATION_FORMATS, color_moving, is_animation, is_moving
+from ..infer.film import FILM_FORMATS, FILM_SUFFIXES
 from ..core.photo import PhotoError, find_photos
 
 # %% ../../nbs/app/02_album.ipynb #fb941000
@@ -36,8 +36,8 @@ def result_path(
 )->Path:
     "Where the result of one photo or film goes."
     kinds, other = EXACT if exact else WRITTEN, '.png'
-    if photo.suffix.lower() in FILMS: kinds, other = FORMATS, '.mp4'
-    elif is_animation(photo): kinds = ANIMATED
+    if photo.suffix.lower() in FILM_SUFFIXES: kinds, other = FILM_FORMATS, '.mp4'
+    elif is_animation(photo): kinds = ANIMATION_FORMATS
     return folder/f'{photo.stem}{suffix}{photo.suffix if photo.suffix.lower() in kinds else other}'
 
 # %% ../../nbs/app/02_album.ipynb #f5704818
@@ -103,7 +103,7 @@ def plan(
 def _films_apart(jobs):
     "Photos, then what moves; each file is looked at once."
     apart = [], []
-    for job in jobs: apart[moves(job[0])].append(job)
+    for job in jobs: apart[is_moving(job[0])].append(job)
     return apart
 
 def _save(result, to, how):

@@ -13,7 +13,7 @@ from fastcore.basics import patch
 
 from .addresses import folders_below, is_address, is_photo, join, listing, reach
 from .album import result_path
-from ..infer.film import FILMS
+from ..infer.film import FILM_SUFFIXES
 
 # %% ../../nbs/app/09_jobs.ipynb #38fa2918
 def _folder(place):
@@ -95,7 +95,7 @@ def _taken(self:Jobs, place):
 def _job(self:Jobs, photo, to, before, there, named):
     "What is to become of one photo."
     its, (folder, name) = f'{photo}: its result', _parts(to)
-    film = Path(photo).suffix.lower() in FILMS
+    film = Path(photo).suffix.lower() in FILM_SUFFIXES
     if film and (is_address(photo) or is_address(to)):
         return photo, 'failed', f'{photo}: films are coloured on this disk only; copy it here first'
     if real(to)==real(photo): why = 'would take its own place; give a --suffix, or a folder with -o'

@@ -16,7 +16,7 @@ from fastcore.basics import patch
 
 from .addresses import is_address, listing, open_address, save_at
 from .jobs import sweep_parts
-from ..infer.film import color_moving, moves
+from ..infer.film import color_moving, is_moving
 from ..infer.film import TemporalSmoothing
 from ..infer.colorizer import PreloadedPhoto
 
@@ -105,7 +105,7 @@ def __call__(
     return rows + self._photos([j for j in todo if j not in films]) + [self._film(*j) for j in films]
 
 # %% ../../nbs/app/10_workers.ipynb #1cea6d50
-def _moves(photo): return not is_address(photo) and moves(photo)
+def _moves(photo): return not is_address(photo) and is_moving(photo)
 
 def _is_there(place):
     folder, _, name = place.rpartition('/')

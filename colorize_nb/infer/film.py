@@ -433,7 +433,7 @@ def _add_others(out, film, kind):
         if a not in others and a.codec_context:
             codec = 'libopus' if kind=='webm' else 'aac'
             others[a] = _sound_encoder(out, a, codec)
-            notes.append(f'sound was converted from {name} to {codec.removeprefix("lib").upper()}')
+            notes.append(f'sound was converted from {name} to {dict(aac="AAC", libopus="Opus")[codec]}')
         elif a not in others: notes.append(f'sound in {name} was left out')
     for c in _covers(film):
         if kind in ('mp4','mov'): others[c] = _copier(out, c)
