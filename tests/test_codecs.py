@@ -1,4 +1,4 @@
-"Codecs and bins from outside: there and back, other people's counts and files, priors by hand."
+"Test codecs from outside: round trips, published definitions, and values computed by hand."
 import json
 
 import numpy as np, pytest, torch
@@ -6,7 +6,7 @@ import numpy as np, pytest, torch
 from colorize_nb.color.classes import ChannelBins, density_bins
 from colorize_nb.color.classes import JointBins, class_weights, collapse, color_prior, grid_centers
 from colorize_nb.color.codecs import LabAB, RGB, YCbCr, codec_from_config
-from colorize_nb.color.space import ciede2000, rgb2lab
+from colorize_nb.color.space import ciede2000, lab2rgb, rgb2lab
 from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
 
 
@@ -19,7 +19,7 @@ CLASSES = [ChannelBins(10), ChannelBins(30), ChannelBins(50), JointBins(5), Join
 
 
 @pytest.mark.parametrize('codec', REGRESSION, ids=repr)
-def test_regression_is_exact_there_and_back(codec, rgb):
+def test_regression_round_trip_is_exact(codec, rgb):
     x, y = codec.encode(rgb)
     assert x.shape==(3,codec.n_in,64,96) and y.shape==(3,codec.n_out,64,96)
     assert (codec.decode(x, y)-rgb).abs().max()<1/510
@@ -38,12 +38,12 @@ def test_classes_are_within_half_a_cell(codec, rgb):
 
 
 @pytest.mark.parametrize('codec', REGRESSION+CLASSES, ids=repr)
-def test_a_config_survives_json(codec):
+def test_config_survives_json(codec):
     assert codec_from_config(json.loads(json.dumps(codec.config())))==codec
 
 
 @pytest.mark.parametrize('codec', REGRESSION+CLASSES, ids=repr)
-def test_small_predictions_of_raw_output_decode(codec, rgb):
+def test_raw_predictions_at_half_size_decode(codec, rgb):
     x, y = codec.encode(rgb)
     raw = torch.randn(3, codec.n_out, 32, 48)
     out = codec.decode(x, codec.activate(raw))
@@ -51,18 +51,18 @@ def test_small_predictions_of_raw_output_decode(codec, rgb):
     assert codec.resize_target(y, (32,48)).shape[-2:]==(32,48)
 
 
-def test_the_papers_scalings():
+def test_scaling_of_the_papers():
     x, y = LabAB(L_mode='unit').encode(torch.tensor([1.,0,0])[None,:,None,None])
     assert torch.allclose(torch.cat([x*100, y*128], 1).flatten(), torch.tensor([53.24, 80.09, 67.20]), atol=.02) # CIELAB of sRGB red
 
 
-def test_uniform_bins_are_those_of_the_paper():
-    "002, section 4.2.2: 10 bins, each a range of 20 from -100 to 100."
+def test_uniform_bins_match_the_paper():
+    "Stanford, section 4.2.2: 10 bins, each a range of 20 from -100 to 100."
     c = ChannelBins(10)
     assert c.edges[0].tolist()==[*range(-100,101,20)] and c.centers[1].tolist()==[*range(-90,91,20)] and c.n_out==20
 
 
-def test_density_bins_hold_equal_mass(rgb):
+def test_density_bins_have_equal_shares(rgb):
     c = density_bins(rgb.split(1), 10)
     y = c.encode(rgb)[1]
     share = torch.stack([(y==i).float().mean((0,2,3)) for i in range(10)])
@@ -75,14 +75,14 @@ def test_how_many_cells_srgb_reaches():
     assert len(grid_centers(10))==261 and len(grid_centers(10, 'center'))==229
 
 
-def test_other_centres(rgb):
-    centres = np.array([(a,b) for a in (-20,0,20) for b in (-20,0,20)])
-    c = JointBins.from_centers(centres, k=3)
+def test_custom_centers(rgb):
+    centers = np.array([(a,b) for a in (-20,0,20) for b in (-20,0,20)])
+    c = JointBins(centers=centers, k=3)
     assert c.n==9 and codec_from_config(json.loads(json.dumps(c.config())))==c
     assert c.encode(rgb)[1].shape[1]==6
 
 
-def test_soft_targets_are_zhangs(rgb):
+def test_soft_targets_match_zhang(rgb):
     c = JointBins(10)
     y = c.encode(rgb)[1]
     ab = rgb2lab(rgb)[:,1:].permute(0,2,3,1).reshape(-1,2).double()
@@ -90,13 +90,13 @@ def test_soft_targets_are_zhangs(rgb):
     want = torch.zeros_like(d).scatter(1, d.topk(5, largest=False).indices, 1)*(-d**2/50).exp()
     want = want/want.sum(1, keepdim=True)
     got = c.probs(y).permute(0,2,3,1).reshape(-1, c.n)
-    assert (got-want).abs().sum(1).mean()<.01 # the fifth neighbour is looked up at half a unit, so near ties may differ
+    assert (got-want).abs().sum(1).mean()<.01 # neighbors come from a table in steps of 0.5, so near ties may differ
     assert torch.equal(y[:,0].flatten().long(), d.argmin(1))
-    assert y.shape[1]==10, 'a target is sparse: k numbers and k weights a pixel'
+    assert y.shape[1]==10, 'a target should have k numbers and k weights per pixel'
 
 
 def test_prior_and_weights_by_hand():
-    c = JointBins.from_centers([[0.,0.],[60.,40.]], k=1)
+    c = JointBins(centers=[[0.,0.],[60.,40.]], k=1)
     gray, red = torch.full((1,3,4,4), .5), torch.tensor([.8,.2,.1])[None,:,None,None].expand(1,3,4,4)
     p = color_prior(c, [gray, gray, gray, red], sigma=0)
     assert torch.allclose(p, torch.tensor([.75,.25]))
@@ -109,32 +109,32 @@ def test_prior_and_weights_by_hand():
     assert torch.equal(kept.prior, p)
 
 
-def test_temperatures_limits():
+def test_limits_of_the_temperature():
     torch.manual_seed(0)
     p = (torch.randn(2, 9, 3, 3)*4).softmax(1)
-    centres = torch.randn(9,2)*40
-    at = lambda **k: collapse(p, centres, **k)
+    centers = torch.randn(9,2)*40
+    at = lambda **k: collapse(p, centers, **k)
     assert torch.equal(at(T=0), at(how='mode')) and torch.allclose(at(T=1), at(how='mean'), atol=1e-4)
     assert torch.allclose(at(T=.002), at(how='mode'), atol=.5)
     d = [(at(T=t)-at(how='mean')).norm() for t in (1., .7, .38, .1)]
     assert d==sorted(d)
 
 
-@pytest.mark.parametrize('make,says', [
-    (lambda: ChannelBins(1), '2 or more'),
-    (lambda: ChannelBins(0), '2 or more'),
+@pytest.mark.parametrize('make,message', [
+    (lambda: ChannelBins(1), 'at least 2'),
+    (lambda: ChannelBins(0), 'at least 2'),
     (lambda: ChannelBins(10,'log'), "'uniform' or 'density'"),
-    (lambda: density_bins([], 10), 'no photo'),
-    (lambda: color_prior(JointBins(20), []), 'no photo'),
-    (lambda: JointBins(20, k=0), 'between 1'),
+    (lambda: density_bins([], 10), 'needs photos'),
+    (lambda: color_prior(JointBins(20), []), 'needs photos'),
+    (lambda: JointBins(20, k=0), 'between 1 and'),
     (lambda: JointBins(20, sigma=0), 'above 0'),
     (lambda: class_weights(torch.ones(2)/2, 2), 'between 0'),
     (lambda: LabAB(L_mode='log'), "'sym'")])
-def test_choices_that_make_no_sense_say_so(make, says):
-    with pytest.raises(ValueError, match=says): make()
+def test_invalid_options_raise_readable_errors(make, message):
+    with pytest.raises(ValueError, match=message): make()
 
 
-def test_one_colour_does_not_break_density():
+def test_density_bins_of_a_single_color():
     c = density_bins([torch.full((1,3,8,8), .5)], 10)
     x, y = c.encode(torch.full((1,3,8,8), .5))
     assert (c.edges.diff(dim=1)>0).all() and (c.decode(x, y)-.5).abs().max()<.02
@@ -161,17 +161,27 @@ def test_the_registry_lists_describes_and_warns():
     register_codec(LabAB)
 
 
-def test_models_saved_with_the_older_spelling_are_read():
-    c = codec_from_config({'name': 'JointBins', 'grid': 10, 'reach': 'centre', 'k': 5, 'sigma': 5.})
-    assert c==JointBins(reach='center')
-    old = {'name': 'JointBins', 'centres': [[0,0],[60,40]], 'k': 1, 'sigma': 5.}
-    assert codec_from_config(old)==JointBins.from_centers([[0,0],[60,40]], k=1)
-    old = ChannelBins(2, 'density', [[-100,0,100]]*2).config()
-    old['centres'] = old.pop('centers')
-    assert codec_from_config(old)==ChannelBins(2, 'density', [[-100,0,100]]*2)
+def test_bins_decode_to_midpoints_or_means():
+    "Stanford's unbin() can be read both ways. With two bins from -100 to 100, midpoints are -50 and 50."
+    green, red = (lab2rgb(torch.tensor([60.,a,10])[None,:,None,None].expand(1,3,4,4)) for a in (-30.,20))
+    codec = ChannelBins(2)
+    means = codec.with_means([green, red, red])
+    for c,want in ((codec, (-50,50)), (means, (-30,20))):
+        a = [c.ab(*c.encode(p))[0,0,0,0].item() for p in (green, red)]
+        assert a==pytest.approx(want, abs=.1)
+    assert means.centers[1,1].item()==pytest.approx(10, abs=.1) and means.centers[1,0]==-50 # an empty bin keeps its midpoint
+    assert codec_from_config(json.loads(json.dumps(means.config())))==means!=codec
 
 
-def test_a_config_of_classes_is_read_before_their_module_is_imported():
+def test_replace_changes_only_what_is_given():
+    prior = torch.ones(77)/77
+    c = JointBins(20).with_prior(prior).replace(k=1)
+    assert (c.k, c.sigma, c.n)==(1, 5., 77) and torch.equal(c.prior, prior)
+    assert LabAB(110).replace(tanh=True)==LabAB(110, tanh=True) and YCbCr().replace()==YCbCr()
+    with pytest.raises(TypeError): LabAB().replace(scale=110)
+
+
+def test_codec_from_config_imports_the_module_of_a_codec():
     import subprocess, sys
     code = "from colorize_nb.color.codecs import codec_from_config as f; print(f({'name': 'JointBins', 'k': 1}).k)"
     assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True).stdout=='1\n'

@@ -159,7 +159,7 @@ def test_ce_and_soft_ce_of_joint_bins_are_torchs(joint):
     assert torch.allclose(get_loss('ce', joint)(raw, y), F.cross_entropy(raw, dense.argmax(1)), atol=1e-5)
 
 def test_rebalanced_ce_by_hand():
-    two = JointBins.from_centers([[0.,0.], [50.,50.]], k=1).with_prior([.8, .2])
+    two = JointBins(centers=[[0.,0.], [50.,50.]], k=1).with_prior([.8, .2])
     v = 1/(.5*torch.tensor([.8,.2])+.25)
     v = v/(torch.tensor([.8,.2])*v).sum()
     y = torch.tensor([[0.,1.], [1.,1.]])[:,:,None,None] # a pixel of each class, weight 1
