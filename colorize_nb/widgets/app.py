@@ -6,19 +6,16 @@
 __all__ = ['detail_words', 'ColorApp', 'color_app']
 
 # %% ../../nbs/widgets/06_app.ipynb #b8a6cce4
+import ipywidgets as W
 import tempfile
+from PIL import Image
 from pathlib import Path
 
-import ipywidgets as W
-from PIL import Image
-
-from ..infer.colorizer import load_colorizers
 from ..core.photo import bundled_photos, open_photo
 from ..core.show import image_grid
-from .base import Explorer
+from ..infer.colorizer import load_colorizers
+from .base import Choice, Download, Draggable, Examples, Explorer, Uploader, row, slider, worded
 from .compare import saturation_words
-from .base import Choice, Draggable, row, slider, worded
-from .base import Download, Examples, Uploader
 
 # %% ../../nbs/widgets/06_app.ipynb #81f5124a
 _SIZES = [64,96,128,192,256,384,512] # short side of the network's input, in pixels

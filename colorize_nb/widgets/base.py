@@ -14,8 +14,8 @@ import io
 import ipywidgets as W
 import math
 import traitlets
-from importlib.resources import files
 from PIL import Image, ImageDraw
+from importlib.resources import files
 from pathlib import Path
 
 from ..core.photo import PhotoError, bundled_photos, open_photo, to_image
@@ -323,7 +323,7 @@ LARGEST = 40 # MB per upload
 def photo_from_bytes(
     name:str, # File name, for messages
     content, # The bytes of the file
-)->'PIL.Image.Image':
+)->Image.Image:
     "Return the RGB photo in a file. Raises `PhotoError`, which names the file, if it isn't a photo or is larger than `LARGEST`."
     if len(content)>LARGEST*1e6: raise _too_large(name, len(content))
     src = io.BytesIO(bytes(content))

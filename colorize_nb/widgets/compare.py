@@ -13,14 +13,11 @@ from PIL import Image
 
 from ..color.metrics import ciede, colorfulness, gray_baseline, psnr
 from ..color.space import rgb2lab
+from ..core.photo import open_photo, to_image, to_tensor
+from ..core.show import Results, image_grid
 from ..infer.colorizer import load_colorizers
 from ..infer.paint import codec_knobs, paint
-from ..core.photo import open_photo, to_image, to_tensor
-from ..core.show import image_grid
-from ..core.show import Results
-from .base import Explorer
-from .base import Choice, Draggable, row, slider, worded
-from .base import Uploader, named_photos
+from .base import Choice, Draggable, Explorer, Uploader, named_photos, row, slider, worded
 
 # %% ../../nbs/widgets/02_compare.ipynb #5488200c
 _SIZES = [32,64,96,128,192,256,384,512] # short side of the network's input, in pixels

@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 
 from ..color.classes import ChannelBins, JointBins, collapse, density_bins
+from ..color.metrics import ciede
 from ..color.space import in_gamut, lab2rgb, rgb2lab, to_gamut
 from ..core.photo import open_photo, to_image, to_tensor
-from .base import Choice, Explorer, figure, row, slider
-from ..color.metrics import ciede
 from ..infer.colorizer import Colorizer
+from .base import Choice, Explorer, figure, row, slider
 
 # %% ../../nbs/widgets/01_explorers.ipynb #18e707df
 _AB = 110 # a and b are drawn from -110 to 110, which includes all of sRGB

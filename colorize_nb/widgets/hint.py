@@ -13,17 +13,17 @@ import numpy as np
 import re
 import threading
 import torch
+from PIL import Image, ImageDraw
 from pathlib import Path
 from scipy import sparse
 from scipy.ndimage import distance_transform_edt
 from scipy.sparse.linalg import splu
-from PIL import Image, ImageDraw
 
-from ..core.files import whole_file
 from ..color.space import rgb2lab
-from ..infer.colorizer import load_colorizers, lightness, paint
+from ..core.files import whole_file
 from ..core.photo import open_photo, to_tensor
 from ..core.show import image_grid
+from ..infer.colorizer import load_colorizers, lightness, paint
 from .base import Choice, Clickable, Explorer, row, slider
 
 # %% ../../nbs/widgets/04_hint.ipynb #ea69430d
@@ -336,7 +336,7 @@ def _hint_controls(model):
     def part(value, name, low=0): return slider(W.FloatSlider, value, min=low, max=1, step=.01, name=name)
     over = ['gray', 'model'] if model else ['gray']
     look = dict(style=dict(description_width='92px'), layout=W.Layout(width='320px'))
-    return dict(x=part(.5, 'x'), y=part(.5, 'y'), color=W.ColorPicker(value='#c04030', description='colour', **look),
+    return dict(x=part(.5, 'x'), y=part(.5, 'y'), color=W.ColorPicker(value='#c04030', description='color', **look),
                 over=Choice(over, over[-1], 'over'), reach=part(.15, 'reach', .02))
 
 # %% ../../nbs/widgets/04_hint.ipynb #fceeeabd

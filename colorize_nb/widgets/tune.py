@@ -15,26 +15,26 @@ import tempfile
 import threading
 import time
 import torch
-from functools import cache, partial
-from fastai.torch_core import default_device, set_seed
-from itertools import zip_longest
-from pathlib import Path
+from PIL import Image
 from fastai.callback.core import Callback, CancelFitException
+from fastai.torch_core import default_device, set_seed
+from functools import cache, partial
+from itertools import zip_longest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
+from pathlib import Path
 
 from ..color.classes import ChannelBins, JointBins, color_prior
 from ..color.codecs import LabAB, RGB, YCbCr, codec_from_config, list_codecs
 from ..color.metrics import dataset_mean_ab, gray_baseline, mean_color_baseline, needs_truth
-from ..data.folder import ColorizeDataLoaders
 from ..core.photo import open_photo, to_image, to_tensor
+from ..core.show import Results, image_grid
+from ..data.folder import ColorizeDataLoaders
+from ..infer.colorizer import Colorizer
 from ..models.layers import list_models
 from ..train.learner import colorize_learner
 from ..train.losses import list_losses
 from .base import Choice, Download, Explorer, as_html, row, slider
-from ..core.show import Results, image_grid
-from ..infer.colorizer import Colorizer
 
 # %% ../../nbs/widgets/03_tune.ipynb #0f02d7eb
 CODECS = {'LabAB': lambda n: LabAB(), 'LabAB tanh': lambda n: LabAB(tanh=True), 'RGB': lambda n: RGB(),

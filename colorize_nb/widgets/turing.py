@@ -15,13 +15,13 @@ import threading
 import time
 import torch.nn.functional as F
 from PIL import Image
-from scipy.stats import beta
 from pathlib import Path
+from scipy.stats import beta
 
-from ..core.show import Results, image_grid
 from ..color.space import rgb2lab
-from ..infer.colorizer import load_colorizers, paint
 from ..core.photo import open_photo, to_tensor
+from ..core.show import Results, image_grid
+from ..infer.colorizer import load_colorizers, paint
 from .base import Explorer, named_photos, row
 
 # %% ../../nbs/widgets/05_turing.ipynb #4d63267a

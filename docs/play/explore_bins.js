@@ -1,4 +1,4 @@
-// What a photo keeps when its colors are put into classes.
+// What a photo loses when its colors become classes.
 import {RANGES} from './address.js';
 import {quantize} from './bins.js';
 import {ciede2000} from './ciede.js';
@@ -6,7 +6,7 @@ import {h, later, radios, slider} from './dom.js';
 import {show} from './photo.js';
 import {ground} from './plane.js';
 
-const REACH = 95, SIDE = 360, KINDS = [['uniform', 'equal bins'], ['density', 'equal mass'], ['joint', 'joint cells']];
+const REACH = 95, SIDE = 360, KINDS = [['uniform', 'equal width'], ['density', 'equal share of pixels'], ['joint', 'joint cells']];
 const x = a => SIDE*(a+REACH)/(2*REACH), y = b => SIDE*(REACH-b)/(2*REACH);
 
 export class Bins {
@@ -16,11 +16,11 @@ export class Bins {
     const set = k => v => { this.state[k] = v; this.draw(); tell({[k]: v}) };
     this.n = slider('Bins for a, and for b', RANGES.n, n, v => `${v} and ${v}, ${v*v} colors`, set('n'));
     this.grid = slider('Width of a cell', RANGES.grid, grid, v => `${v} units of a and b`, set('grid'));
-    this.frames = ['the photo', 'through the bins and back'].map(name => { const canvas = h('canvas', {role: 'img', 'aria-label': name}); return {canvas, el: h('figure', {}, canvas, h('figcaption', {}, name))} });
+    this.frames = ['the photo', 'after a round trip through the bins'].map(name => { const canvas = h('canvas', {role: 'img', 'aria-label': name}); return {canvas, el: h('figure', {}, canvas, h('figcaption', {}, name))} });
     this.plane = h('canvas', {role: 'img', width: SIDE, height: SIDE});
     this.said = h('p', {class: 'said', role: 'status'});
     this.code = h('code', {});
-    this.el = h('section', {class: 'bins', id: 'bins'}, h('h2', {}, 'Colours put into bins'), h('p', {}, 'A classifier can only answer with the colors of its classes. What is lost before it has learned anything?'),
+    this.el = h('section', {class: 'bins', id: 'bins-panel'}, h('h2', {}, 'Colors put into bins'), h('p', {}, 'A classifier can only predict the colors of its classes. How much does that alone lose?'),
       radios('Classes', KINDS, kind, set('kind')).el, h('div', {class: 'knobgrid'}, this.n.el, this.grid.el), this.said, h('div', {class: 'pictures4'}, this.frames.map(f => f.el)),
       h('figure', {class: 'planefigure'}, this.plane, h('figcaption', {}, 'Pixels of the photo on the ab plane, with the edges of the bins or the centers of the cells')), h('pre', {tabindex: 0}, this.code));
   }
@@ -33,7 +33,7 @@ export class Bins {
     show(this.frames[1].canvas, this.photo, (i, o) => { o[0] = L[i]; o[1] = q.a[i]; o[2] = q.b[i] });
     let far = 0, count = 0;
     for (let i = 0; i < L.length; i += 7, count++) far += ciede2000([L[i], a[i], b[i]], [L[i], q.a[i], q.b[i]]);
-    this.said.textContent = `${q.used} of ${q.all} colors are used; CIEDE2000 to the photo ${(far/count).toFixed(2)}: the floor for a network that chooses every class rightly`;
+    this.said.textContent = `${q.used} of ${q.all} colors used. CIEDE2000 ${(far/count).toFixed(2)}: the lowest error that a network with these classes can reach`;
     this.lines(q);
     const made = {joint: `JointBins(grid=${grid}, k=1)`, density: `density_bins([photo], n=${n})`, uniform: `ChannelBins(n=${n})`};
     this.code.textContent = `codec = ${made[kind]}\ncodec.decode(*codec.encode(photo)${joint ? ", how='mode'" : ''})`;

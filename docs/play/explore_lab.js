@@ -1,4 +1,4 @@
-// A photo taken apart into one lightness and two colors.
+// A photo split into lightness and two color channels.
 import {RANGES} from './address.js';
 import {h, later, slider} from './dom.js';
 import {ground} from './plane.js';
@@ -15,8 +15,8 @@ export class Lab {
     this.frames = ['the photo', 'L', 'a alone, at L = 60', 'b alone, at L = 60'].map(name => { const canvas = h('canvas', {role: 'img', 'aria-label': name}); return {canvas, el: h('figure', {}, canvas, h('figcaption', {}, name))} });
     this.plane = h('canvas', {role: 'img', width: SIDE, height: SIDE});
     this.code = h('code', {});
-    this.el = h('section', {class: 'lab', id: 'lab'}, h('h2', {}, 'Lab: one lightness, two colours'), h('p', {}, 'Film keeps L. A colorizer gets L and predicts a and b.'), h('div', {class: 'knobgrid'}, knobs),
-      h('div', {class: 'pictures4'}, this.frames.map(f => f.el)), h('figure', {class: 'planefigure'}, this.plane, h('figcaption', {}, 'The ab plane as far as a screen shows it at this L; dots are pixels of the photo')), h('pre', {tabindex: 0}, this.code));
+    this.el = h('section', {class: 'lab', id: 'lab-panel'}, h('h2', {}, 'Lab: one lightness, two colors'), h('p', {}, 'A colorizer sees L and predicts a and b.'), h('div', {class: 'knobgrid'}, knobs),
+      h('div', {class: 'pictures4'}, this.frames.map(f => f.el)), h('figure', {class: 'planefigure'}, this.plane, h('figcaption', {}, 'The part of the ab plane that a screen can display at this L. Dots are pixels of the photo.')), h('pre', {tabindex: 0}, this.code));
   }
   set(photo) { this.photo = photo; this.draw() }
   now() {

@@ -1,4 +1,4 @@
-// Several possible colors for one gray shirt; what each loss answers, and what the answers cost.
+// Several possible colors for one gray shirt: what each loss predicts, and what each prediction costs.
 import {RANGES} from './address.js';
 import * as best from './answers.js';
 import {ciede2000} from './ciede.js';
@@ -26,12 +26,12 @@ export class Sepia {
     this.state = {colors: colors.map(c => `#${c}`), weights: [...weights], T: first};
     const draw = () => { this.draw(); tell({colors: this.state.colors.map(c => c.slice(1)), weights: this.state.weights, T: this.state.T}) };
     const rows = this.state.colors.map((color, i) => h('div', {class: 'mix'}, h('input', {type: 'color', value: color, 'aria-label': `Color ${i+1}`, oninput: e => { this.state.colors[i] = e.target.value; draw() }}),
-      slider(`How likely is color ${i+1}`, [0, 100, 1], weights[i], v => v ? `${v} parts` : 'never', v => { this.state.weights[i] = v; draw() }).el));
+      slider(`Weight of color ${i+1}`, [0, 100, 1], weights[i], v => v ? `${v}` : '0, never', v => { this.state.weights[i] = v; draw() }).el));
     this.canvas = h('canvas', {role: 'img'});
     this.out = Object.keys(ANSWERS).map(name => { const color = h('span', {class: 'big'}), words = h('span', {}); return {name, color, words, el: h('figure', {'data-answer': name}, color, h('figcaption', {}, h('b', {}, name), words))} });
     this.code = h('code', {});
     const T = slider('Temperature of the annealed mean', RANGES.T, first, v => v === 0 ? '0, the mode' : v === 1 ? '1, the mean' : `${v}, between mode and mean`, v => { this.state.T = v; draw() });
-    this.el = h('section', {class: 'sepia', id: 'sepia'}, h('h2', {}, 'Why the average is brown'), h('p', {}, 'A gray shirt has one of these colors. Move a slider: the mean slides between them, the median and the mode jump.'),
+    this.el = h('section', {class: 'sepia', id: 'sepia-panel'}, h('h2', {}, 'Why averages look brown'), h('p', {}, 'A gray shirt could have any of these colors. Move a slider: the mean moves smoothly between them, but the median and the mode jump.'),
       h('div', {class: 'two'}, h('div', {}, rows, T.el), this.canvas), h('div', {class: 'four'}, this.out.map(o => o.el)), h('pre', {tabindex: 0}, this.code));
     this.draw();
   }

@@ -1,4 +1,4 @@
-// The playground: state in the address, knobs, pictures, answers, the pixel, costs.
+// The playground: controls, pictures, predictions, the selected pixel, and losses. Its state is in the page's address.
 import {Answers} from './view_answers.js';
 import {Costs} from './view_costs.js';
 import {Knobs} from './view_knobs.js';
@@ -71,7 +71,7 @@ class Playground {
     }
     if (data.what === 'done' || data.what === 'paused') run.status = data.what;
     if (data.what === 'failed') Object.assign(run, {status: 'failed', message: data.message});
-    if (data.what === 'broken') Object.assign(run, {status: 'failed', message: `the costs are no numbers any more at step ${data.step}: lower the rate and start again`});
+    if (data.what === 'broken') Object.assign(run, {status: 'failed', message: `the loss became NaN at step ${data.step}: lower the learning rate and start over`});
     this.redraw();
   }
   draw() {
@@ -93,5 +93,5 @@ class Playground {
     return ['from colorize_nb.all import *', '', ...lines].join('\n');
   }
 }
-const root = document.querySelector('#playground');
+const root = document.querySelector('#playground-panel');
 if (root) new Playground(root);

@@ -9,15 +9,15 @@ export const RETRAIN = ['loss', 'beside', 'width'], LIVE = ['red', 'noise', 'rat
 
 export const STORY = [
   {name: 'The mean', set: {loss: 'l2', beside: '', red: 65},
-    tale: 'Shirts are red or blue by a throw of the dice, and gray on the film. Squared error (L2) is least at the mean, so every shirt gets the same dull rose and every car the same brown: colors that no shirt and no car ever had.'},
+    tale: 'Each shirt is red or blue at random, and the gray input doesn't show which. Squared error (L2) is lowest at the mean of the two. So every shirt turns the same dull pink and every car the same brown, colors that no shirt and no car ever had.'},
   {name: 'The median', set: {loss: 'l2', beside: 'l1', red: 65},
-    tale: 'Absolute error (L1) is least at the median: it sides with the more frequent color. Move the dice below 50 while it trains and it changes its mind; L2 only changes its mixture.'},
+    tale: 'Absolute error (L1) is lowest at the median, so it picks the more frequent color. Move the share of red shirts below 50 while it trains: L1 switches to blue, and L2 only changes its mixture.'},
   {name: 'Classes', set: {loss: 'l2', beside: 'soft_ce', red: 65, how: 'mean'},
-    tale: 'A classifier learns how likely each color is. Ask it for the mean and it is as dull as L2. The network knows better than its answer: point at a shirt and see two hills.'},
-  {name: 'A decision', set: {loss: 'l2', beside: 'soft_ce', red: 65, how: 'mode'},
-    tale: 'The same network, asked for its likeliest color: every shirt is red, and for blue shirts that is wrong. Between the two lies the annealed mean; its temperature moves without training again.'},
-  {name: 'Rare colours', set: {loss: 'soft_ce', beside: 'rebalanced_ce', red: 80, how: 'annealed'},
-    tale: 'Few shirts are blue now, and eight leaves in a hundred are orange. Rebalancing makes a rare color dearer to miss, so that it counts for more than the dice give it.'},
+    tale: 'A classifier learns how likely each color is. If you use the mean of its distribution, the result is as dull as with L2. But the distribution contains more: point at a shirt to see its two peaks.'},
+  {name: 'The mode', set: {loss: 'l2', beside: 'soft_ce', red: 65, how: 'mode'},
+    tale: 'This is the same network, decoded to its most likely color. Every shirt turns red, which is wrong for the blue ones. The annealed mean is between the two, and you can change its temperature without training again.'},
+  {name: 'Rare colors', set: {loss: 'soft_ce', beside: 'rebalanced_ce', red: 80, how: 'annealed'},
+    tale: 'Now only a few shirts are blue, and eight leaves in a hundred are orange. Rebalancing gives rare colors a higher weight in the loss, so the network predicts them more often.'},
 ];
 
 const fits = {

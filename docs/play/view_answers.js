@@ -1,4 +1,4 @@
-// For each kind: the dice, and a swatch of what is predicted beside the best possible answer.
+// For each kind of object: the true shares of its colors, and the prediction next to the best possible one.
 import {ciede2000} from './ciede.js';
 import {css} from './color.js';
 import {h} from './dom.js';
@@ -10,14 +10,14 @@ const L = 55, PLURAL = {shirt: 'Shirts', leaf: 'Leaves', car: 'Cars'};
 export class Answers {
   constructor() {
     this.cards = KINDS.slice(1).map(kind => { const dice = h('div', {class: 'dice', role: 'img'}), pairs = h('div', {}); return {kind, dice, pairs, el: h('article', {class: 'card', 'data-kind': kind}, h('h3', {}, PLURAL[kind]), dice, pairs)} });
-    this.el = h('section', {class: 'answers'}, h('h2', {}, 'Prediction beside the best answer there is'), h('p', {}, 'The bar is what the dice give. Below it, left: what the network answers inside such an object, on average; right: what no network can improve on.'), h('div', {class: 'cards'}, this.cards.map(c => c.el)));
+    this.el = h('section', {class: 'answers'}, h('h2', {}, 'Predictions and the best possible ones'), h('p', {}, 'The bar shows the true shares of each color. Below it, on the left, is the network's average prediction inside such an object. On the right is the best possible prediction for this loss.'), h('div', {class: 'cards'}, this.cards.map(c => c.el)));
   }
   draw({state, run, tasks}) {
     const red = state.red/100, table = colors(red), {how, T} = state;
     this.cards.forEach(({kind, dice, pairs}, k) => {
       const shares = table[kind].filter(([p]) => p > 0);
       dice.replaceChildren(...shares.map(([p, ...ab]) => { const s = h('span', {}); s.style.flexGrow = p; s.style.background = css(L, ...ab); return s }));
-      dice.setAttribute('aria-label', `the dice of a ${kind}: ${shares.map(([p]) => `${Math.round(100*p)}%`).join(', ')}`);
+      dice.setAttribute('aria-label', `true shares of a ${kind}: ${shares.map(([p]) => `${Math.round(100*p)}%`).join(', ')}`);
       while (pairs.children.length > tasks.length) pairs.lastChild.remove();
       while (pairs.children.length < tasks.length) pairs.append(h('figure', {class: 'pair'}, h('div', {class: 'swatches', role: 'img'}, h('span', {}), h('span', {})), h('figcaption', {}, h('b', {}), h('span', {}))));
       tasks.forEach((t, i) => this.pair(pairs.children[i], t, run.models?.[i], kind, k, red, how, T));
@@ -29,7 +29,7 @@ export class Answers {
     said.style.background = got ? css(L, ...got) : css(L, 0, 0);
     name.textContent = NAMES[task.loss];
     const far = got && ciede2000([L, ...got], [L, ...at]), round = ab => ab.map(v => v.toFixed(0)).join(', ');
-    words.textContent = got ? `${far.toFixed(1)} apart` : 'not trained yet';
+    words.textContent = got ? `difference ${far.toFixed(1)}` : 'not trained yet';
     Object.assign(el.dataset, {loss: task.loss, got: got ? round(got) : '', best: round(at), apart: got ? far.toFixed(2) : ''});
     el.firstChild.setAttribute('aria-label', `${kind}, ${NAMES[task.loss]}: ${got ? `predicted a, b ${round(got)}` : 'no prediction yet'}; best ${round(at)}`);
   }

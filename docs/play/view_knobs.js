@@ -1,30 +1,30 @@
-// What can be chosen: the bar that trains, the knobs, how a distribution becomes a color.
+// The controls: training, settings, and how a distribution becomes a color.
 import {choice, h, radios, slider} from './dom.js';
 import {CHOICES, RANGES} from './state.js';
 import {isClasses, NAMES} from './task.js';
 
 const WORDS = {
   red: v => `${v} of 100 shirts are red, ${100-v} blue`,
-  noise: v => v === 0 ? 'none, a plain ground' : v === 100 ? 'as the library draws it' : `${v}% of what the library draws`,
-  rate: v => `${v} at the most`,
+  noise: v => v === 0 ? 'none, a plain background' : v === 100 ? 'as the library draws it' : `${v}% of what the library draws`,
+  rate: v => `up to ${v}`,
   T: v => v === 0 ? '0, the mode' : v === 1 ? '1, the mean' : `${v}, between the mode (0) and the mean (1)`,
 };
-const LABELS = {red: 'The dice', noise: 'Noise', rate: 'Learning rate', T: 'Temperature'};
+const LABELS = {red: 'Share of red shirts', noise: 'Noise', rate: 'Learning rate', T: 'Temperature'};
 
 export class Knobs {
   constructor(page, change) {
     const {state} = page, knob = k => this[k] = slider(LABELS[k], RANGES[k], state[k], WORDS[k], v => change({[k]: v}));
     const pick = (k, label, words) => this[k] = choice(label, CHOICES[k].map(v => [v, words(v)]), state[k], v => change({[k]: v}));
     this.go = h('button', {type: 'button', class: 'go', onclick: () => page.play()}, 'Train');
-    this.again = h('button', {type: 'button', onclick: () => page.again()}, 'Start again');
+    this.again = h('button', {type: 'button', onclick: () => page.again()}, 'Start over');
     this.said = h('p', {class: 'said', role: 'status'});
-    this.line = h('progress', {max: 1, value: 0, 'aria-label': 'Steps of this training'});
+    this.line = h('progress', {max: 1, value: 0, 'aria-label': 'Training progress'});
     pick('loss', 'Loss', v => NAMES[v]);
-    pick('beside', 'Beside it', v => NAMES[v] ?? 'nothing');
+    pick('beside', 'Compare with', v => NAMES[v] ?? 'nothing');
     this.bar = h('section', {class: 'bar', 'aria-label': 'Training'}, this.loss.el, this.beside.el, this.go, this.again, this.said, this.line);
-    this.how = radios('Make a color of the classes by their', [['mean', 'mean'], ['annealed', 'annealed mean'], ['mode', 'mode']], state.how, how => change({how}));
+    this.how = radios('Turn the classes into a color by their', [['mean', 'mean'], ['annealed', 'annealed mean'], ['mode', 'mode']], state.how, how => change({how}));
     this.decoding = h('section', {class: 'decoding', 'aria-label': 'Decoding'}, this.how.el, knob('T').el);
-    this.el = h('section', {class: 'knobs', 'aria-label': 'Knobs'}, h('h2', {}, 'Turn the knobs'), h('p', {}, 'Dice, noise and rate reach a network that is training; another width or loss starts it anew.'),
+    this.el = h('section', {class: 'knobs', 'aria-label': 'Knobs'}, h('h2', {}, 'Change the settings'), h('p', {}, 'You can change the share of red shirts, the noise, and the learning rate while the network trains. A different width or loss starts a new one.'),
       h('div', {class: 'grid'}, knob('red').el, knob('noise').el, knob('rate').el, pick('width', 'Width', v => `${v} channels`).el, pick('steps', 'Length', v => `${v} steps`).el));
   }
   draw({state, run}) {
@@ -32,11 +32,11 @@ export class Knobs {
     for (const k of ['red', 'noise', 'rate', 'T']) if (+this[k].input.value !== state[k]) this[k].set(state[k]);
     this.decoding.hidden = ![state.loss, state.beside].some(isClasses);
     this.T.input.disabled = state.how !== 'annealed';
-    this.go.textContent = {fresh: 'Train', running: 'Pause', paused: 'Go on', done: 'Train on', failed: 'Train'}[run.status];
+    this.go.textContent = {fresh: 'Train', running: 'Pause', paused: 'Continue', done: 'Train more', failed: 'Train'}[run.status];
     this.again.disabled = run.status === 'fresh';
     const within = run.step%state.steps || (run.step ? state.steps : 0);
     this.line.value = within/state.steps;
-    const said = run.status === 'failed' ? run.message : run.loading ? 'Fetching the trainer (1 MB, once)' : run.step ? `step ${run.step}${run.rate && run.status === 'running' ? `, ${run.rate.toFixed(0)} per second` : ''}` : 'not trained yet';
+    const said = run.status === 'failed' ? run.message : run.loading ? 'Loading the trainer (1 MB, once)' : run.step ? `step ${run.step}${run.rate && run.status === 'running' ? `, ${run.rate.toFixed(0)} per second` : ''}` : 'not trained yet';
     if (this.said.textContent !== said) this.said.textContent = said;
     this.said.setAttribute('aria-live', run.status === 'running' ? 'off' : 'polite');
     this.said.classList.toggle('bad', run.status === 'failed');

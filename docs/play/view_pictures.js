@@ -5,7 +5,7 @@ import {paintAnswer, paintGray, paintTarget, SIDE, sketch} from './picture.js';
 import {colorOf, KINDS} from './shapes.js';
 import {colors, NAMES, OUT} from './task.js';
 
-const HELP = 'Point at a pixel, or move with the arrow keys; with Control to the next picture.';
+const HELP = 'Point at a pixel, or use the arrow keys. Hold Control to move to the next picture.';
 
 export class Pictures {
   constructor({pick}) {

@@ -12,7 +12,7 @@ from colorize_nb.color.space import rgb2lab
 from colorize_nb.data.shapes import COLORS, best_color
 from colorize_nb.core.photo import to_tensor
 
-STATE = "document.querySelector('#playground').dataset"
+STATE = "document.querySelector('#playground-panel').dataset"
 RED, BLUE = (np.array(c[1:]) for c in COLORS['shirt'])
 
 def until(page, true, seconds=60):
@@ -37,7 +37,7 @@ def seen(page, row, i):
     inside = canvas(page, 3, i)[1:].norm(dim=0) > 20
     return canvas(page, row, i)[1:][:,inside].mean(1).numpy()
 
-def step(page): return int(page.locator('#playground').get_attribute('data-step'))
+def step(page): return int(page.locator('#playground-panel').get_attribute('data-step'))
 
 def test_plays(watched, site, note):
     watched.goto(site+'playground.html#beside=soft_ce&how=mode&noise=0&width=8')
@@ -69,7 +69,7 @@ def test_plays(watched, site, note):
 def test_the_address_keeps_the_state(watched, site):
     watched.goto(site+'playground.html#loss=l1&red=30&noise=0&width=24&T=0.5&at=2,3,4')
     assert watched.get_by_label('Loss', exact=True).input_value()=='l1' and watched.get_by_label('Width').input_value()=='24'
-    slider = watched.get_by_role('slider', name='The dice')
+    slider = watched.get_by_role('slider', name='Share of red shirts')
     assert slider.get_attribute('aria-valuetext')=='30 of 100 shirts are red, 70 blue'
     slider.focus()
     watched.keyboard.press('ArrowRight')
@@ -79,13 +79,13 @@ def test_the_address_keeps_the_state(watched, site):
     best = watched.locator('.card[data-kind=shirt] .pair').get_attribute('data-best')
     assert [float(v) for v in best.split(',')]==list(BLUE), 'the median sides with the more frequent colour'
     watched.reload()
-    assert watched.get_by_role('slider', name='The dice').input_value()=='31'
+    assert watched.get_by_role('slider', name='Share of red shirts').input_value()=='31'
     assert watched.get_by_label('Loss', exact=True).input_value()=='l1'
 
 def test_nonsense_in_the_address_is_passed_over(watched, site):
     watched.goto(site+'playground.html#loss=magic&red=1e9&width=7&at=9,99,-1&rate=x')
     assert watched.get_by_label('Loss', exact=True).input_value()=='l2'
-    assert watched.get_by_role('slider', name='The dice').input_value()=='100'
+    assert watched.get_by_role('slider', name='Share of red shirts').input_value()=='100'
     assert watched.wrong==[]
 
 @pytest.mark.parametrize('scheme', ['light','dark'])
@@ -109,10 +109,10 @@ def test_sliders_move_the_page_at_once(watched, site, note, scheme):
 
 def test_every_knob_has_a_name_and_says_its_value(watched, site):
     watched.goto(site+'playground.html#loss=soft_ce')
-    for el in watched.locator('#playground :is(input,select,button)').all():
+    for el in watched.locator('#playground-panel :is(input,select,button)').all():
         name = el.evaluate("e => (e.labels?.[0]?.textContent ?? e.textContent).trim()")
         assert name, el.evaluate('e => e.outerHTML')
-    assert all(re.search(r'\w', s.get_attribute('aria-valuetext')) for s in watched.locator('#playground input[type=range]').all())
+    assert all(re.search(r'\w', s.get_attribute('aria-valuetext')) for s in watched.locator('#playground-panel input[type=range]').all())
 
 def test_sepia_answers_as_the_library(watched, site):
     from colorize_nb.widgets.explorers import answers
@@ -131,27 +131,27 @@ def test_sepia_answers_as_the_library(watched, site):
 def test_bins_are_those_of_the_library(watched, site):
     from colorize_nb.color.classes import JointBins
     watched.goto(site+'explorers.html')
-    until(watched, "document.querySelector('#explorers').dataset.photo === 'Coffee'")
-    watched.locator('#bins').get_by_text('joint cells').click()
+    until(watched, "document.querySelector('#explorer-panels').dataset.photo === 'Coffee'")
+    watched.locator('#bins-panel').get_by_text('joint cells').click()
     for grid in (10, 16, 25):
         watched.get_by_label('Width of a cell').fill(str(grid))
-        until(watched, f"document.querySelector('#bins code').textContent.includes('grid={grid},')")
-        assert f'of {JointBins(grid).n} colours are used' in watched.locator('#bins .said').inner_text()
+        until(watched, f"document.querySelector('#bins-panel code').textContent.includes('grid={grid},')")
+        assert f'of {JointBins(grid).n} colors used' in watched.locator('#bins-panel .said').inner_text()
     assert watched.wrong==[]
 
 def test_explorers_fit_a_phone_and_read_a_photo(watched, site, tmp_path):
     watched.set_viewport_size(dict(width=390, height=844))
     watched.goto(site+'explorers.html')
     Image.new('RGB', (64,48), (200,40,40)).save(f := tmp_path/'red.png')
-    until(watched, "document.querySelector('#explorers').dataset.photo === 'Coffee'")
-    watched.set_input_files('#explorers input[type=file]', f)
-    until(watched, "document.querySelector('#explorers').dataset.photo === 'red.png'")
-    until(watched, "document.querySelector('#bins .said').textContent.startsWith('1 of')")
+    until(watched, "document.querySelector('#explorer-panels').dataset.photo === 'Coffee'")
+    watched.set_input_files('#explorer-panels input[type=file]', f)
+    until(watched, "document.querySelector('#explorer-panels').dataset.photo === 'red.png'")
+    until(watched, "document.querySelector('#bins-panel .said').textContent.startsWith('1 of')")
     assert watched.evaluate('document.documentElement.scrollWidth') <= 391 and watched.wrong==[]
 
 def test_the_explorers_keep_their_state_in_the_address(watched, site):
     watched.goto(site+'explorers.html#weights=20,70,0,10,0&T=0.5&a=-0.5&kind=joint&grid=20&photo=china&L=9&n=x&plane=')
-    until(watched, "document.querySelector('#explorers').dataset.photo==='China'")
+    until(watched, "document.querySelector('#explorer-panels').dataset.photo==='China'")
     assert [watched.get_by_label(f'How likely is colour {i}').input_value() for i in (1,2,4)]==['20','70','10']
     assert watched.get_by_label('Width of a cell').input_value()=='20' and watched.get_by_label('Lightness').input_value()=='1.5'
     assert watched.get_by_label('Bins for a, and for b').input_value()=='10' # nonsense is passed over
@@ -163,7 +163,7 @@ def test_the_explorers_keep_their_state_in_the_address(watched, site):
     watched.get_by_role('button', name='Flower').click()
     until(watched, "location.hash.includes('photo=flower')")
     watched.reload()
-    until(watched, "document.querySelector('#explorers').dataset.photo==='Flower'")
+    until(watched, "document.querySelector('#explorer-panels').dataset.photo==='Flower'")
     assert watched.get_by_label('a, green to red').input_value()=='-0.45'
-    assert 'JointBins(grid=20' in watched.locator('#bins pre').inner_text()
+    assert 'JointBins(grid=20' in watched.locator('#bins-panel pre').inner_text()
     assert watched.wrong==[]

@@ -91,7 +91,7 @@ def test_the_first_screen_leads_everywhere(watched, site):
         if not (HTML/where).exists(): continue
         box = watched.locator(f'.first a[href="{where}"]').bounding_box()
         assert box and box['y']+box['height'] < 800, where
-    assert watched.get_by_text('What does not:').bounding_box()['y'] < 800 and watched.locator('.first pre').bounding_box()['y'] < 800
+    assert watched.get_by_text("What doesn't:").bounding_box()['y'] < 800 and watched.locator('.first pre').bounding_box()['y'] < 800
     assert watched.locator('.first a', has_text='Repository').bounding_box()['y'] < 800
 
 @pytest.mark.parametrize('where', ['index.html', 'tutorials.html', 'papers/fordham.html'])
