@@ -120,7 +120,7 @@ def test_sepia_answers_as_the_library(watched, site):
     def ab_of(c): return rgb2lab(torch.tensor([int(c[i:i+2], 16)/255 for i in (1,3,5)]).view(1,3,1,1))[0,1:,0,0]
     ab = torch.stack([ab_of(c) for c in ('#d83c3e','#2877d6')])
     for red,blue in ((60,40), (30,40)):
-        for i,v in enumerate((red, blue)): watched.get_by_label(f'How likely is colour {i+1}').fill(str(v))
+        for i,v in enumerate((red, blue)): watched.get_by_label(f'Weight of color {i+1}').fill(str(v))
         p = torch.tensor([red, blue])/(red+blue)
         for name,want in answers(ab, p).items():
             if name=='mean': continue # that of L2
@@ -152,7 +152,7 @@ def test_explorers_fit_a_phone_and_read_a_photo(watched, site, tmp_path):
 def test_the_explorers_keep_their_state_in_the_address(watched, site):
     watched.goto(site+'explorers.html#weights=20,70,0,10,0&T=0.5&a=-0.5&kind=joint&grid=20&photo=china&L=9&n=x&plane=')
     until(watched, "document.querySelector('#explorer-panels').dataset.photo==='China'")
-    assert [watched.get_by_label(f'How likely is colour {i}').input_value() for i in (1,2,4)]==['20','70','10']
+    assert [watched.get_by_label(f'Weight of color {i}').input_value() for i in (1,2,4)]==['20','70','10']
     assert watched.get_by_label('Width of a cell').input_value()=='20' and watched.get_by_label('Lightness').input_value()=='1.5'
     assert watched.get_by_label('Bins for a, and for b').input_value()=='10' # nonsense is passed over
     knob = watched.get_by_label('a, green to red')

@@ -121,6 +121,16 @@ def test_equations_are_drawn_offline(watched, site):
     watched.wait_for_selector('mjx-container svg', timeout=20_000)
     assert watched.wrong==[]
 
+@pytest.mark.parametrize('name', ['explorers', 'playground', 'color', 'index', 'gallery'])
+def test_ids_are_unique_and_the_heading_stays(watched, site, name):
+    "No script of ours mounts into a section that the site builder generated."
+    watched.goto(f'{site}{name}.html')
+    watched.wait_for_timeout(500)
+    ids = watched.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert sorted(i for i in set(ids) if ids.count(i)>1)==[]
+    heading = watched.locator('article h1').first
+    assert heading.is_visible() and heading.inner_text().strip('#\n ')
+
 def test_dark_theme(watched, site):
     watched.emulate_media(color_scheme='dark')
     watched.goto(site+'color.html')
