@@ -36,6 +36,7 @@ from .train.metrics import *
 from .train.callbacks import *
 from .train.learner import *
 from .train.resume import *
+from .train.distributed import *
 from .train.recipes import *
 from .train.gan import *
 from .train.search import *

@@ -1,5 +1,4 @@
-"""Two processes on the CPU are one training: the same rows as one process, one file written, stopped and gone on with by another number of
-them."""
+"Training in two CPU processes gives the same results as in one, writes one file, and can be resumed with another number of processes."
 import json, os, subprocess, sys
 
 import pytest, torch
@@ -11,7 +10,7 @@ from colorize_nb.train.callbacks import TrainingError
 from colorize_nb.train.gan import gan_learner
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.metrics import ColorMetric
-from colorize_nb.train.resume import _check, in_processes
+from colorize_nb.train.distributed import distributed
 
 PROGRAM = '''
 import json, os, sys
@@ -19,7 +18,7 @@ from fastai.callback.core import Callback
 from fastai.torch_core import num_distrib, rank_distrib, set_seed
 from colorize_nb.data.folder import ColorizeDataLoaders
 from colorize_nb.train.learner import colorize_learner
-from colorize_nb.train.resume import in_processes
+from colorize_nb.train.distributed import distributed
 from colorize_nb.train.resume import Checkpoint
 
 augment, stop, kw = json.loads(sys.argv[1])
@@ -35,7 +34,7 @@ set_seed(0)
 dls = ColorizeDataLoaders.from_folder('photos', size=32, bs=16//max(1, num_distrib()), augment=augment, device='cpu')
 learn = colorize_learner(dls, 'unet_compact', loss='l2', model_kwargs=dict(widths=[8,16,24], depths=[0,0,0], **kw))
 cbs = [See()] + ([Checkpoint('run.pt'), Stop()] if stop else [])
-with in_processes(learn), learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(4, 4e-3, cbs=cbs)
+with distributed(learn), learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(4, 4e-3, cbs=cbs)
 found = dict(rows=[list(v) for v in learn.recorder.values], seen=seen, photos=learn.training_record.facts['photos'], rank=rank_distrib())
 open(f'found{rank_distrib()}.json', 'w').write(json.dumps(found))
 '''
@@ -54,7 +53,7 @@ def run(home, *command):
     return subprocess.run([sys.executable, *command], cwd=home, env=ENV, capture_output=True, text=True, timeout=200)
 
 def fit(home, processes, augment=False, stop=0, **kw):
-    "What each process found."
+    "Run the program and return the results of each process."
     for f in home.glob('found*.json'): f.unlink()
     r = run(home, *(MANY if processes==2 else []), 'program.py', json.dumps([augment, stop, kw]))
     found = [json.loads(f.read_text()) for f in sorted(home.glob('found*.json'))]
@@ -67,42 +66,42 @@ def near(a, b, rel): return all(x==pytest.approx(y, rel=rel) for p,q in zip(a, b
 @pytest.fixture(scope='module')
 def alone(home): return fit(home, 1, norm=False)[0]
 
-def test_two_processes_find_what_one_finds(home, alone):
+def test_two_processes_give_the_results_of_one(home, alone):
     a, b = fit(home, 2, norm=False)
     assert near(a['rows'], alone['rows'], 1e-4) and near(b['rows'], alone['rows'], 1e-4), (a['rows'], alone['rows'])
     assert a['photos']==alone['photos']==64
     for x,y,both in zip(a['seen'], b['seen'], alone['seen'], strict=True):
-        assert len(x)==len(y)==8 and sorted(x+y)==sorted(both), 'each photo is seen by one of them'
+        assert len(x)==len(y)==8 and sorted(x+y)==sorted(both), 'each photo is used by one process'
 
 @pytest.mark.slow
-def test_with_batchnorm_each_takes_its_own_share(home):
-    "On CPUs statistics are of a share: near, and not the same."
+def test_batchnorm_uses_the_share_of_each_process(home):
+    "On CPUs, statistics are computed per process, so results are close but not the same."
     a, _ = fit(home, 2)
     one, = fit(home, 1)
     assert near(a['rows'], one['rows'], .25) and not near(a['rows'], one['rows'], 1e-4)
 
 @pytest.mark.slow
-def test_processes_do_not_turn_their_photos_alike(home):
-    "Flipped chroma has the same mean, so what is compared is what rotations and zooms leave."
+def test_processes_augment_differently(home):
+    "A flip keeps the mean chroma, so the comparison relies on rotations and zooms."
     a, b = fit(home, 2, augment=True, norm=False)
     one = fit(home, 1, augment=True, norm=False)[0]
     assert a['seen']!=one['seen'] and len({json.dumps(s) for s in (*a['seen'], *b['seen'])})==8
-    assert a['rows']==b['rows'], 'both know the same'
+    assert a['rows']==b['rows'], 'both processes report the same metrics'
 
 @pytest.mark.parametrize('first,then', [(2,1), pytest.param(1, 2, marks=pytest.mark.slow)])
-def test_killed_and_gone_on_with_by_another_number(home, alone, first, then):
+def test_resume_with_another_number_of_processes(home, alone, first, then):
     (home/'run.pt').unlink(missing_ok=True)
     assert fit(home, first, stop=2, norm=False)==[] and (home/'run.pt').exists()
     kept = torch.load(home/'run.pt', weights_only=True)
     assert kept['epoch']==1 and not any(k.startswith('module.') for k in kept['model'])
     found = fit(home, then, stop=99, norm=False)
     assert all(near(f['rows'], alone['rows'], 1e-3) for f in found), (found[0]['rows'], alone['rows'])
-    assert len(found[0]['seen'])==2, 'two epochs were left'
+    assert len(found[0]['seen'])==2, 'only two epochs were left'
 
 def test_the_command_line_writes_one_model(home):
-    how = ['--no_python', os.path.join(os.path.dirname(sys.executable), 'colorize-nb'), 'train', 'photos', '--size', '32', '--bs', '8',
+    command = ['--no_python', os.path.join(os.path.dirname(sys.executable), 'colorize-nb'), 'train', 'photos', '--size', '32', '--bs', '8',
            '--epochs', '1', '--device', 'cpu', '-o', 'mine.safetensors']
-    r = run(home, *MANY, *how)
+    r = run(home, *MANY, *command)
     assert r.returncode==0, r.stderr[-3000:]
     assert r.stdout.count('epoch 1:')==1 and r.stdout.count('saved mine.safetensors')==1
     assert all(v.isfinite().all() for v in load_file(home/'mine.safetensors').values()) and not (home/'mine-2.safetensors').exists()
@@ -114,20 +113,21 @@ def learn(home):
     return colorize_learner(dls, 'unet_compact', model_kwargs=dict(widths=[8,16,24], depths=[0,0,0]))
 
 def test_without_accelerate_everything_else_works(home):
-    r = run(home, '-c', "import sys; sys.modules['accelerate'] = None\nfrom colorize_nb.all import in_processes\nprint('imported')")
+    r = run(home, '-c', "import sys; sys.modules['accelerate'] = None\nfrom colorize_nb.all import distributed\nprint('imported')")
     assert r.stdout=='imported\n', r.stderr[-2000:]
 
-def test_alone_nothing_changes(learn):
+def test_a_single_process_is_unchanged(learn):
     before = [type(cb) for cb in learn.cbs]
-    with in_processes(learn) as l: assert l is learn and [type(cb) for cb in learn.cbs]==before
+    with distributed(learn) as l: assert l is learn and [type(cb) for cb in learn.cbs]==before
 
-def test_what_cannot_be_shared_says_so(learn, monkeypatch):
+def test_readable_errors(learn, monkeypatch):
     from colorize_nb.data.stream import GeneratedBatches, stream_loaders
     stream = stream_loaders(*[GeneratedBatches(lambda i: torch.rand(4, 3, 32, 32), 2)]*2, size=32, device='cpu')
     learn = colorize_learner(stream, 'unet_compact', model_kwargs=dict(widths=[8,16,24], depths=[0,0,0]))
-    with pytest.raises(TrainingError, match='StreamDL cannot be shared'): _check(learn)
     monkeypatch.setenv('WORLD_SIZE', '2')
+    with pytest.raises(TrainingError, match='StreamDL cannot be shared'):
+        with distributed(learn): pass
     with pytest.raises(TrainingError, match='one process'): gan_learner(learn)
     monkeypatch.setitem(sys.modules, 'accelerate', None)
     with pytest.raises(TrainingError, match='pip install accelerate'):
-        with in_processes(learn): pass
+        with distributed(learn): pass

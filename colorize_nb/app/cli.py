@@ -277,13 +277,13 @@ def train_model(
     _check_training(a)
     from colorize_nb.data.folder import ColorizeDataLoaders
     from colorize_nb.train.learner import colorize_learner
-    from colorize_nb.train.resume import in_processes
+    from colorize_nb.train.distributed import distributed
     from colorize_nb.train.resume import Checkpoint
     from fastai.torch_core import rank_distrib
     (codec, loss), device = _codec_and_loss(a.arch, a.loss), chosen_device(a.device)
     dls = ColorizeDataLoaders.from_folder(a.folder, codec=codec, size=a.size, bs=a.bs, skip_gray=True, device=device)
     learn = colorize_learner(dls, a.arch, loss=loss)
-    with in_processes(learn): _fit(learn, a, [Checkpoint(a.checkpoint)] if a.checkpoint else None)
+    with distributed(learn): _fit(learn, a, [Checkpoint(a.checkpoint)] if a.checkpoint else None)
     if rank_distrib(): return 0 # the first process writes
     saved = _save(learn, a.out)
     _judge(learn, saved, a.size, device)

@@ -9,12 +9,12 @@ from fastai.torch_core import num_distrib, rank_distrib
 from colorize_nb.data.folder import ColorizeDataLoaders
 from colorize_nb.train.callbacks import DataTimer
 from colorize_nb.train.learner import colorize_learner
-from colorize_nb.train.resume import in_processes
+from colorize_nb.train.distributed import distributed
 torch.set_num_threads(int(sys.argv[2]))
 dls = ColorizeDataLoaders.from_folder('photos', size=64, bs=int(sys.argv[1]), augment=False, device='cpu')
 learn = colorize_learner(dls, 'unet_compact', metrics=[])
 timer = DataTimer(warmup=3)
-with in_processes(learn), learn.no_bar(), learn.no_logging(): learn.fit(12, 1e-3, cbs=timer)
+with distributed(learn), learn.no_bar(), learn.no_logging(): learn.fit(12, 1e-3, cbs=timer)
 if not rank_distrib(): print(json.dumps(timer.images_per_s*max(1, num_distrib())))
 '''
 
