@@ -1,5 +1,5 @@
-"""Pages and pictures that are made anew each time: the home page's wipe, the recipes, the gallery, the model's file for the browser,
-llms.txt."""
+"""Pages and pictures generated from the library: the start page's picture, recipes, the gallery, the papers' numbers, the model for the
+browser, and llms.txt."""
 import base64, hashlib, html, json, re, shutil
 from pathlib import Path
 
@@ -19,28 +19,28 @@ from lab.comparison import label, load_results
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT/'lab/results/recipes'
-# How a recipe's source begins -> (page of its networks in nbs/models, page of its paper)
+# First word of a recipe's source -> (page of its networks in nbs/models, page of its paper)
 PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','cats'),
          'Stanford': ('papers/02_stanford','stanford'), 'Koalarization': ('papers/03_koalarization','koalarization'),
          'Indiana': ('papers/04_indiana','indiana'), 'Zhang': ('papers/05_zhang', None), 'this': ('02_compact', None)}
-WHY = {'people': 'Clothes may have any color: lightness does not tell which.',
-       'things': 'A cup may be red or gray, and both look alike without color.',
-       'pictures of science': 'The model never saw such pictures. '
-                              'Their colors were chosen by people; nothing in their lightness tells which.'}
-# Why a recipe's pictures fail, where it is known
-RANDOM = 'Its borrowed encoder starts from random weights here, not from those of ImageNet.'
-CAUSES = {**dict.fromkeys(('indiana_unet','fordham_ae_rgb'), 'It predicts red, green and blue, so it has to learn lightness too.'),
-          'zhang_eccv16': 'The paper trains for 450 thousand steps.'}
+WHY = {'people': 'Clothes can have any color, and lightness doesn\'t show which.',
+       'things': 'A cup can be red or gray, and both look the same without color.',
+       'pictures of science': 'The model was never trained on such pictures. '
+                              'People chose their colors, and lightness doesn\'t show which.'}
+# Known causes of failure
+RANDOM = 'Its encoder starts from random weights here, not from ImageNet weights.'
+CAUSES = {**dict.fromkeys(('indiana_unet','fordham_ae_rgb'), 'It predicts red, green, and blue, so it has to learn lightness, too.'),
+          'zhang_eccv16': 'The paper trains for 450,000 steps.'}
 
 def thumbnail(im, path, side=420):
-    "Write `im` at most `side` pixels long."
+    "Write a copy of `im` whose longest side is at most `side` pixels."
     im = im.convert('RGB')
     im.thumbnail((side, side))
     path.parent.mkdir(parents=True, exist_ok=True)
     im.save(path, quality=86, subsampling=0)
 
 def script_and_style(static):
-    "The wipe's own CSS and JS, as the demo's page has them; rules for whole pages are left to the theme."
+    "Write the CSS and JavaScript of wipes and tables, without rules for whole pages."
     rules = [l for l in CSS.strip().split('\n') if re.match(r'(\.wipe|\.before|\.line|\.tag|\.left|figcaption)', l)]
     (static/'wipe.css').write_text('\n'.join(rules), 'utf8')
     (static/'page.css').write_text(TABLES_CSS, 'utf8')
@@ -48,7 +48,7 @@ def script_and_style(static):
     (static/'wipe.js').write_text('document.addEventListener("DOMContentLoaded", () => {' + JS + '});', 'utf8')
 
 def to_files(figure, folder, up=''):
-    "The HTML of a wipe with its pictures in files of `folder`, fetched as they come into view."
+    "Return the HTML of a wipe with its pictures moved to files in `folder`, which load lazily."
     def one(m):
         data = base64.b64decode(m[1])
         path = folder/'_static/gallery'/f'{hashlib.sha256(data).hexdigest()[:12]}.jpg'
@@ -58,10 +58,10 @@ def to_files(figure, folder, up=''):
     return re.sub(r'src="data:image/jpeg;base64,([^"]+)"', one, figure)
 
 def hero(folder, colorizer):
-    "The home page's picture: what works, the input against the prediction."
+    "Write the start page's picture: the input and the prediction under a line to drag."
     photo = open_photo(bundled_photos()['china'])
     shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image}
-    note = 'the input on the left, the prediction of the model that comes with the package on the right'
+    note = 'gray input on the left, prediction of the shipped model on the right'
     figure = f'<div class="hero">{wipe("Drag the line", shown, note, side=640)}</div>'
     (folder/'hero.html').write_text(to_files(figure, folder).replace(' loading="lazy"', ''), 'utf8')
 
@@ -83,7 +83,7 @@ def home(folder):
     p.write_text(text, 'utf8')
 
 def photo_figure(folder, name, path, colorizer):
-    "One photo of the gallery: input against prediction under a wipe; thumbnails that open, and what the error is."
+    "Return the HTML of one gallery photo: input and prediction under a line to drag, thumbnails, and metrics."
     photo = open_photo(path)
     shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image, 'target': photo}
     for k,im in shown.items(): thumbnail(im, folder/'_static/gallery'/f'{name}-{k}.jpg', 900)
@@ -91,8 +91,8 @@ def photo_figure(folder, name, path, colorizer):
     pred, target, unpainted = (to_tensor(im) for im in (shown['prediction'], photo, shown['input'].convert('RGB')))
     error, gray = ciede(pred, target).item(), ciede(unpainted, target).item()
     color, own = colorfulness(pred).item(), colorfulness(target).item()
-    note = f"CIEDE2000 {error:.1f}, left gray {gray:.1f}; colorfulness {color:.0f}, of the target {own:.0f}"
-    mark = 'farther than gray' if error>gray else ''
+    note = f"CIEDE2000 {error:.1f}, gray {gray:.1f}; colorfulness {color:.0f}, target {own:.0f}"
+    mark = 'higher error than gray' if error>gray else ''
     figure = to_files(wipe(said, {k: shown[k] for k in ('input','prediction')}, note, mark, side=640), folder)
     def thumb(k):
         title = f'{html.escape(said)}: {k}'
@@ -101,13 +101,13 @@ def photo_figure(folder, name, path, colorizer):
     return figure.replace('<figcaption>', f'<div class="thumbs">{thumbs}</div><figcaption>')
 
 def wall(folder):
-    "One strip per trained recipe, the nearest to the target first, with what fails and why."
+    "Return a strip of photos per trained recipe, lowest error first, with what fails and why."
     done = load_results(folder=RESULTS)
     gray, mean = done['gray'], done['mean_color']
     order = sorted(done, key=lambda n: done[n]['CIEDE2000'])
     def figure(n, words, mark=''):
         shutil.copy2(RESULTS/f'{n}.jpg', folder/'_static/gallery'/f'{n}.jpg')
-        image = f'<img loading="lazy" src="_static/gallery/{n}.jpg" alt="Bundled photos: {html.escape(n)}">'
+        image = f'<img loading="lazy" src="_static/gallery/{n}.jpg" alt="Sample photos: {html.escape(n)}">'
         title = html.escape(done.get(n, {}).get('recipe', n))
         return f'<figure id="wall-{n}">{image}<figcaption><b>{title}</b>{mark} {words}</figcaption></figure>'
     def words(n):
@@ -117,15 +117,15 @@ def wall(folder):
         why = RANDOM if d.get('encoder')=='random' else CAUSES.get(n.split('_lr_')[0], '')
         cause = f"{why} Trained for {d['steps']} steps." if said.startswith('What fails') else ''
         return f'{head}<br><span class="{"fails" if said.startswith("What") else "well"}">{said}</span> {cause}'
-    return ''.join([figure('photo', 'the target')] + [figure(n, words(n)) for n in order])
+    return ''.join([figure('photo', 'target')] + [figure(n, words(n)) for n in order])
 
 def gallery(folder, colorizer):
-    "By scene, a wipe for each photo; then by recipe, as on a wall."
+    "Write the gallery: photos by scene, then strips by recipe."
     found = bundled_photos()
     page = ['---', 'html_theme.sidebar_secondary.remove: true', '---', '# Gallery', '',
-            '> Drag the line over each photo; a thumbnail opens large. What fails is shown too, and says why.', '',
-            'Photos that come with scikit-image, scikit-learn and matplotlib, colored by the shipped model. '
-            'They were not chosen for looking well. A lower CIEDE2000 is nearer to the target.', '']
+            '> Drag the line across a photo, or click a thumbnail to enlarge it. Failures are included, with their causes.', '',
+            'Photos that come with scikit-image, scikit-learn, and matplotlib, colored by the shipped model. '
+            'We did not pick them for good results. A lower CIEDE2000 is better.', '']
     named = {n for ns in SCENES.values() for n in ns}
     scenes = {**SCENES, 'more': tuple(n for n in found if n not in named)}
     for scene,names in scenes.items():
@@ -134,13 +134,13 @@ def gallery(folder, colorizer):
         page += [f'## {scene.capitalize()}', '', WHY.get(scene, ''), '', f'```{{raw}} html\n<div class="photos">{figures}</div>\n```', '']
     minutes = next(d['minutes'] for d in load_results(folder=RESULTS).values() if 'minutes' in d)
     page += ['## By recipe', '',
-             f'The same photos by each recipe, {minutes:g} minutes of CPU time each, the nearest to the target first. '
-             '[Recipes](recipes.md) has networks and rates, [their results](nbs/claims/10_comparison.ipynb) a table to sort.', '',
+             f'The same photos, colored by each recipe after {minutes:g} minutes of training on one CPU core, lowest error first. '
+             '[Recipes](recipes.md) lists the networks, and [the comparison](nbs/claims/10_comparison.ipynb) has a sortable table.', '',
              f'```{{raw}} html\n<div class="wall">{wall(folder)}</div>\n```', '']
     (folder/'gallery.md').write_text('\n'.join(page), 'utf8')
 
 def blocks(model, most=40):
-    "Rows of a table: the parts of a network that have parameters, two levels deep, with how many."
+    "Return rows of a table: the modules of a network, two levels deep, and their number of parameters."
     rows = []
     for name,child in model.named_children():
         parts = [(f'{name}.{k}', c) for k,c in child.named_children()] or [(name, child)]
@@ -149,28 +149,28 @@ def blocks(model, most=40):
     return rows[:most] + ([('...', f'{len(rows)-most} more', sum(r[2] for r in rows[most:]))] if len(rows)>most else [])
 
 def verdict(d, gray, mean):
-    "What the numbers of a trained recipe say against it; nothing if nothing."
+    "Describe what fails according to the metrics of a trained recipe."
     said = []
     if d['CIEDE2000']>gray['CIEDE2000']:
         more = 100*(d['CIEDE2000']/gray['CIEDE2000']-1)
-        said.append(f'farther from the target than leaving the photos gray ({more:+.1f}% CIEDE2000)')
-    if d['PSNR']<gray['PSNR']: said.append('a lower PSNR than gray')
-    if d['colorfulness']<1.2*mean['colorfulness']: said.append('hardly more colorful than one color for all photos')
-    return f"What fails: {', '.join(said)}." if said else 'Nearer to the target than gray; the strip shows what it gets wrong.'
+        said.append(f'a higher error than gray photos ({more:+.1f}% CIEDE2000)')
+    if d['PSNR']<gray['PSNR']: said.append('a lower PSNR than gray photos')
+    if d['colorfulness']<1.2*mean['colorfulness']: said.append('hardly more color than a single mean color')
+    return f"What fails: {', '.join(said)}." if said else 'The error is lower than for gray photos. The strip shows what is still wrong.'
 
 def trained(name, done):
-    "What the training of a recipe gave, its strip, and what another rate gave."
+    "Return the results of a recipe: metrics, a strip of photos, and other learning rates."
     d, gray = done[name], done['gray']
     other = [o for k,o in done.items() if k.startswith(f'{name}_lr_')]
-    return [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} photos it never saw: "
+    return [f"After {d['minutes']:g} minutes ({d['device']}), on {d['photos']} validation photos: "
             f"CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colorfulness {d['colorfulness']}; "
             f"gray: {gray['CIEDE2000']}, {gray['PSNR']} dB. {verdict(d, gray, done['mean_color'])}", '',
-            f'![Bundled photos colored by {name}](_static/gallery/{name}.jpg)', '',
-            *(f"At a rate of {o['rate']:g} in place of {d['rate']:g}: CIEDE2000 {o['CIEDE2000']}, colorfulness {o['colorfulness']}."
+            f'![Sample photos colored by {name}](_static/gallery/{name}.jpg)', '',
+            *(f"With a learning rate of {o['rate']:g} instead of {d['rate']:g}: CIEDE2000 {o['CIEDE2000']}, colorfulness {o['colorfulness']}."
               for o in other), '']
 
 def recipe(name, r, done):
-    "A recipe's section, and its row of the table."
+    "Return the row of a recipe in the table, and its section."
     book, paper = next((v for k,v in PAGES.items() if r['source'].startswith(k)), ('../core/03_registry', None))
     spec = get_recipe(name)
     codec = spec.codec()
@@ -179,29 +179,29 @@ def recipe(name, r, done):
     slug = name.replace('_', '-')
     row = f"| [`{name}`](#recipe-{slug}) | {r['source']} | {n['total']:,} | {r['size']} | `{r['codec'].split('(')[0]}` | `{r['loss']}` |"
     text = [f'(recipe-{slug})=', f'## {name}', '',
-            f"Source: {r['source']}. Network `{r['model']}`, {n['total']:,} parameters, {n['trainable']:,} trained. "
-            f"Codec `{r['codec']}`, loss `{r['loss']}`, {r['size']} px, batches of {r['batch']}. "
-            f'Shapes, what the paper leaves open and what was chosen: [its page](nbs/models/{book}.ipynb).'
-            + (f' The paper: [{paper}](papers/{paper}.md).' if paper else ''), '',
+            f"Source: {r['source']}. Network `{r['model']}`, {n['total']:,} parameters ({n['trainable']:,} trainable). "
+            f"Codec `{r['codec']}`, loss `{r['loss']}`, {r['size']} px, batch size {r['batch']}. "
+            f'[Its page](nbs/models/{book}.ipynb) has the layers, what the paper leaves open, and what we chose.'
+            + (f' See also [the paper](papers/{paper}.md).' if paper else ''), '',
             '```python', f"learn = recipe_learner('{name}', dls)", '```', '']
-    text += trained(name, done) if done.get(name) else ['Not trained yet by `lab/compare_recipes.py`.', '']
+    text += trained(name, done) if done.get(name) else ['Not trained yet (`python -m lab.compare_recipes`).', '']
     table = ''.join(f'<tr><td>{html.escape(k)}</td><td>{t}</td><td>{p:,}</td></tr>' for k,t,p in blocks(model))
     head = '<tr><th>part</th><th>kind</th><th>parameters</th></tr>'
     layers = f'<details><summary>Layers</summary><table class="params">{head}{table}</table></details>'
     return row, text + ['```{raw} html', layers, '```', '']
 
 def recipes(folder):
-    "One page from the registry: paper, network, parameters, layers, what training gave and what fails."
+    "Write the page of recipes from the registry."
     done = load_results(folder=RESULTS)
     rows, texts = zip(*(recipe(r['recipe'], r, done) for r in describe_recipes().rows))
     page = ['# Recipes', '',
-            '> Codec, model, loss, size and batch of every published system, from the registry; '
-            '`recipe_learner(name, dls)` trains one; each value says whether the paper prints it.', '',
+            '> Every published system as data: codec, model, loss, size, and batch size. '
+            'Train one with `recipe_learner(name, dls)`.', '',
             '| recipe | source | parameters | size | codec | loss |', '|---|---|---:|---:|---|---|', *rows, '']
     (folder/'recipes.md').write_text('\n'.join(page + [l for t in texts for l in t]), 'utf8')
 
-# What Fordham and Stanford print of their networks
-FORDHAM = [ # network, what was trained on, printed L2 and MAE
+# What Fordham and Stanford report about their networks
+FORDHAM = [ # network, training data, reported L2 and MAE
     ('fordham_cnn', 'plain, nature', .0020, .0786),
     ('fordham_cnn', 'plain, final 10K', .0193, .0803),
     ('fordham_vgg16', 'VGG16, 10K', .02, .0706),
@@ -228,64 +228,63 @@ PRINTED = {
     'cats': [], 'koalarization': []}
 
 def share(measured_here, key, scale):
-    "The mean of a baseline over its seeds, as it is printed; nothing without `key`."
+    "Return the mean of a baseline over its seeds as text, or an empty string without `key`."
     if not key: return ''
     found = measured_here[key]['seeds']
     return f'{scale*sum(found)/len(found):.{1 if scale>1 else 4 if max(found)<1 else 2}f}'
 
 def built_here(paper, done):
-    "Of the recipes of a paper: the best run of each, by name."
+    "Return the best run of each recipe of a paper, by name."
     runs = {}
     for d in done.values():
         if d.get('source', '').lower().startswith(paper) and 'steps' in d: runs.setdefault(d['recipe'], []).append(d)
     return {n: min(ds, key=lambda d: d['CIEDE2000']) for n,ds in runs.items()}
 
 def in_our_measures(d):
-    "The cells of a row that say what was reached here."
+    "Return the cells of a row with our own results."
     rate = f" at {d['rate']:g}" if 'rate' in d and ' at ' not in d['recipe'] else ''
     return f"{label(d)}{rate} | {d['CIEDE2000']:.2f} | {d['PSNR']:.2f} | {d['colorfulness']:.1f} |"
 
 def numbers(paper, done):
-    """One table: every number a paper prints beside answers that look at no photo, and beside what its recipe reached here; then the other
-    recipes, gray and one color."""
+    """Return a table of every number that a paper reports, next to trivial baselines and to our results with its recipe."""
     here, built = json.loads((RESULTS.parent/'claims/baselines.json').read_text('utf8'))['sets']['eval256'], built_here(paper, done)
     rows, shown = [], set()
     for name,what,value,gray,one,scale in PRINTED[paper]:
         blind = ' | '.join(share(here['measured'], key, scale) for key in (gray, one))
         rows.append(f'| {what} | {value} | {blind} | {in_our_measures(built[name])}')
         shown.add(name)
-    rows += [f'| no number is printed | | | | {in_our_measures(d)}' for n,d in built.items() if n not in shown]
-    rows += [f'| no network | | | | {in_our_measures(done[n])}' for n in ('gray','mean_color')]
+    rows += [f'| not reported | | | | {in_our_measures(d)}' for n,d in built.items() if n not in shown]
+    rows += [f'| baseline | | | | {in_our_measures(done[n])}' for n in ('gray','mean_color')]
     facts = next(iter(built.values()))
-    said = ("Gray and one color look at no photo; in the paper's measure they stand beside its number, "
-            f"on {here['n']} photos of our own (mean of three splits): [figures without a baseline](../nbs/claims/01_baselines.ipynb). "
-            f"Built here: the recipe at its best rate, {facts['minutes']:g} minutes each on a {facts['device'].upper()}, "
-            f"measured on {facts['photos']} photos that no training saw, seed 0; "
-            "smaller than the papers' trainings by far, and of other photos.")
-    curves = 'The paper prints its results as curves and pictures, without numbers that could stand beside others.'
+    said = ("Gray and one color are baselines that ignore the photo. They are computed with the paper's own metric, "
+            f"on {here['n']} of our photos (mean of three splits); see [the baselines](../nbs/claims/01_baselines.ipynb). "
+            f"'Ours' is the recipe at its best learning rate after {facts['minutes']:g} minutes on a {facts['device'].upper()}, "
+            f"measured on {facts['photos']} validation photos with seed 0. "
+            "The papers trained far longer and on other photos.")
+    curves = 'The paper shows its results as curves and pictures, without numbers to compare.'
     none = [] if PRINTED[paper] else [curves, '']
-    head = '| printed | paper | gray | one color or bin | built here | CIEDE2000 | PSNR, dB | colorfulness |'
+    head = '| metric | paper | gray | one color or bin | ours | CIEDE2000 | PSNR, dB | colorfulness |'
     return [*none, head, '|---|---:|---:|---:|---|---:|---:|---:|', *rows, '', said, '']
 
 def papers(folder):
-    "Puts the numbers into the pages of the papers, where they ask for them."
+    "Insert the numbers into the pages of the papers."
     done = load_results(folder=RESULTS)
     for paper in PRINTED:
         p = folder/'papers'/f'{paper}.md'
-        table = ['## Its numbers, beside gray and ours', '', '::::{container} numbers', '', *numbers(paper, done), '::::', '']
+        table = ['## Its numbers, next to baselines and ours', '', '::::{container} numbers', '', *numbers(paper, done), '::::', '']
         text = p.read_text('utf8')
         if '% numbers' not in text: raise ValueError(f'{p.name} has no line "% numbers"')
         p.write_text(text.replace('% numbers', '\n'.join(table)), 'utf8')
 
 def card(folder):
-    "The shipped model's card as a page, with an audit of the model as it is."
+    "Write the model card as a page, with an audit of the current model."
     text = shipped_models()['shipped'].with_suffix('.md').read_text('utf8')
     said = '\n\n'.join(table.to_markdown() for table in audit('shipped'))
-    measured_so = f'{LIMITS} What is measured: [the audit](nbs/claims/11_audit.ipynb).'
+    measured_so = f'{LIMITS} How it is measured: [the audit](nbs/claims/11_audit.ipynb).'
     (folder/'model_card.md').write_text(f'{text}\n\n## Skin tones and scenes\n\n{measured_so}\n\n{said}\n', 'utf8')
 
 def models(static):
-    "The models that come with the package and what the page that colors a photo must know of them."
+    "Export the shipped models for the browser, with what the page needs to know about them."
     known = []
     for name in shipped_models():
         path = export_onnx(name, static/'model'/f'{name}.onnx', force=True)
@@ -294,8 +293,8 @@ def models(static):
     (static/'model/models.json').write_text(json.dumps(known), 'utf8')
 
 def llms(html_dir, pages, site='colorize_nb'):
-    "llms.txt: what there is, one line per page."
-    lines = [f'# {site}', '', '> Colorize black-and-white photos and films, and learn how it works from notebooks that you can run.', '']
+    "Write llms.txt, with one line per page."
+    lines = [f'# {site}', '', '> Learn automatic image colorization by running it, and color photos and films.', '']
     for title,files in pages.items():
         lines += [f'## {title}', '', *(f'- [{name}]({url}): {about}' for name,url,about in files), '']
     (html_dir/'llms.txt').write_text('\n'.join(lines), 'utf8')

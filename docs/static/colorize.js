@@ -218,8 +218,8 @@ document.addEventListener('DOMContentLoaded', () => {
   function left() { // what stands left of the line: lightness alone, or the photo's own colors
     const own = $('.left-of').value === 'own';
     show($('canvas.before'), own ? photo : gray(photo));
-    $('.tag.left').textContent = own ? 'own colours' : 'input';
-    $('canvas.before').dataset.key = own ? 'own colours' : 'input';
+    $('.tag.left').textContent = own ? 'original colors' : 'input';
+    $('canvas.before').dataset.key = own ? 'original colors' : 'input';
     $('canvas.before').setAttribute('aria-label', own ? "The photo's own colors" : "The photo's lightness");
   }
   function preview() { // at most PREVIEW pixels long: a few milliseconds, so that the slider never waits
@@ -229,7 +229,7 @@ document.addEventListener('DOMContentLoaded', () => {
   async function draw() { // all pixels, in small pieces
     const mine = ++turn, t0 = performance.now(), out = new ImageData(photo.width, photo.height);
     panel.dataset.state = 'busy';
-    const image = await Colorize.breathe(Colorize.fill(full, saturation, out), part => mine === turn && (say(`Painting ${Math.round(100*part)}%`), true));
+    const image = await Colorize.breathe(Colorize.fill(full, saturation, out), part => mine === turn && (say(`Coloring ${Math.round(100*part)}%`), true));
     if (!image || mine !== turn) return;
     show($('canvas.after'), image);
     $('.result').hidden = false;
@@ -246,15 +246,15 @@ document.addEventListener('DOMContentLoaded', () => {
       say('Reading the photo');
       try { photo = await read(blob) }
       catch (e) { throw /pixels/.test(e.message) ? e : new Error(`${called} is not a picture this browser can read: try a JPEG, PNG or WebP`) }
-      say('Fetching the model');
+      say('Loading the model');
       let net;
       try {
         known ??= await choices();
         const model = known.find(m => m.name === $('.models').value) ?? known[0];
-        net = await Colorize.load(base, model, m => say(`Fetching the model (${m.megabytes} MB, once)`));
+        net = await Colorize.load(base, model, m => say(`Loading the model (${m.megabytes} MB, once)`));
       } catch (e) { throw new Error(location.protocol === 'file:' ? 'a page opened from the disk may not fetch the model: serve the folder (make docs, or python -m http.server)' : `the model did not load (${e.message})`) }
       if (saturation === undefined) saturate(asked.has('saturation') ? Math.min(2, Math.max(0, +asked.get('saturation') || 0)) : net.saturation);
-      say('Looking at the photo');
+      say('Running the model');
       const t0 = performance.now(), mine = ++turn, ab = await Colorize.chroma(photo, net), k = Math.min(1, PREVIEW/Math.max(photo.width, photo.height));
       small = Colorize.now(Colorize.spread(k < 1 ? Colorize.resize(photo, Math.round(photo.width*k), Math.round(photo.height*k), 'box', 1) : photo, ab));
       $('.wipe').style.setProperty('--ratio', photo.width/photo.height);
@@ -264,7 +264,7 @@ document.addEventListener('DOMContentLoaded', () => {
       if (!own) $('.left-of').value = 'input';
       left();
       $('.result').hidden = false;
-      full = await Colorize.breathe(Colorize.spread(photo, ab), part => mine === turn && (say(`Spreading the colors ${Math.round(100*part)}%`), true));
+      full = await Colorize.breathe(Colorize.spread(photo, ab), part => mine === turn && (say(`Upsampling the colors ${Math.round(100*part)}%`), true));
       if (!full) return;
       took = performance.now()-t0;
       await draw();
@@ -285,7 +285,7 @@ document.addEventListener('DOMContentLoaded', () => {
   for (const k of ['dragleave','drop']) drop.addEventListener(k, () => drop.classList.remove('over'));
   drop.addEventListener('drop', e => { e.preventDefault(); take(e.dataTransfer.files[0]) });
   addEventListener('paste', e => take([...e.clipboardData.files].find(f => f.type.startsWith('image/'))));
-  async function open(b) { try { await color(await (await fetch(b.dataset.src)).blob(), b.textContent, b.dataset.name) } catch (e) { say(`the example did not load (${e.message})`, true) } }
+  async function open(b) { try { await color(await (await fetch(b.dataset.src)).blob(), b.textContent, b.dataset.name) } catch (e) { say(`the example didn't load (${e.message})`, true) } }
   panel.querySelectorAll('button[data-src]').forEach(b => b.addEventListener('click', () => open(b)));
   let rest;
   $('.saturation').addEventListener('input', () => {
