@@ -31,7 +31,7 @@ from lab.claims_nets import network
 from colorize_nb.color.classes import ChannelBins, density_bins
 from colorize_nb.color.classes import JointBins, color_prior
 from colorize_nb.color.codecs import RGB, LabAB, YCbCr
-from colorize_nb.color.metrics import FACTORS, frontier, saturate
+from colorize_nb.color.metrics import SATURATIONS, frontier, saturate
 from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline
 from colorize_nb.color.metrics import chroma_noise
 from colorize_nb.color.space import lab2rgb, rgb2lab
@@ -213,7 +213,7 @@ def measured(trained, arm, photos, tests, seed):
         tests.setdefault(test, facts_of(true))
         for how,knobs in arm['decode'].items():
             rgb = color(net, codec, true, how, knobs, arm['size'])
-            said = measure(rgb, true, FACTORS if test=='held' and not arm['brief'] else (1.,))
+            said = measure(rgb, true, SATURATIONS if test=='held' and not arm['brief'] else (1.,))
             if arm['judge']: said |= judgment(net, codec, arm, photos, rgb, true, seed)
             yield dict(decoding=how, test=test, steps=arm['steps'], seconds=round(seconds), **said)
 
@@ -230,7 +230,7 @@ def run(experiment, photos, seeds):
     "Train and measure what is missing of one experiment."
     path = TRIALS/f'{experiment}.json'
     data = json.loads(path.read_text()) if path.exists() else dict(rows=[], tests={})
-    data.update(base=BASE, arms=EXPERIMENTS[experiment], size=SIZE, batch=BS, factors=list(FACTORS), device='cpu',
+    data.update(base=BASE, arms=EXPERIMENTS[experiment], size=SIZE, batch=BS, factors=list(SATURATIONS), device='cpu',
                 python=platform.python_version(), torch=torch.__version__, version=colorize_nb.__version__)
     for seed in range(seeds):
         for name,choices in EXPERIMENTS[experiment].items():

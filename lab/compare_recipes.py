@@ -25,7 +25,7 @@ from PIL import Image
 
 from colorize_nb import __version__
 from colorize_nb.color.codecs import RGB
-from colorize_nb.color.metrics import ciede, colorfulness, mae_ab, mse_ab, psnr, quantize8
+from colorize_nb.color.metrics import ciede, colorfulness, mae_ab, mse_ab, psnr, through_8bit
 from colorize_nb.color.metrics import dataset_mean_ab, gray_baseline, mean_color_baseline
 from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.folder import ColorizeDataLoaders
@@ -144,7 +144,7 @@ def measure(photos, paint):
     rows = []
     for p in photos:
         true = to_tensor(open_photo(p))
-        said = quantize8(paint(p, true))
+        said = through_8bit(paint(p, true))
         rows.append([round(f(said, true)[0].item(), d) for f,d in zip(MEASURES.values(), DIGITS)])
     means = torch.tensor(rows).double().mean(0)
     means = [round(m, d+1) if m<float('inf') else None for m,d in zip(means.tolist(), DIGITS)] # the photo itself has no finite PSNR
@@ -173,7 +173,7 @@ def square_error(colorizer, files):
         rgb = torch.cat([to_tensor(central_square(open_photo(f), colorizer.size)) for f in some])
         x = colorizer.codec.encode(rgb)[0].to(colorizer.device)
         said = colorizer.codec.decode(x, colorizer.codec.activate(colorizer.model(x).float())).cpu()
-        ours.append(mse_ab(quantize8(said), rgb))
+        ours.append(mse_ab(through_8bit(said), rgb))
         gray.append(mse_ab(gray_baseline(rgb), rgb))
     return {k: round(torch.cat(v).mean().item(), 5) for k,v in {'ours': ours, 'gray': gray}.items()}
 

@@ -18,7 +18,7 @@ import torch
 import colorize_nb
 from lab import train_shipped as shipped
 from lab.claims import STRIP, facts_of, measure, write
-from colorize_nb.color.metrics import FACTORS
+from colorize_nb.color.metrics import SATURATIONS
 from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.folder import central_square
 from colorize_nb.infer.colorizer import Colorizer
@@ -69,7 +69,7 @@ def main(args):
     true = torch.cat([to_tensor(p) for p in photos])
     path, folder = RESULTS/'targets.json', Path(args.runs)
     data = json.loads(path.read_text()) if path.exists() else dict(rows=[], tests=dict(held=facts_of(true)))
-    data.update(size=SIZE, batch=32, factors=list(FACTORS), n_train=len(files), photo_steps=dict(decoder=args.cached, whole=args.photos),
+    data.update(size=SIZE, batch=32, factors=list(SATURATIONS), n_train=len(files), photo_steps=dict(decoder=args.cached, whole=args.photos),
                 device='cpu', python=platform.python_version(), torch=torch.__version__, version=colorize_nb.__version__)
     (RESULTS/'targets').mkdir(parents=True, exist_ok=True)
     for seed in range(args.seeds):
@@ -79,7 +79,7 @@ def main(args):
             model, codec = train(target, seed, files, held, folder, args)
             seconds = round(time.process_time()-start)
             for how,knobs in decodings.items():
-                row = measure(colored(model, codec, photos, knobs), true, FACTORS)
+                row = measure(colored(model, codec, photos, knobs), true, SATURATIONS)
                 data['rows'].append(dict(arm=arm, decoding=how, test='held', seed=seed, seconds=seconds, **row))
                 print(arm, how, f'seed {seed}: {seconds} s, CIEDE2000 {row["mean"]:.2f}', flush=True)
                 if seed==0: strip(model, codec, knobs).save(RESULTS/'targets'/f'{strip_name(f"{arm} {how}")}.jpg', quality=85)

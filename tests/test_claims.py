@@ -96,7 +96,7 @@ def test_claims_are_trained_once_and_go_on(claims, tmp_path, monkeypatch):
     photos = claims.Photos(tmp_path)
     claims.run('one', photos, 1)
     trial = load_trial('one', tmp_path/'out')
-    assert trial.arms()==['L1', 'bins: mode', 'bins: mean'] and trial.frontier('L1').ciede.shape==(len(claims.FACTORS), 6)
+    assert trial.arms()==['L1', 'bins: mode', 'bins: mean'] and trial.frontier('L1').ciede.shape==(len(claims.SATURATIONS), 6)
     assert trial.strips(folder=tmp_path/'out').width>64
     trained = []
     real = claims.train

@@ -1,4 +1,4 @@
-"Metrics against other libraries and known values, baselines, tables, and the streaming form inside fastai."
+"Test metrics against other libraries and known values, and baselines, tables, intervals, and metrics during training."
 import math
 from types import SimpleNamespace
 import numpy as np, pytest, torch
@@ -17,19 +17,19 @@ def u8(t): return (t.movedim(-3, -1).numpy()*255).round().astype('u1')
 def photos():
     g = torch.Generator().manual_seed(1)
     small = torch.rand(6, 3, 5, 6, generator=g)
-    return quantize8(torch.nn.functional.interpolate(small, size=(20, 24), mode='bilinear'))
+    return through_8bit(torch.nn.functional.interpolate(small, size=(20, 24), mode='bilinear'))
 
 @pytest.fixture
-def pred(photos): return quantize8(photos.flip(0)*.5 + photos*.5)
+def pred(photos): return through_8bit(photos.flip(0)*.5 + photos*.5)
 
 def test_psnr(pred, photos):
     want = [peak_signal_noise_ratio(a, b) for a,b in zip(u8(photos), u8(pred))]
     assert np.allclose(psnr(pred, photos), want, atol=1e-3)
     assert psnr(photos, photos).tolist() == [math.inf]*6
-    assert torch.equal(psnr(pred + 1e-4, photos), psnr(pred, photos))                        # what 8 bits cannot hold is no difference
+    assert torch.equal(psnr(pred + 1e-4, photos), psnr(pred, photos)) # rounded away in 8 bits
 
 def test_psnr_of_noise_does_not_wrap():
-    a,b = (quantize8(torch.rand(1, 3, 200, 200)) for _ in range(2))
+    a,b = (through_8bit(torch.rand(1, 3, 200, 200)) for _ in range(2))
     assert abs(psnr(a, b).item() - 7.78) < .1
 
 def test_ab_errors(pred, photos):
@@ -56,9 +56,35 @@ def test_colorfulness_known_values():
     half[:, 0, :, :5] = half[:, 1, :, 5:] = 1
     noise = torch.rand(1, 3, 500, 500)
     assert abs(colorfulness(half).item() - 293.25) < .01 and abs(colorfulness_abs(half).item() - 85.53) < .01
-    sd = 255/12**.5 # R, G, B independent and uniform: variances 2 and 3/2 of theirs
-    assert abs(colorfulness(noise).item() - sd*3.5**.5) < 1 and colorfulness_abs(noise) < colorfulness(noise)
+    sd = 255/12**.5 # R, G, and B are independent and uniform, so the variances are 2 and 3/2 of theirs
+    assert abs(colorfulness(noise).item() - sd*3.5**.5) < 1 # 137.7 without the means, which are 0
+    assert 110 < colorfulness_abs(noise).item() < 118
     assert colorfulness(torch.full((1, 3, 4, 4), .3)).item() == 0
+
+@pytest.mark.parametrize('level,z', [(.95, 1.960), (.9, 1.645), (.5, .6745)])
+def test_bootstrap_interval_has_its_level(level, z):
+    "For many numbers, the bootstrap interval of a mean is the normal one: mean +- z sd/sqrt(n)."
+    x = torch.randn(4000, generator=torch.Generator().manual_seed(3))*5 + 2
+    half = z*x.std(unbiased=False).item()/len(x)**.5
+    low, high = bootstrap_interval(x, level)
+    assert (high - low)/2 == pytest.approx(half, rel=.05) # 90% instead of 95% would be 16% off
+    assert (high + low)/2 == pytest.approx(x.mean().item(), abs=.15*half)
+
+def test_bootstrap_interval_covers_the_true_mean():
+    "95% of the intervals of many samples contain the true mean."
+    g = torch.Generator().manual_seed(0)
+    hits = 0
+    for i in range(400):
+        low, high = bootstrap_interval(torch.rand(60, generator=g), n=400, seed=i)
+        hits += low <= .5 <= high
+    assert .915 < hits/400 < .975
+
+def test_bootstrap_interval_options():
+    x = torch.rand(20, generator=torch.Generator().manual_seed(0))
+    assert bootstrap_interval(x) == bootstrap_interval(x, seed=0) != bootstrap_interval(x, seed=1)
+    few = bootstrap_interval(x, n=10)
+    assert few != bootstrap_interval(x) and few[0] <= few[1]
+    assert bootstrap_interval(torch.full((7,), 3.)) == (3, 3)
 
 @pytest.mark.parametrize('f', [mse_ab, mae_ab, psnr, ciede])
 def test_pairs(f, pred, photos):
@@ -79,29 +105,30 @@ def test_baselines(photos):
     assert torch.equal(mean_color_baseline(photos, mean.tolist()), mean_color_baseline(photos, mean))
     assert (mean_color_baseline(photos, [90, 90]) <= 1).all()
 
-def test_mean_counts_photos_alike(photos):
+def test_mean_color_weights_photos_equally(photos):
     sizes = [photos[:1], photos[1:2, :, :10]]
     want = torch.stack([rgb2lab(o)[0, 1:].mean((1, 2)) for o in sizes]).mean(0)
     assert torch.allclose(dataset_mean_ab(sizes), want, atol=1e-4)
-    with pytest.raises(ValueError, match='no photos'): dataset_mean_ab([])
+    with pytest.raises(ValueError, match='needs photos'): dataset_mean_ab([])
 
 def test_through_8bit(photos):
     assert torch.equal(through_8bit(photos), photos) and torch.equal(through_8bit(photos, LabAB()), photos)
     assert torch.equal(through_8bit(photos + .4/255*torch.rand_like(photos)), photos)
-    assert quantize8(torch.tensor([-1., 2.])).tolist() == [0, 1]
+    assert through_8bit(torch.tensor([-1., 2.])).tolist() == [0, 1]
 
 def test_table(photos, pred):
     r = evaluate(photos.split(4), {'gray': gray_baseline, 'same': lambda o: o}, note='6 <photos>')
     assert [o['n'] for o in r.rows] == [6, 6] and list(r.rows[0]) == ['', 'psnr', 'ciede', 'colorfulness', 'n']
-    assert r.rows[0]['ciede'] == pytest.approx(ciede(quantize8(gray_baseline(photos)), photos).mean().item(), abs=1e-4)
+    assert r.rows[0]['ciede'] == pytest.approx(ciede(through_8bit(gray_baseline(photos)), photos).mean().item(), abs=1e-4)
     md = r.to_markdown().splitlines()
     assert md[0] == '|  | psnr | ciede | colorfulness | n |'
     assert md[1].startswith('| --- | ---: |')
     assert md[2].startswith('| gray |')
     assert md[-1] == '6 &lt;photos&gt;'
     assert '<td>gray</td>' in r._repr_html_() and '6 &lt;photos&gt;' in r._repr_html_() and 'inf' in r._repr_html_()
-    assert table_row('x', [(pred, photos)], [mae_ab])['mae_ab'] == pytest.approx(mae_ab(pred, photos).mean().item())
-    with pytest.raises(ValueError, match='gray: no photos'): evaluate([], {'gray': gray_baseline})
+    one = evaluate([photos], {'x': lambda rgb: pred}, [mae_ab]).rows[0]
+    assert one['mae_ab'] == pytest.approx(mae_ab(pred, photos).mean().item())
+    with pytest.raises(ValueError, match='gray: there are no photos'): evaluate([], {'gray': gray_baseline})
 
 def test_results_with_gaps():
     r = Results([{'a': 1, 'b': 2.34567}, {'a': 3, 'c': None}])
@@ -114,7 +141,7 @@ def run(mets, x, raw, y, sizes):
     return {m.name: m.value for m in mets}
 
 @pytest.mark.parametrize('tanh', [False, True])
-def test_streaming_is_the_mean_over_photos(photos, tanh):
+def test_streaming_gives_the_mean_over_photos(photos, tanh):
     codec = LabAB(tanh=tanh)
     x,y = codec.encode(photos)
     raw = torch.randn(6, 2, 10, 12)*.2
@@ -134,7 +161,7 @@ def test_streaming_names_and_reset(photos):
     m.reset()
     assert m.value is None
 
-def test_decodes_once_for_all(photos):
+def test_metrics_share_one_decoding(photos):
     class Counting(LabAB):
         n = 0
         def decode(self, *a, **k):

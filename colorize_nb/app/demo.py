@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from ..color.metrics import (
-    ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, quantize8)
+    ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, through_8bit)
 from ..infer.colorizer import Colorizer
 from ..core.photo import bundled_photos, open_photo, to_tensor
 from ..core.show import show_photos
@@ -92,7 +92,7 @@ def mean_ab(
 
 def _scores(method, rgb, true):
     "The metrics of one answer: (metric, method) -> number."
-    rgb = quantize8(rgb)
+    rgb = through_8bit(rgb)
     return {(m, method): (f(rgb) if f is colorfulness else f(rgb, true)).item() for m,f in METRICS.items()}
 
 # %% ../../nbs/app/02_demo.ipynb #5319b8c6

@@ -66,15 +66,12 @@ _codecs = Registry('codec', 'colorize_nb.color')
 register_codec,list_codecs = _codecs.register,_codecs.list
 
 # %% ../../nbs/color/01_codecs.ipynb #5cbf23eb
-_RENAMED = {'centres': 'centers', 'centre': 'center'} # Keys and choices as models saved by earlier versions have them
-
 def codec_from_config(
-    d:dict, # As `Codec.config` gave it
+    config:dict, # From `Codec.config`
 )->Codec:
-    "The codec that a `config` describes. Raises `ValueError` on a name that is not registered."
-    d = {_RENAMED.get(k, k): _RENAMED.get(v, v) if isinstance(v, str) else v for k,v in d.items()}
-    name = d.pop('name', None)
-    return _codecs.get(name)(**d)
+    "Create the codec that a `config` describes."
+    config = dict(config)
+    return _codecs.get(config.pop('name', None))(**config)
 
 # %% ../../nbs/color/01_codecs.ipynb #3507d0fc
 def _enlarge(t, x): return F.interpolate(t.float(), size=x.shape[-2:], mode='bilinear', align_corners=False)
