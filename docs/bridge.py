@@ -1,58 +1,58 @@
-"A notebook of nbdev becomes a page of the site: what is hidden goes, directives become tags, names become links, pictures get words."
+"Turn an nbdev notebook into a page of the site: drop hidden cells, turn directives into tags, link names, and describe pictures."
 import json, re
 
 from readme import directives, text # the same cells, read the same way
 
 NAME = re.compile(r'(?<![`\w\[])`([A-Za-z_][\w.]*)(\(\))?`(?!`)')
-EXPLORERS, HERE = 'explorers.html', 'Move its sliders in this site'
-# What a panel's cell holds -> its picture in docs/static/panels (docs/panels.py takes them), what it is, where a reader without Python goes
+EXPLORERS, HERE = 'explorers.html', 'Try it on this site'
+# Call in a panel's cell -> its picture in docs/static/panels (made by docs/panels.py), description, link for readers without Python
 PANELS = {
     'color_app': ('app', 'The panel that colors photos you hand in', 'color.html', 'Colour a photo in this page instead'),
-    'LabExplorer': ('lab', 'The Lab explorer: lightness and chroma under sliders', EXPLORERS, HERE),
-    'SepiaExplorer': ('sepia', 'The sepia explorer: several possible colors, and what each loss answers', EXPLORERS, HERE),
+    'LabExplorer': ('lab', 'The Lab explorer: sliders for lightness and chroma', EXPLORERS, HERE),
+    'SepiaExplorer': ('sepia', 'The sepia explorer: several possible colors, and what each loss predicts', EXPLORERS, HERE),
     'BinsExplorer': ('bins', 'The bins explorer: colors put into bins', EXPLORERS, HERE),
     'DistributionExplorer': ('distribution', 'The distribution explorer: which colors are likely at a pixel',
                              'nbs/widgets/01_explorers.html', 'More of its states'),
-    'turing_test': ('turing', 'The Turing test: which of two photos was colored by a network', 'nbs/widgets/05_turing.html', 'Its page'),
-    'tune': ('tune', 'The training panel: knobs, curves, held-out photos as they come out, and a row for each run',
-             'nbs/widgets/03_tune.html', 'Its page'),
-    'hint': ('hint', 'The hint panel: a click gives a pixel a color, and it spreads', 'nbs/widgets/04_hint.html', 'Its page'),
-    'compare': ('compare', 'The comparison: models on one photo, by a line to drag, blended or side by side, with their numbers',
-                'nbs/widgets/02_compare.html', 'Its page')}
+    'turing_test': ('turing', 'The Turing test: which of two photos was colorized?', 'nbs/widgets/05_turing.html', 'More about this panel'),
+    'tune': ('tune', 'The training panel: settings, curves, validation photos, and a row for each run',
+             'nbs/widgets/03_tune.html', 'More about this panel'),
+    'hint': ('hint', 'The hint panel: click a pixel, choose its color, and it spreads', 'nbs/widgets/04_hint.html', 'More about this panel'),
+    'compare': ('compare', 'The comparison panel: models on one photo, under a line to drag, blended, or side by side, with metrics',
+                'nbs/widgets/02_compare.html', 'More about this panel')}
 
 def panel_picture(source, up):
-    "What stands where a notebook shows a panel that needs a running Python: its picture."
+    "Return the picture of a panel, for pages where no Python is running."
     found = next((v for k,v in PANELS.items() if re.search(rf'\b{k}\(', source)), None)
     if not found: raise ValueError(f'a panel without a picture: {source[:80]!r}; add it to PANELS here and in docs/panels.py')
     name, what, page, go = found
     picture = f'<img src="{up}_static/panels/{name}.jpg" alt="{what}" loading="lazy">'
-    said = f'{what}, as a notebook shows it; <code>make lab</code> opens it live. <a href="{up}{page}">{go}</a>.'
+    said = f'{what}. Run <code>make lab</code> to use it live. <a href="{up}{page}">{go}</a>.'
     return f'```{{raw}} html\n<figure class="panel">{picture}<figcaption>{said}</figcaption></figure>\n```'
 
 def notebook_bar(path, up):
-    "Under the promise of a page: open its notebook, download it; of a tutorial also its answers."
+    "Return the bar under a page's summary: open or download the notebook, and a tutorial's solutions."
     from published import COLAB, published, settings
     cfg, here = settings(), f'<a href="{path.name}" download>Download this notebook</a>'
     to = f"{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{path.as_posix()}"
     colab, lab = f'<a href="{COLAB}/{to}">Open in Colab</a>', f'<span>Open this notebook: <code>jupyter lab {path.as_posix()}</code></span>'
     opened = colab if published() else lab
-    answers = f'<a href="solutions/{path.stem}.html">Answers to the exercises</a>' if path.parent.name=='tutorials' else ''
+    answers = f'<a href="solutions/{path.stem}.html">Solutions</a>' if path.parent.name=='tutorials' else ''
     return f'```{{raw}} html\n<div class="notebook">{here}{opened}{answers}</div>\n```'
 
 def link_names(md, names):
-    "Public names in backticks, outside code blocks and headings, as links to the reference."
+    "Turn public names in backticks, outside code blocks and headings, into links to their documentation."
     def link(m): return f'{{py:obj}}`{m[1]}{m[2] or ""} <{names[m[1]]}>`' if m[1] in names else m[0]
     parts = re.split(r'(```.*?```|^#.*?$|<details>.*?</details>|^\|.*?$)', md, flags=re.S|re.M)
     return ''.join(p if i%2 else NAME.sub(link, p) for i,p in enumerate(parts))
 
 def words_for(heading, said):
-    "Alternative text of a picture: the section it stands in and the sentence before it."
+    "Return the alternative text of a picture: its section and the sentence before it."
     plain = re.sub(r'[`*_|$<>#]|\{py:obj\}|\]\([^)]*\)|\[', '', said).strip()
     last = re.split(r'(?<=[.:!?])\s', plain)[-1] if plain else ''
     return re.sub(r'\s+', ' ', f'{heading}: {last}'.rstrip(': .'))[:220]
 
 def with_bar(source, bar):
-    "A page's first cell with `bar` under its title and promise."
+    "Return a page's first cell with `bar` under the title and summary."
     return re.sub(r'^(# [^\n]+\n+> [^\n]+)', lambda m: f'{m[0]}\n\n{bar}\n', source, count=1)
 
 def md_cell(source): return dict(cell_type='markdown', metadata={}, source=source)
@@ -62,9 +62,9 @@ def code_cell(source, outputs, tags, alt):
     return dict(cell_type='code', execution_count=None, metadata=metadata, source=source, outputs=outputs)
 
 def page(nb, names, up='', path=None):
-    """The notebook (a dict) as MyST-NB shall show it.
+    """Return the notebook (a dict) as a page for MyST-NB.
 
-    `names` maps public names to their full ones; `up` leads to the site's root; `path` is the notebook's."""
+    `names` maps public names to full names, `up` is the path to the site's root, and `path` is the notebook's path."""
     cells, heading, said = [], '', ''
     for c in nb['cells']:
         opts, source = directives(text(c['source']))
@@ -82,7 +82,7 @@ def page(nb, names, up='', path=None):
         alt = opts.get('fig-alt') or words_for(heading, said)
         cells.append(code_cell(source, outputs, tags, alt))
         if panel: cells.append(md_cell(panel_picture(source, up)))
-    if path and path.parent.name=='tutorials': cells.append(md_cell(f'```{{toctree}}\n:hidden:\n\nAnswers <solutions/{path.stem}>\n```'))
+    if path and path.parent.name=='tutorials': cells.append(md_cell(f'```{{toctree}}\n:hidden:\n\nSolutions <solutions/{path.stem}>\n```'))
     for i,c in enumerate(cells): c['id'] = f'c{i}'
     kernel = dict(display_name='python3', language='python', name='python3')
     return dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)

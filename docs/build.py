@@ -1,6 +1,6 @@
 """Build the site into docs/_build/html from the notebooks, the library and docs/pages; warnings are errors.
 
-    python docs/build.py             what it took is printed
+    python docs/build.py
 """
 import hashlib, json, re, shutil, subprocess, sys, time, warnings
 from pathlib import Path
@@ -11,43 +11,43 @@ SRC, HTML = BUILD/'src', BUILD/'html'
 sys.path[:0] = [str(DOCS), str(ROOT/'tools')]
 import house
 warnings.filterwarnings('ignore', category=FutureWarning, module='torch')
-# Of the packages in package.json, what the pages need
+# The files that the pages need from the packages in package.json
 VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-threaded.wasm','ort-wasm-simd-threaded.mjs']),
             'mathjax/es5': ('mathjax', ['tex-svg.js'])}
-# What the site is made from: (folder, files)
+# Everything the site is made from: (folder, files)
 MADE_FROM = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('lab','*.py'), ('lab/results','*'), ('colorize_nb/course','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'),
              ('docs/static','*'), ('docs/play','*'), ('colorize_nb','static/*'))
-# The pages that are no notebooks, for llms.txt: name -> what stands there
-MORE = {'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'words',
-        'playground': 'a network trained in the page: losses on the same batches',
-        'explorers': 'Lab, sepia and bins live in the page', 'color': 'colour a photo in the page'}
+# Pages that aren't notebooks, for llms.txt: name -> description
+MORE = {'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'terms',
+        'playground': 'train a network in the page and compare losses',
+        'explorers': 'Lab, averages, and bins with sliders', 'color': 'colour a photo in the page'}
 
 def first_lines(p):
-    "Title and promise of a notebook, as plain text."
+    "Return the title and summary of a notebook as plain text."
     first = ''.join(json.loads(p.read_text('utf8'))['cells'][0]['source'])
     return re.match(r'# ([^\n]+)\n+> ([^\n]+)', re.sub(r'\[([^]]+)\]\([^)]*\)', r'\1', first)).groups()
 
 def books():
-    "The notebooks of the site: {section: [paths]}."
+    "Return the notebooks of the site by section."
     nbs = ROOT/'nbs'
     def numbered(folder): return sorted((nbs/folder).glob('[0-9]*.ipynb'))
-    return {'Do the claims hold?': numbered('claims'), 'Tutorials': numbered('tutorials'),
-            'Answers to the exercises': numbered('tutorials/solutions'),
+    return {'Do the claims hold up?': numbered('claims'), 'Tutorials': numbered('tutorials'),
+            'Solutions': numbered('tutorials/solutions'),
             **{house.TITLES[f]: house.opening(f)+house.pages(f) for f in house.FOLDERS}}
 
 def digest():
-    "Of all that the site is made from: a site with another one is of another version."
+    "Return a hash of everything the site is made from, to detect an outdated site."
     files = [p for d,kind in MADE_FROM for p in (ROOT/d).rglob(kind)
              if p.is_file() and not p.name.startswith('_modidx') and not {'.ipynb_checkpoints','runs','__pycache__'} & {*p.parts}]
     return hashlib.sha256(b''.join(hashlib.sha256(p.read_bytes()).digest() for p in sorted(files))).hexdigest()
 
 def npm():
-    "Fetch what package.json names, by npm of the environment or of the system."
+    "Install the packages in package.json with npm, from the environment or the system."
     tool = Path(sys.executable).parent/'npm'
     subprocess.run([str(tool if tool.exists() else 'npm'), 'ci', '--no-audit', '--no-fund', '--silent'], cwd=DOCS, check=True)
 
 def contents(title, promise, sections):
-    "A page that lists others."
+    "Return a page that lists other pages."
     lines = [f'# {title}', '', f'> {promise}', '']
     for name,files in sections.items():
         lines += [f'## {name}', '', *(f"- [{first_lines(p)[0]}]({p.relative_to(ROOT).as_posix()}): {first_lines(p)[1]}" for p in files), '']
@@ -71,12 +71,12 @@ def sources():
         q = SRC/p.relative_to(ROOT)
         end = reference.section(house.module(p)) if p in library else ''
         bridge.write(p, q, names, '../'*(len(q.relative_to(SRC).parts)-1), p.relative_to(ROOT), end)
-    claims = {k: found[k] for k in ('Do the claims hold?',)}
-    tutorials, answers = {'Tutorials': found['Tutorials']}, {k: found[k] for k in ('Answers to the exercises',)}
+    claims = {k: found[k] for k in ('Do the claims hold up?',)}
+    tutorials, answers = {'Tutorials': found['Tutorials']}, {k: found[k] for k in ('Solutions',)}
     others = {k: v for k,v in found.items() if k not in {**claims, **tutorials, **answers}}
-    lists = (('claims', 'Do the claims hold?', 'What five papers say about colorization, put to the test.', claims),
-             ('tutorials', 'Tutorials', 'Ten lessons that run on a laptop, from a first photo to old photographs.', tutorials),
-             ('book', 'The book', 'Every module of the library is a notebook that explains it.', others))
+    lists = (('claims', 'Do the claims hold up?', 'What five papers claim about colorization, and whether it holds up.', claims),
+             ('tutorials', 'Tutorials', 'Chapters that run on a laptop, from a first photo to old photographs.', tutorials),
+             ('book', 'The book', 'Every module of the library, explained in the notebook it comes from.', others))
     for name,title,promise,sections in lists: (SRC/f'{name}.md').write_text(contents(title, promise, sections), 'utf8')
     for f in ('CHANGELOG.md','CONTRIBUTING.md'): shutil.copy2(ROOT/f, SRC/f.lower())
     colorizer = Colorizer.load('shipped')
@@ -92,7 +92,7 @@ def sources():
     return found
 
 def finish():
-    "Read and write every page once: take out what it does not use, say what it may do."
+    "Read and write every page once: remove what it doesn't use and add its content security policy."
     import lighten, policy
     pages = {p: lighten.light(p.read_text('utf8'), p.name) for p in sorted(HTML.rglob('*.html'))}
     for p,text in policy.guarded(pages).items(): p.write_text(text, 'utf8')
@@ -107,11 +107,11 @@ def main():
     options = ['-b', 'html', '-d', str(BUILD/'doctrees'), '-c', str(DOCS), '-j', 'auto', '-q', '-W', '--keep-going']
     r = subprocess.run([sys.executable, '-m', 'sphinx', *options, str(SRC), str(HTML)], cwd=ROOT)
     if r.returncode: sys.exit(r.returncode)
-    for ps in found.values(): # 'download' leads to them
+    for ps in found.values(): # for the download links
         for p in ps: (HTML/p.relative_to(ROOT)).write_text(json.dumps(bridge.without_outputs(json.loads(p.read_text('utf8')))), 'utf8')
     finish()
     line = lambda p: (first_lines(p)[0], p.relative_to(ROOT).with_suffix('.html').as_posix(), first_lines(p)[1])
-    lines = {k: [line(p) for p in ps] for k,ps in found.items() if 'Answers' not in k}
+    lines = {k: [line(p) for p in ps] for k,ps in found.items() if k!='Solutions'}
     generated.llms(HTML, lines | {'More': [(n, f'{n}.html', a) for n,a in MORE.items()]})
     (HTML/'made-from.txt').write_text(digest())
     size = sum(f.stat().st_size for f in HTML.rglob('*') if f.is_file())

@@ -1,10 +1,10 @@
-"The site as Sphinx builds it; `build.py` puts the pages together first."
+"Sphinx configuration. `build.py` prepares the pages first."
 import configparser, sys, warnings
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 sys.path[:0] = [str(DOCS), str(DOCS.parent), str(DOCS.parent/'tools')]
-warnings.filterwarnings('ignore') # of the libraries that autodoc imports; Sphinx's own warnings are errors
+warnings.filterwarnings('ignore') # from libraries that autodoc imports; Sphinx's own warnings are errors
 cfg = configparser.ConfigParser(delimiters=['='])
 cfg.read(DOCS.parent/'settings.ini', encoding='utf8')
 cfg = cfg['DEFAULT']
@@ -15,8 +15,8 @@ extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.mathjax', 'sphinx_cop
 exclude_patterns = ['**/.ipynb_checkpoints']
 default_role = 'code'
 
-nb_execution_mode = 'off' # outputs are those of the committed notebooks
-nb_ipywidgets_js = {} # panels are shown by pictures of their states
+nb_execution_mode = 'off' # use the committed outputs
+nb_ipywidgets_js = {} # panels are replaced by pictures
 nb_merge_streams = True
 nb_render_markdown_format = 'gfm' # with tables
 myst_enable_extensions = ['dollarmath', 'colon_fence', 'attrs_inline', 'deflist']
@@ -26,15 +26,15 @@ suppress_warnings = ['mystnb.unknown_mime_type']
 
 autodoc_default_options = dict(members=True, undoc_members=False, show_inheritance=False, special_members='__call__')
 autodoc_member_order = 'bysource'
-autodoc_typehints = 'none' # the tables have them
+autodoc_typehints = 'none' # the tables contain the types
 autodoc_inherit_docstrings = False
 
 html_theme = 'sphinx_book_theme'
 html_title = 'colorize_nb'
-html_static_path = [str(DOCS/'_build/src/_static')] # put together by build.py
+html_static_path = [str(DOCS/'_build/src/_static')] # prepared by build.py
 html_css_files = ['site.css']
 html_js_files = [('wipe.js', dict(defer='defer')), ('site.js', dict(defer='defer'))]
-html_search_scorer = str(DOCS/'static/scorer.js') # lessons before reference
+html_search_scorer = str(DOCS/'static/scorer.js') # rank lessons above reference pages
 copybutton_selector = 'div.highlight pre, .first pre, pre.cite'
 html_favicon = str(DOCS/'static/favicon.svg')
 html_theme_options = dict(

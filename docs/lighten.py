@@ -1,5 +1,5 @@
-"""A page fetches what it uses: no library of icons (icons.css draws them), the search's index on the search page alone.
-What folds in the sidebar gets a name."""
+"""Make pages load only what they use: no icon library (icons.css draws the icons), and the search index only on the search page.
+Foldable entries of the sidebar get accessible names."""
 import re
 
 ICONS = re.compile(r'\s*<script defer src="[^"]*fontawesome\.js[^"]*"></script>')
@@ -8,14 +8,14 @@ FOLD = re.compile(r'(<a class="[^"]*reference internal" href="[^"]*">((?:(?!</a>
 UNUSED = ('**/*.map', '_static/locales/**/*.*o', '**/LC_MESSAGES/*', '_static/scripts/*.map', '_static/styles/*.map', '_static/scripts/fontawesome*', '_static/vendor/fontawesome/webfonts/*')
 
 def named(text):
-    "Pages of the sidebar that fold, with a name for those who do not see the arrow."
+    "Give foldable entries of the sidebar a name for screen readers."
     return FOLD.sub(lambda m: f'{m[1]}<summary aria-label="Pages of: {re.sub("<[^>]*>", "", m[2])}">', text)
 
 def light(text, name):
-    "The page `name` without what nothing on it uses."
+    "Return the page `name` without scripts that it doesn't use."
     text = named(ICONS.sub('', text))
     return text if name=='search.html' else SEARCH.sub('', text)
 
 def drop_unused(folder):
-    "Remove the files that no page asks for."
+    "Remove the files that no page loads."
     for f in (f for kind in UNUSED for f in folder.glob(kind)): f.unlink()

@@ -1,4 +1,4 @@
-"""Takes the pictures of panels that stand on pages without Python, by Voila and Chromium; run it when a panel looks different.
+"""Take the pictures of panels for pages without Python, with Voila and Chromium. Run it when a panel changes.
 
     python docs/panels.py            writes docs/static/panels/*.jpg
     python docs/panels.py tune hint  these only

@@ -1,6 +1,6 @@
-"""What a page of the site may do: show and run what comes with it, ask nobody else. Browsers hold every page to this line.
+"""The content security policy of each page: it may load and run only what comes with the site.
 
-The scripts written into a page are known by their hashes, so nothing that slips into a page later can run.
+Inline scripts are allowed by their hashes, so a script that is injected later cannot run.
 """
 import base64, hashlib, html, re
 
@@ -14,18 +14,18 @@ FIXED = {
     'object-src': "'none'", 'frame-src': "'none'", 'base-uri': "'none'", 'form-action': "'self'"}
 
 def hashes(scripts):
-    "As a policy names scripts."
+    "Return the hashes of scripts in the form that a policy uses."
     return sorted({f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts})
 
 def handlers(page): return {html.unescape(h) for h in HANDLER.findall(page)}
 
 def policy(page, also=()):
-    "The policy of a page: its own files, WebAssembly for the network, and the scripts written into it or named in `also`."
+    "Return the policy of a page: its own files, WebAssembly, and its inline scripts and those in `also`."
     script = ' '.join(["'self'", "'wasm-unsafe-eval'", "'unsafe-hashes'", *hashes({*SCRIPT.findall(page), *also})])
     return '; '.join(f'{k} {v}' for k,v in {**FIXED, 'script-src': script}.items())
 
 def guarded(pages):
-    "`pages` (path -> text) with what each may do. Handlers are those of the whole site: the search reads other pages."
+    "Add policies to `pages` (path -> text). Event handlers of the whole site are allowed, because the search displays parts of other pages."
     also = set().union(*map(handlers, pages.values()))
     def one(text):
         tag = f'<meta http-equiv="Content-Security-Policy" content="{policy(text, also)}">'

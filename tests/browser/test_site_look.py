@@ -146,7 +146,7 @@ def test_a_notebook_is_opened_and_downloaded_from_its_page(watched, site):
     watched.goto(site+'nbs/tutorials/03_why_brown.html')
     with watched.expect_download() as d: watched.get_by_role('link', name='Download this notebook').click()
     assert d.value.path().read_bytes()==(ROOT/'nbs/tutorials/03_why_brown.ipynb').read_bytes()
-    watched.get_by_role('link', name='Answers to the exercises').click()
+    watched.get_by_role('link', name='Solutions').click()
     watched.wait_for_url('**/solutions/03_why_brown.html')
 
 def test_panels_show_their_picture():
@@ -176,7 +176,7 @@ def test_a_paper_says_who_and_how_much(paper):
 def test_the_state_of_the_panel_is_in_the_address(watched, site):
     watched.goto(site+'color.html#saturation=0.40&photo=china&left=own')
     watched.wait_for_function("['done','failed'].includes(document.querySelector('#colorizer').dataset.state)", timeout=90_000)
-    assert watched.locator('#colorizer output').inner_text()=='0.40' and watched.locator('.tag.left').inner_text()=='own colours'
+    assert watched.locator('#colorizer output').inner_text()=='0.40' and watched.locator('.tag.left').inner_text()=='original colors'
     assert np.ptp(pixels(watched.locator('canvas.before')), 2).max()>60
     watched.locator('#colorizer .saturation').press('ArrowRight')
     watched.wait_for_function("location.hash.includes('saturation=0.45')", timeout=30_000)
