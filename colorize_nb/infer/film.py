@@ -119,7 +119,8 @@ class Timing:
 
 def _open_image(src):
     Image.init()
-    return Image.open(src, formats=sorted({f for f in ANIMATION_FORMATS.values() if f in Image.OPEN}))
+    known = {'JPEG', *ANIMATION_FORMATS.values()} # an MPO starts with a JPEG
+    return Image.open(src, formats=sorted(f for f in known if f in Image.OPEN))
 
 def is_animation(
     path:Path, # Path of an image
@@ -130,8 +131,8 @@ def is_animation(
     if path.suffix.lower() not in ANIMATION_FORMATS or not (file or path.is_file()): return False
     try:
         with _open_image(file or path) as im:
-            if im.format!='MPO': return getattr(im, 'n_frames', 1)>1
-            return im.n_frames>1 and len({f.size for f in ImageSequence.Iterator(im)})==1 # others are thumbnails
+            if getattr(im, 'n_frames', 1)<2 or im.format!='MPO': return getattr(im, 'n_frames', 1)>1
+            return len({f.size for f in ImageSequence.Iterator(im)})==1 # others are thumbnails
     except Exception: return False # reading it will say why
 
 @contextmanager
@@ -139,8 +140,9 @@ def _open_animation(path):
     "Open an animation. Raises `PhotoError`."
     try:
         with _open_image(path) as im:
-            if im.width*im.height*im.n_frames>_MOST_PIXELS:
-                raise PhotoError(f'{path}: {im.n_frames} frames of {im.width}x{im.height}, more than is safe to open')
+            n = getattr(im, 'n_frames', 1)
+            if im.width*im.height*n>_MOST_PIXELS:
+                raise PhotoError(f'{path}: {n} frames of {im.width}x{im.height}, more than is safe to open')
             yield im
     except PhotoError: raise
     except Exception as e: raise PhotoError(f"{path}: not an animation, or damaged ({e})") from None
@@ -401,6 +403,8 @@ def _even(img):
     if img.size==(w,h): return img
     return Image.fromarray(np.pad(np.asarray(img), ((0,h-img.height), (0,w-img.width), (0,0)), 'edge'))
 
+def _codec_name(stream): return stream.codec_context.codec.canonical_name if stream.codec_context else 'an unknown codec'
+
 def _copier(out, stream):
     "Add a copy of `stream` to `out`. Return the function that takes its packets."
     new = out.add_stream_from_template(stream)
@@ -426,7 +430,7 @@ def _add_others(out, film, kind):
     "Add sound, covers, and subtitles to `out`. Return the function for each stream's packets, and notes on what couldn't be copied."
     others, notes = {}, []
     for a in film.streams.audio:
-        name = a.codec_context.name if a.codec_context else 'an unknown codec'
+        name = _codec_name(a)
         if kind=='matroska' or name in _SOUND[kind]:
             try: others[a] = _copier(out, a)
             except ValueError: pass
@@ -439,7 +443,7 @@ def _add_others(out, film, kind):
         if kind in ('mp4','mov'): others[c] = _copier(out, c)
         else: notes.append('the cover picture was left out')
     for s in film.streams.subtitles:
-        name = s.codec_context.name if s.codec_context else 'unknown'
+        name = _codec_name(s)
         if name in _SUBTITLES[kind]: others[s] = _copier(out, s)
         else: notes.append(f'subtitles ({name}) were left out'+('' if kind=='matroska' else '; .mkv may keep them'))
     return others, notes
@@ -450,11 +454,11 @@ def _add_video(out, film, video, first, crf):
     options = {'crf': str(min(63, round(1.4*crf))), 'deadline': 'good', 'cpu-used': '4', 'row-mt': '1'} if vp9 else {'crf': str(crf)}
     v = out.add_stream('libvpx-vp9' if vp9 else 'libx264', rate=_rate(video), options=options)
     if vp9: v.bit_rate = 0 # constant quality
-    sar = video.sample_aspect_ratio or Fraction(1)
-    v.sample_aspect_ratio = v.codec_context.sample_aspect_ratio = 1/sar if first.rotation%180 else sar
-    size = first.width, first.height
-    v.width, v.height = (n+n%2 for n in (size[::-1] if first.rotation%180 else size))
-    v.pix_fmt, c = 'yuv420p', v.codec_context
+    (w, h), sar = (first.width, first.height), video.sample_aspect_ratio or Fraction(1)
+    if first.rotation%180: (w, h), sar = (h, w), 1/sar
+    if vp9: w, sar = round(w*sar), Fraction(1) # VP9 has square pixels only
+    v.width, v.height, v.pix_fmt, c = w+w%2, h+h%2, 'yuv420p', v.codec_context
+    c.sample_aspect_ratio = sar
     c.time_base = video.time_base
     c.colorspace = c.color_primaries = c.color_trc = c.color_range = 1
     v.metadata.update({k: x for k,x in video.metadata.items() if k in ('language','title')})
