@@ -4,19 +4,22 @@
 
 # %% auto #0
 __all__ = ['FORMATS', 'EXTENSIONS', 'SOURCE_TYPE', 'MARK', 'PhotoError', 'open_photo', 'to_tensor', 'to_image', 'bundled_photos',
-           'find_photos', 'is_gray', 'photo_meta', 'xmp_packet', 'source_type', 'save_photo', 'marked']
+           'credit', 'find_photos', 'is_gray', 'photo_meta', 'xmp_packet', 'source_type', 'save_photo', 'marked']
 
 # %% ../../nbs/core/01_photo.ipynb #6a401e7e
+import csv
 import html
 import numpy as np
 import os
 import re
 import torch
+from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+import colorize_nb
 from .files import whole_file
 
 # %% ../../nbs/core/01_photo.ipynb #d0b688de
@@ -128,8 +131,16 @@ _BUNDLED = {
     'sklearn': ('datasets/images', dict(china='china.jpg', flower='flower.jpg')),
     'matplotlib': ('mpl-data/sample_data', dict(grace_hopper='grace_hopper.jpg'))}
 
-def bundled_photos()->dict: # Name -> path
-    "The colour photos inside scikit-image, scikit-learn and matplotlib, as far as they are installed."
+_PHOTOS = Path(colorize_nb.__file__).parent/'photos'
+_KINDS = 'color','archive','plate','portrait','sample','all'
+
+@cache
+def _credits():
+    "Read the table of credits: name -> row."
+    with open(_PHOTOS/'credits.csv', encoding='utf8', newline='') as f: return {row['name']: row for row in csv.DictReader(f)}
+
+def _samples():
+    "Find the photos in scikit-image, scikit-learn, and matplotlib, as far as they're installed."
     found = {}
     for package,(folder,files) in _BUNDLED.items():
         spec = find_spec(package)
@@ -137,6 +148,23 @@ def bundled_photos()->dict: # Name -> path
         here = Path(spec.origin).parent/folder
         found.update({name: here/f for name,f in files.items() if (here/f).is_file()})
     return found
+
+def bundled_photos(
+    kind:str='sample', # 'color', 'archive', 'plate', 'portrait', 'sample' (those in scikit-image and others), or 'all'
+)->dict: # Name -> path
+    "Return the bundled photos of one `kind`. The channels of a 'plate' are three exposures from 1909 to 1915."
+    if kind not in _KINDS: raise ValueError(f"kind is {kind!r}, but it must be one of {', '.join(_KINDS)}.")
+    own = {name: _PHOTOS/f'{name}.jpg' for name,row in _credits().items() if kind in ('all', row['kind'])}
+    return {**own, **_samples()} if kind in ('sample','all') else own
+
+def credit(
+    name:str, # One of `bundled_photos('all')`
+)->str:
+    "Return a line of credit for a bundled photo: author, source, license, and changes."
+    if row := _credits().get(name): return f"{row['author']}, {row['source']} ({row['license']}), {row['note']}"
+    for package,(_,files) in _BUNDLED.items():
+        if name in files: return f"sample photo in {dict(skimage='scikit-image', sklearn='scikit-learn').get(package, package)}"
+    raise ValueError(f'No bundled photo is called {name!r}.')
 
 # %% ../../nbs/core/01_photo.ipynb #047652a8
 EXTENSIONS = {'.jpg','.jpeg','.jpe','.jfif','.png','.webp','.tif','.tiff','.bmp','.gif','.ppm','.pgm','.pnm','.jp2',
