@@ -1,4 +1,4 @@
-"CONTRIBUTING.md: each diff fits the library as it is, and what is said of it holds."
+"Each diff in CONTRIBUTING.md applies to the library, and the code below it runs."
 import importlib.util, re, sys, warnings
 from pathlib import Path
 import pytest
@@ -11,23 +11,34 @@ STEP = r'## (Add [^\n]+)\n.*?```diff\n--- (\S+)\n(.*?)```\n\n```python\n(.*?)```
 STEPS = re.findall(STEP, (ROOT/'CONTRIBUTING.md').read_text('utf8'), re.S)
 
 def applied(source, diff):
-    "`source` with the lines of `diff`: those after a line of context stand under it, those before the first at the place of its function."
+    "Return `source` with the added lines of `diff`: after the line of context above them, or before the function of the first one."
     lines, before, at = source.splitlines(), [], None
     for l in diff.splitlines():
         if l.startswith('+') and at is None: before.append(l[1:])
         elif l.startswith('+'): lines.insert(at := at+1, l[1:])
         else:
-            assert lines.count(l[1:])==1, f'the library has no such line: {l[1:]}'
+            assert lines.count(l[1:])==1, f'the library does not have this line: {l[1:]}'
             at = lines.index(l[1:])
             start = max(i for i in range(at) if lines[i].startswith('def '))
             lines[start:start], at, before = before, at+len(before), []
     return '\n'.join(lines+before)
 
-def test_four_ways_to_add():
-    assert [title.split()[-1] for title,*_ in STEPS]==['loss','codec','encoder','widget']
+def test_every_way_to_add_something_has_an_example():
+    assert [title.split()[-1] for title,*_ in STEPS]==['loss','codec','encoder','paper','widget']
+    assert '## Add a tutorial' in (ROOT/'CONTRIBUTING.md').read_text('utf8')
+
+@pytest.fixture
+def registries():
+    "Undo what a copy of a module registers."
+    from colorize_nb.core.registry import Registry
+    before = {kind: dict(entries) for kind,entries in Registry._kinds.items()}
+    yield
+    for kind,entries in Registry._kinds.items():
+        entries.clear()
+        entries.update(before.get(kind, {}))
 
 @pytest.mark.parametrize('title,page,diff,holds', STEPS, ids=[t for t,*_ in STEPS])
-def test_the_diff_works(title, page, diff, holds):
+def test_the_diff_works(registries, title, page, diff, holds):
     name = f'colorize_nb.{house.module(ROOT/page)}'
     found = importlib.util.find_spec(name)
     assert found or title=='Add a widget', f'{page} is not a page of the library'
