@@ -279,7 +279,7 @@ def test_results_carry_a_note_and_the_mark(coffee, tmp_path):
     a, b = (np.asarray(open_photo(f)).astype(int) for f in (plain, marked))
     changed = np.argwhere(np.abs(a-b).max(-1)>0)
     assert np.array_equal(a, np.asarray(result.image)) and len(changed) and changed.min(0)[0]>150 and changed.min(0)[1]>150
-    with pytest.raises(PhotoError, match='exists already'): result.save(plain)
+    with pytest.raises(PhotoError, match='already exists'): result.save(plain)
     assert result.save(plain, force=True)==plain
 
 

@@ -38,7 +38,7 @@ done = 0
 for i in range(20):
     while time.time()<float(sys.argv[2])+i*.05: time.sleep(.001)
     try: save_photo(Image.new('RGB', (300,300), (i,0,0)), f'{sys.argv[1]}/{i}.png'); done += 1
-    except PhotoError as e: assert 'exists already' in str(e), e
+    except PhotoError as e: assert 'already exists' in str(e), e
 print(done)
 """
 
