@@ -73,7 +73,7 @@ def read_photo(
 )->tuple: # (RGB PIL image, metadata from `photo_meta`)
     "Read a photo and its metadata, opening the file only once. Raises `PhotoError`."
     if isinstance(photo, PreloadedPhoto): return photo.get()
-    if isinstance(photo, Image.Image): return open_photo(photo), photo_meta(photo)
+    if isinstance(photo, Image.Image): return open_photo(photo, flatten=False), photo_meta(photo)
     if not isinstance(photo, bytes):
         path = name = Path(photo)
         if path.exists() and not (path.is_file() or path.is_dir()): raise PhotoError(f'{path}: a pipe or a device, not a file')
@@ -82,7 +82,7 @@ def read_photo(
         if not photo: return open_photo(path), {} # raises an error that says why
     file = BytesIO(photo)
     file.name = str(name)
-    return open_photo(file), photo_meta(BytesIO(photo))
+    return open_photo(file, flatten=False), photo_meta(BytesIO(photo)) # `save_photo` puts the alpha channel back
 
 class PreloadedPhoto:
     "A photo that another thread has opened already. Pass it to `Colorizer.colorize_many` instead of a path."
