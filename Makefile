@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)
 export PYTHONWARNINGS = ignore::FutureWarning:torch.jit._script
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow torture mutants test-latest lab app docs predict bench readme export hooks clean
+.PHONY: help setup demo test test-slow fuzz mutants test-latest lab app docs predict bench readme export hooks clean
 
 help: ## Show this list
 	@echo 'make TARGET, where TARGET is one of:'
@@ -53,10 +53,10 @@ test-slow: $(READY) ## Run the slower tests and the solutions to the exercises
 	@$(PAGES) nbs/tutorials/solutions
 	@$(PYTEST) -m slow
 
-torture: $(READY) ## Hand in broken photos, names, films and model files, a minute of each; print what came of them
-	@OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m colorize_nb.app.torture --n 4000 --seconds 60 --out lab/results/torture.json
+fuzz: $(READY) ## Feed corrupt photos, films, names, and model files to the package for a minute per kind (FUZZ_SECONDS=60)
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/test_fuzz_files.py
 
-mutants: $(READY) ## Break the package on purpose, one thing at a time, and print what the tests do not notice
+mutants: $(READY) ## Plant one bug at a time and print those that the tests don't catch
 	@OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py
 
 # A second environment like a user's: no nbdev, but the newest fastai and fastcore

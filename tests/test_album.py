@@ -1,6 +1,5 @@
 "Albums: where results go, what a report contains, and that processes, buckets, and interruptions don't change the pictures."
-import csv, multiprocessing, os, signal, subprocess, sys, time
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+import csv, os, signal, subprocess, sys, time
 from pathlib import Path
 
 import pytest
@@ -46,7 +45,7 @@ def test_a_pool_makes_the_same_pictures_and_rows_as_one_process(album):
     assert done.returncode==1, done.stderr
     assert counts(one)==(10, 0, 1) and len(pictures('one'))==10
     assert done.stdout=='10 colored, 1 failed, 1 skipped because of their extension (.txt 1); see pool/report.csv\n'
-    assert done.stderr.splitlines()==['album/1/letter.jpg: not a picture in a format that is read here'] or 'letter.jpg' in done.stderr
+    assert done.stderr.startswith('album/1/letter.jpg: not a picture') and len(done.stderr.splitlines())==1
     assert pictures('pool')==pictures('one')
     assert rows('pool/report.csv')==rows('one/report.csv')
 
@@ -95,10 +94,9 @@ def test_a_dead_worker_is_reported_and_the_same_command_resumes(album):
     assert p.returncode==1 and 'a worker died while these files were in progress: album/' in err and 'Traceback' not in err
     done = pictures('out')
     assert 0<len(done)<10 and {r['status'] for r in rows('out/report.csv').values()}<={'colored', 'failed'}
-    again = subprocess.run([*COMMAND, *args], capture_output=True, text=True)
-    assert f'{10-len(done)} colored, 1 failed, {len(done)} already there' in again.stdout
-    color_album(['album'], 'plain', size=64)
-    assert pictures('out')==pictures('plain') and len(rows('out/report.csv'))==11
+    again = color_album(['album'], 'out', size=64, report='out/report.csv')
+    assert counts(again)==(10-len(done), len(done), 1)
+    assert len(pictures('out'))==10 and len(rows('out/report.csv'))==11
 
 
 @pytest.mark.slow

@@ -1,17 +1,29 @@
-"The console script as a person runs it: in a process of its own, on a folder with good and bad files."
-import os, signal, subprocess, sys, time
+"The command line, run as a user runs it: in a process of its own, on a folder with good and bad files."
+import contextlib, inspect, io, os, signal, subprocess, sys, time
+from types import SimpleNamespace
 
 import numpy as np, pytest
 from PIL import Image
 
+from colorize_nb.app.cli import main
 from colorize_nb.core.photo import bundled_photos, open_photo
 
-RUN = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())']
+COMMAND = [sys.executable, '-W', 'ignore', '-c', 'import sys; from colorize_nb.app.cli import main; sys.exit(main())']
 
 
-def run(*args, cwd, **kw):
+def run(*args, cwd):
+    "Run the command in this process."
+    out, err, before = io.StringIO(), io.StringIO(), os.getcwd()
+    os.chdir(cwd)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err): status = main([str(a) for a in args])
+    finally: os.chdir(before)
+    return SimpleNamespace(returncode=status, stdout=out.getvalue(), stderr=err.getvalue())
+
+def run_process(*args, cwd):
+    "Run the command in a process of its own, as a user does."
     env = {**os.environ, 'OMP_NUM_THREADS': '1'}
-    return subprocess.run([*RUN, *map(str, args)], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env, **kw)
+    return subprocess.run([*COMMAND, *map(str, args)], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env)
 
 
 @pytest.fixture
@@ -31,35 +43,35 @@ def album(tmp_path):
 
 def test_a_folder_with_good_and_bad_files(album):
     before = {p: p.read_bytes() for p in album.rglob('*') if p.is_file()}
-    got = run('album', '-o', 'out', cwd=album.parent)
+    got = run_process('album', '-o', 'out', cwd=album.parent)
     assert got.returncode==1
     out = album.parent/'out'
     written = sorted(str(p.relative_to(out)) for p in out.rglob('*') if p.is_file())
     assert written==['cmyk-color.jpg','good-color.jpg','in/good-color.jpg','sixteen-color.png']
     bad = [l for l in got.stderr.splitlines() if l.startswith('album')]
     assert [l.split(':')[0] for l in sorted(bad)]==['album/cut.jpg','album/empty.jpg','album/letter.jpg']
-    assert '4 coloured, 3 not' in got.stdout
+    assert '4 colored, 3 failed' in got.stdout
     assert 'Traceback' not in got.stderr and all(p.read_bytes()==b for p,b in before.items())
     assert 'predicted' in Image.open(out/'good-color.jpg').getexif()[0x0131]
     assert np.ptp(np.asarray(Image.open(out/'in/good-color.jpg')).astype(int), axis=2).max()>3, 'a result stayed gray'
     again = run('album', '-o', 'out', cwd=album.parent)
-    assert again.returncode==1 and '0 coloured, 3 not, 4 were there already' in again.stdout
+    assert again.returncode==1 and '0 colored, 3 failed, 4 already there' in again.stdout
     for p in before:
         if p.name in ('cut.jpg','letter.jpg','empty.jpg'): p.unlink()
     once_more = run('album', '-o', 'out', cwd=album.parent)
-    assert once_more.returncode==0 and '0 coloured, 0 not, 4 were there already' in once_more.stdout and not once_more.stderr
+    assert once_more.returncode==0 and '0 colored, 0 failed, 4 already there' in once_more.stdout and not once_more.stderr
 
 
-def test_beside_the_photo_and_force(album):
+def test_next_to_the_photo_and_force(album):
     assert run('good.jpg', cwd=album).returncode==0 and (album/'good-color.jpg').exists()
     stamp = (album/'good-color.jpg').stat().st_mtime_ns
     assert run('good.jpg', cwd=album).returncode==1 and (album/'good-color.jpg').stat().st_mtime_ns==stamp
     assert run('good.jpg', '--force', cwd=album).returncode==0 and (album/'good-color.jpg').stat().st_mtime_ns>stamp
 
 
-def test_results_do_not_take_each_others_place(album):
+def test_results_do_not_overwrite_each_other(album):
     got = run('good.jpg', 'in/good.jpg', '-o', 'out', cwd=album)
-    assert got.returncode==1 and 'take the place' in got.stderr and len(list((album/'out').iterdir()))==1
+    assert got.returncode==1 and 'overwrite the result of' in got.stderr and len(list((album/'out').iterdir()))==1
     assert run('good.jpg', '--suffix', '', cwd=album).returncode==1, 'a photo was overwritten by its own result'
 
 
@@ -67,31 +79,30 @@ def test_results_do_not_take_each_others_place(album):
     (['gone.jpg'], 'gone.jpg: no such file'),
     (['good.jpg','--model','nope'], 'shipped'),
     (['good.jpg','--size','8'], '32 or more'),
-    (['in','--out','good.jpg'], 'could not be written'),
+    (['in','--out','good.jpg'], 'written'),
     (['train','nowhere'], 'nowhere'),
     (['good.jpg','--saturation','nan'], 'saturation is nan'),
     (['good.jpg','--size','0'], '--size is 0'),
     (['good.jpg','--steady','2'], 'steady is 2'),
     (['good.jpg','--device','cuda:9'], "device 'cuda:9' cannot be used here"),
     (['evaluate','shipped','gone'], 'gone')])
-def test_one_line_for_what_is_wrong(album, args, says):
+def test_a_problem_is_one_line(album, args, says):
     got = run(*args, cwd=album)
     assert got.returncode==1 and says in got.stderr and 'Traceback' not in got.stderr
 
 
-def test_help_is_quick_and_imports_nothing_heavy(tmp_path):
+def test_help_imports_nothing_heavy(tmp_path):
     heavy = ('import sys; from colorize_nb.app.cli import main\ntry: main(["--help"])\n'
              'finally: print([m for m in ("torch","fastai","numpy","PIL","matplotlib") if m in sys.modules])')
     got = subprocess.run([sys.executable, '-c', heavy], capture_output=True, text=True)
     assert 'colorize-nb train' in got.stdout and got.stdout.strip().endswith('[]')
 
 
-def test_models_lists_what_ships(tmp_path):
+def test_models_lists_the_shipped_models(tmp_path):
     assert run('models', cwd=tmp_path).stdout.startswith('shipped: ')
 
 
-def test_models_says_the_default_knobs_of_a_file(tmp_path, capsys):
-    from colorize_nb.app.cli import main
+def test_models_prints_the_default_options_of_a_file(tmp_path, capsys):
     from colorize_nb.models.store import load_model_file, save_model
     model, codec, spec, meta = load_model_file('shipped')
     save_model(tmp_path/'bold.safetensors', model, codec, spec, {**meta, 'knobs': {'saturation': 1.25}})
@@ -101,8 +112,19 @@ def test_models_says_the_default_knobs_of_a_file(tmp_path, capsys):
 
 def test_version(capsys):
     import colorize_nb
-    from colorize_nb.app.cli import main
     assert main(['--version'])==0 and capsys.readouterr().out.strip()==f'colorize-nb {colorize_nb.__version__}'
+
+
+def test_every_parameter_of_a_command_is_an_option():
+    from colorize_nb.app import cli
+    for command in (cli.color, *cli._COMMANDS.values()):
+        parser = cli._parser(command, 'x')
+        options = {a.dest: a for a in parser._actions if a.dest!='help'}
+        parameters = inspect.signature(command).parameters
+        assert options.keys()==parameters.keys()
+        for name,p in parameters.items():
+            assert options[name].help and bool(options[name].option_strings)==(p.kind is p.KEYWORD_ONLY)
+            if p.default is not p.empty: assert options[name].default==p.default
 
 
 @pytest.mark.parametrize('args,says', [
@@ -114,9 +136,8 @@ def test_version(capsys):
     (['--size','16'], '--size is 16'),
     (['-o','good.jpg/x.safetensors'], 'cannot be written'),
     (['--checkpoint','good.jpg/c.pt'], 'cannot be written')])
-def test_training_is_refused_before_anything_heavy_is_imported(album, monkeypatch, capsys, args, says):
+def test_training_options_are_checked_before_anything_heavy_is_imported(album, monkeypatch, capsys, args, says):
     import builtins
-    from colorize_nb.app.cli import main
     monkeypatch.chdir(album)
     real = builtins.__import__
     def light(name, *a, **k):
@@ -128,8 +149,8 @@ def test_training_is_refused_before_anything_heavy_is_imported(album, monkeypatc
     assert says in said and said.count('\n')==1 and not list(album.glob('*.safetensors'))
 
 
-def test_a_result_never_takes_the_place_of_an_input(album):
-    from colorize_nb.app.album import plan
+def test_a_result_never_overwrites_an_input(album):
+    from colorize_nb.app.album import plan_album
     (album/'b').mkdir()
     for d in ('in','b'): open_photo(album/'good.jpg').save(album/d/'aa.jpg')
     before = (album/'b/aa.jpg').read_bytes()
@@ -137,11 +158,11 @@ def test_a_result_never_takes_the_place_of_an_input(album):
     assert got.returncode==1 and 'would overwrite b/aa.jpg' in got.stderr and (album/'b/aa.jpg').read_bytes()==before
     (album/'link.jpg').symlink_to(album/'b/aa.jpg')
     (album/'link-color.jpg').symlink_to(album/'b/aa.jpg') # the name of a result leads to an input
-    assert not plan([album/'link.jpg', album/'b/aa.jpg'], force=True).jobs[1:]
+    assert not plan_album([album/'link.jpg', album/'b/aa.jpg'], force=True).jobs[1:]
 
 
-def test_what_is_left_out_of_a_folder_is_named(album, monkeypatch):
-    from colorize_nb.app.album import plan
+def test_what_is_left_out_of_a_folder_is_mentioned(album, monkeypatch):
+    from colorize_nb.app.album import plan_album
     (album/'loop').symlink_to(album/'loop')
     (album/'round.jpg').symlink_to(album/'round.jpg')
     (album/'old-color.jpg').write_bytes((album/'good.jpg').read_bytes())
@@ -150,16 +171,17 @@ def test_what_is_left_out_of_a_folder_is_named(album, monkeypatch):
         if str(p).endswith('/in'): raise PermissionError(13, 'Permission denied', str(p))
         return real(p)
     monkeypatch.setattr(os, 'scandir', scandir)
-    p = plan([album])
-    assert any('in: this folder cannot be searched' in l for l in p.bad) and any('old-color.jpg' in l for l in p.said)
+    plan = plan_album([album])
+    assert any('in: this folder cannot be searched' in message for _,message in plan.failed)
+    assert any('old-color.jpg' in note for note in plan.notes)
 
 
 def test_one_bad_entry_never_ends_the_folder(album):
     (album/'round.jpg').symlink_to(album/'round.jpg')
     (album/('n'*246+'.jpg')).write_bytes((album/'good.jpg').read_bytes()) # its result's name is too long for the disk
     os.mkfifo(album/'pipe.jpg')
-    got = run('album', '-o', 'out', cwd=album.parent, timeout=300)
-    assert got.returncode==1 and '4 coloured, 6 not' in got.stdout and 'Traceback' not in got.stderr
+    got = run('album', '-o', 'out', cwd=album.parent)
+    assert got.returncode==1 and '4 colored, 6 failed' in got.stdout and 'Traceback' not in got.stderr
     assert all(n in got.stderr for n in ('round.jpg','nnnn','pipe.jpg','cut.jpg','letter.jpg','empty.jpg'))
 
 
@@ -170,16 +192,15 @@ def test_exact_results_are_png(album):
     assert np.array_equal(np.asarray(open_photo(album/'good-color.png')), np.asarray(want))
 
 
-def test_exact_results_of_webp_and_tiff_stay_what_they_are(album):
-    from colorize_nb.app.album import color_album, plan
+def test_exact_results_keep_webp_and_tiff(album):
+    from colorize_nb.app.album import color_album
     from colorize_nb.infer.colorizer import Colorizer
     from colorize_nb.core.photo import source_type
     colorizer, names = Colorizer.load('shipped'), ('a.webp','b.tif','c.bmp','d.jpg')
     for n in names: open_photo(album/'good.jpg').save(album/n)
-    p = plan([album/n for n in names], album/'out', exact=True)
-    assert [to.name for _,to in p.jobs]==['a-color.webp','b-color.tif','c-color.png','d-color.png']
-    assert color_album(p, colorizer, exact=True)==[]
-    for f,to in p.jobs:
+    done = color_album([album/n for n in names], album/'out', exact=True)
+    assert [os.path.basename(r['result']) for r in done.rows]==['a-color.webp','b-color.tif','c-color.png','d-color.png']
+    for f,to in ((r['photo'], r['result']) for r in done.rows):
         assert np.array_equal(open_photo(to), colorizer(f).image), to
         assert source_type(to)=='compositeWithTrainedAlgorithmicMedia', to
     assert run('good.jpg', '--mark', '-o', 'out', cwd=album).returncode==0
@@ -188,12 +209,12 @@ def test_exact_results_of_webp_and_tiff_stay_what_they_are(album):
 
 
 @pytest.mark.parametrize('sig,status', [(signal.SIGINT,130), (signal.SIGTERM,143)])
-def test_interrupted_it_leaves_whole_files_only(album, sig, status):
+def test_an_interruption_leaves_complete_files(album, sig, status):
     many = album.parent/'many'
     many.mkdir()
     photo = open_photo(album/'good.jpg').resize((1200,800))
     for i in range(60): photo.save(many/f'{i:02}.jpg')
-    p = subprocess.Popen([*RUN, 'many', '-o', 'out'], cwd=album.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    p = subprocess.Popen([*COMMAND, 'many', '-o', 'out'], cwd=album.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) # a shell's background job ignores it
     out, until = album.parent/'out', time.time()+60
     begun = lambda: out.exists() and any(f.suffix=='.jpg' and not f.name.startswith('.') for f in out.iterdir())

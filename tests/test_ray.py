@@ -17,12 +17,16 @@ def cluster():
     os.environ.update(RAY_USAGE_STATS_ENABLED='0', RAY_DEDUP_LOGS='0')
     ray = pytest.importorskip('ray')
     from ray.cluster_utils import Cluster
-    try:
-        made = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1, include_dashboard=False))
-        made.add_node(num_cpus=1)
-    except Exception as e:
-        if 'timed out during startup' not in str(e): raise
-        pytest.skip('this machine is too busy for Ray, which gives its processes 15 seconds to start')
+    for _ in range(3): # Ray gives its processes 30 seconds to start, which a busy machine may miss
+        made = None
+        try:
+            made = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1, include_dashboard=False))
+            made.add_node(num_cpus=1)
+            break
+        except Exception as e:
+            if 'timed out during startup' not in str(e): raise
+            if made: made.shutdown()
+    else: pytest.skip('this machine is too busy for Ray')
     ray.init(made.address, log_to_driver=False, logging_level='CRITICAL')
     yield made
     ray.shutdown()
