@@ -19,7 +19,7 @@ from tqdm import tqdm
 from upath import UPath
 
 from ..core.files import whole_file
-from ..core.photo import EXTENSIONS, PhotoError
+from ..core.photo import EXTENSIONS, PhotoError, photo_notes
 from ..infer.colorizer import Colorizer
 from ..infer.film import (ANIMATION_FORMATS, FILM_FORMATS, FILM_SUFFIXES, TemporalSmoothing, color_moving,
     is_animation, is_moving)
@@ -56,14 +56,19 @@ class Plan:
     skipped:Counter = field(default_factory=Counter) # Extension -> number of files that are neither photos nor films
 
 # %% ../../nbs/app/01_album.ipynb #ecab5893
+def _identity(path, resolve=os.path.realpath): return resolve(path) if isinstance(path, Path) else str(path)
+
 def _walk(folder, plan):
     "Yield `(folder, names of its files)` for `folder` and the folders inside it."
     def cannot_search(e):
         plan.failed.append((str(e.filename), f'{e.filename}: this folder cannot be searched ({e.strerror or e})'))
-    walk = os.walk(folder, onerror=cannot_search) if isinstance(folder, Path) else folder.walk(on_error=cannot_search)
+    here, seen = isinstance(folder, Path), set()
+    walk = os.walk(folder, onerror=cannot_search, followlinks=True) if here else folder.walk(on_error=cannot_search)
     for root, dirs, files in walk:
-        dirs[:] = sorted(d for d in dirs if not d.startswith('.'))
-        yield UPath(root), sorted(f for f in files if not f.startswith('.'))
+        key, root = _identity(UPath(root)), UPath(root)
+        dirs[:] = [] if key in seen else sorted(d for d in dirs if d[0]!='.' and d not in ('@eaDir','__MACOSX'))
+        if key not in seen: yield root, sorted(f for f in files if f[0]!='.')
+        seen.add(key) # links may lead back to a folder above
 
 def _find(folder, suffix, plan):
     "Yield the photos and films in `folder`, and count the other files in `plan.skipped`."
@@ -79,8 +84,6 @@ def _find(folder, suffix, plan):
         yield from (root/n.name for n in media if n not in results)
 
 # %% ../../nbs/app/01_album.ipynb #182c4638
-def _identity(path, resolve=os.path.realpath): return resolve(path) if isinstance(path, Path) else str(path)
-
 def _names_in(folder):
     try: return {f.name for f in folder.iterdir()}
     except OSError: return set()
@@ -135,13 +138,13 @@ def _upload(file, to, force):
     except Exception as e: raise PhotoError(f'{to}: could not be written ({str(e) or type(e).__name__})') from None
 
 def _color_into(path, photo, colorizer, force, exact=False, mark=False, steady=.8, **options):
-    "Color `photo` and save it at `path`. Returns the size of a photo, or two Nones for a film."
+    "Color `photo` and save it at `path`. Returns the size of a photo and notes about what couldn't be preserved."
     if is_moving(photo):
         color_moving(photo, path, colorizer, force, steady=steady, **options)
-        return None, None
+        return (None, None), []
     colored = colorizer(photo, **options)
     colored.save(path, force=force, exact=exact, mark=mark)
-    return colored.image.size
+    return colored.image.size, photo_notes(colored.meta or {}, path)
 
 def _row(photo, result, status, message='', width=None, height=None, seconds=None):
     "Return a row of the report."
@@ -155,18 +158,18 @@ def _color_file(
 )->dict: # A row of the report
     "Color one file."
     photo, to = map(UPath, job)
-    start, shape, message = time.perf_counter(), (None, None), ''
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as d:
         path = to if isinstance(to, Path) else Path(d)/to.name
         try:
-            try: shape = _color_into(path, _fetch(photo, Path(d)), colorizer, force, **options)
+            try: size, notes = _color_into(path, _fetch(photo, Path(d)), colorizer, force, **options)
             finally:
                 if path is not to and path.exists(): _upload(path, to, force)
-        except MemoryError as e: message = str(e) or f'{photo}: not enough memory'
-        except (ValueError, OSError, ImportError) as e: message = str(e).replace(d, str(photo.parent))
-    seconds = round(time.perf_counter()-start, 3)
-    if message: return _row(str(photo), '', 'failed', message, seconds=seconds)
-    return _row(str(photo), str(to), 'colored', '', *shape, seconds)
+        except MemoryError as e: return _row(str(photo), '', 'failed', str(e) or f'{photo}: not enough memory')
+        except (ValueError, OSError, ImportError) as e:
+            return _row(str(photo), '', 'failed', str(e).replace(d, str(photo.parent)))
+    message = f"{photo}: {'; '.join(notes)}" if notes else ''
+    return _row(str(photo), str(to), 'colored', message, *size, round(time.perf_counter()-start, 3))
 
 # %% ../../nbs/app/01_album.ipynb #6793a583
 def _read_report(path):
