@@ -47,12 +47,12 @@ def test_views_show_something_and_say_numbers(photo, view):
 
 def test_wipe_slider_moves_the_line(photo):
     w = compare(photo, side=160).set(view='wipe', left='gray', right='photo', wipe=0.)
-    colour = lambda: np.ptp(shown(w), axis=2).mean()
-    most = colour()
+    color = lambda: np.ptp(shown(w), axis=2).mean()
+    most = color()
     w.controls['wipe'].value = .5
-    half = colour()
+    half = color()
     w.controls['wipe'].value = 1.
-    assert most > half > colour() and colour() < .2*most
+    assert most > half > color() and color() < .2*most
 
 def test_blend_ends_are_the_two_models(photo):
     w = compare(photo, {'a': net(JointBins(grid=20)), 'b': 'shipped'}, side=120).set(view='blend', left='gray', right='b')
@@ -91,14 +91,14 @@ def test_models_by_name_file_folder_and_learner(photo, tmp_path):
     assert set(compare(photo, ['shipped', learn, tmp_path/'mine.safetensors'], side=80).models)=={'shipped', 'unet_compact', 'mine'}
     (tmp_path/'bad.safetensors').write_bytes(b'no')
     for bad,word in ((tmp_path/'bad.safetensors', 'bad'),
-                     ('nothing', 'Shipped'),
+                     ('nothing', 'shipped models'),
                      ('indiana_unet', 'recipe_learner'),
                      (tmp_path/'p', 'safetensors')):
         with pytest.raises(ValueError, match=word): load_colorizers(bad)
 
 def test_gray_photo_has_no_score_of_distance(photo):
     w = compare(open_photo(photo).convert('L'), side=100)
-    assert 'CIEDE2000' not in w.says.value and 'no colour of its own' in w.says.value
+    assert 'CIEDE2000' not in w.says.value and 'this photo is gray' in w.says.value
 
 def test_upload_adds_a_photo_and_bad_ones_are_said(photo):
     w = compare(photo, side=100)

@@ -6,7 +6,7 @@ from PIL import Image
 from colorize_nb.infer.colorizer import lightness
 from colorize_nb.core.photo import bundled_photos
 from colorize_nb.widgets.hint import PALETTE, hint
-from colorize_nb.widgets.hint import SHIFTS, Cancelled, affinities, propagate
+from colorize_nb.widgets.hint import SHIFTS, Canceled, affinities, propagate
 
 @pytest.fixture
 def photo(): return bundled_photos()['coffee']
@@ -21,7 +21,7 @@ def test_weights_are_levins():
     var = np.append(near, Y[2,3]).var()
     by_hand = np.exp(-(near-Y[2,3])**2/(.6*var))
     assert np.allclose(w[:,2,3], by_hand/by_hand.sum()) and np.allclose(w.sum(0), 1) and (w>=0).all()
-    assert all(w[k,0,3]==0 for k,(i,j) in enumerate(SHIFTS) if i<0), 'no neighbour above the first row'
+    assert all(w[k,0,3]==0 for k,(i,j) in enumerate(SHIFTS) if i<0), 'no neighbor above the first row'
 
 def test_solution_is_the_weighted_mean_of_neighbours():
     rng = np.random.default_rng(1)
@@ -74,7 +74,7 @@ def test_a_click_on_the_picture_moves_the_ring(photo):
     w.click(*spot(.2, .3, False))
     assert (w.state()['x'], w.state()['y'])==(.2,.3) and w.hints==[(.2,.3,w.state()['color'])]
     w.picture._handle_custom_msg(dict(zip('xy', spot(.6, .5, True))), [])
-    assert w.hints[1][:2]==(.6,.5), 'on the coloured one as well'
+    assert w.hints[1][:2]==(.6,.5), 'on the colored one as well'
     w.click(.5, 0.)
     assert len(w.hints)==2, 'not on a title'
 
@@ -100,7 +100,7 @@ def test_palette_takes_a_colour(photo):
     assert w.hints[0][2]==PALETTE['sky']
 
 def test_a_click_shows_a_preview_and_the_whole_follows(photo):
-    w, shown = hint(photo, side=240).add(.9, .1, '#2040c0'), [] # one hint alone colours all alike
+    w, shown = hint(photo, side=240).add(.9, .1, '#2040c0'), [] # one hint alone colors all alike
     w.picture.observe(lambda change: shown.append(w.refining()), 'value')
     w.click(.2, .6)
     assert shown[0], 'a small copy first'
@@ -118,7 +118,7 @@ def test_stale_solves_are_cancelled_and_never_shown(photo, monkeypatch):
         free.wait(60)
         if stale():
             whole.append('cancelled')
-            raise Cancelled
+            raise Canceled
         whole.append(int(known.sum()))
         return real(L, known, ab, stale)
     monkeypatch.setattr(H, 'propagate', slow)
@@ -130,7 +130,7 @@ def test_stale_solves_are_cancelled_and_never_shown(photo, monkeypatch):
 
 def test_propagate_gives_up_when_asked():
     known = np.eye(20, dtype=bool)
-    with pytest.raises(Cancelled): propagate(np.full((20,20), 50.), known, np.zeros((2,20,20)), stale=lambda: True)
+    with pytest.raises(Canceled): propagate(np.full((20,20), 50.), known, np.zeros((2,20,20)), stale=lambda: True)
 
 def test_an_error_of_the_thread_is_said(photo, monkeypatch):
     import colorize_nb.widgets.hint as H

@@ -84,7 +84,7 @@ def test_rebalanced_classes_take_their_prior_from_the_photos(panel):
 
 def test_impossible_is_gray_and_says_why(panel):
     b = panel.controls['loss'].buttons
-    assert b['ce'].disabled and not b['l2'].disabled and 'takes classes' in panel.controls['loss'].why.value
+    assert b['ce'].disabled and not b['l2'].disabled and 'needs classes' in panel.controls['loss'].why.value
     panel.set(codec='channel bins')
     assert b['l2'].disabled and b['soft_ce'].disabled and not b['ce'].disabled and panel.state()['loss']=='ce'
     assert not panel.controls['bins'].disabled and panel.set(codec='RGB').controls['bins'].disabled
@@ -160,7 +160,7 @@ def test_values_that_do_not_fit_are_said(panel, dls):
     assert panel.set(epochs=2).clamped.value==''
     odd = ColorizeDataLoaders.from_files(list(dls.train_ds.items), valid_files=list(dls.valid_ds.items), size=72, bs=5, device='cpu')
     said = tune(odd, SMALL).clamped.value
-    assert 'size: the loaders have 72, 64' in said and 'batch: the loaders have 5, 4' in said
+    assert 'size: the loaders use 72; the closest option here is 64' in said and 'batch: the loaders use 5; the closest option here is 4' in said
 
 def test_what_is_registered_is_on_the_panel(dls):
     from colorize_nb.train.losses import _losses, register_loss
@@ -187,7 +187,7 @@ def test_a_run_is_saved_and_nothing_is_overwritten(panel, tmp_path):
     assert np.abs(np.asarray(a).astype(int)-np.asarray(b)).max() <= 3, 'the file holds the weights in 16 bits'
     before = (tmp_path/'mine.safetensors').read_bytes()
     panel.keep.click()
-    assert 'is there already' in panel.error.value and (tmp_path/'mine.safetensors').read_bytes()==before
+    assert 'exists; choose another name' in panel.error.value and (tmp_path/'mine.safetensors').read_bytes()==before
     name, content = panel.file()
     assert name=='mine.safetensors' and content==before
     panel.which.value = 'run 1'

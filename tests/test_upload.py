@@ -105,7 +105,7 @@ def test_kernel_does_not_trust_the_browsers_limit():
     u.receive(dict(name='a.png', size=50_000_000, at=0), [bytes(1000)])
     assert all('50 MB' in s for s in said) and len(said)==2 and not u.parts
     u.receive(dict(name='liar.png', size=10, at=0), [bytes(1000)])
-    assert 'more came' in said[-1] and not u.parts
+    assert 'received more' in said[-1] and not u.parts
     u.receive(dict(name='b.png', size=1000, at=0), [bytes(10)])
     u.receive(dict(name='b.png', size=1000, at=500), [bytes(10)])
     assert 'missing' in said[-1] and not u.parts
@@ -146,7 +146,7 @@ def test_sliders_speak():
     from colorize_nb.widgets.app import detail_words
     from colorize_nb.widgets.compare import saturation_words, temperature_words
     assert saturation_words(0.)=='gray' and saturation_words(1.)=='as predicted' and 'paler' in saturation_words(.5)
-    assert 'learned' in detail_words(128, 128) and detail_words(64, 128)!=detail_words(256, 128) and temperature_words(1.)=='the mean'
+    assert 'trained at' in detail_words(128, 128) and detail_words(64, 128)!=detail_words(256, 128) and temperature_words(1.)=='the mean'
 
 def test_javascript_is_files_of_the_package():
     import colorize_nb.widgets.base as C
@@ -174,4 +174,4 @@ def test_a_panel_says_what_to_do_without_a_kernel():
     from colorize_nb.widgets.base import Lifeline
     w = color_app()
     [line] = [c for c in w.widget.children if isinstance(c, Lifeline)]
-    assert 'run its cell again' in line.advice
+    assert 'Run its cell again' in line.advice

@@ -43,7 +43,7 @@ def affinities(
     return weights/weights.sum(0)
 
 # %% ../../nbs/widgets/04_hint.ipynb #26b13cfe
-class Cancelled(Exception): "Raised by `propagate` when its result is no longer needed."
+class Canceled(Exception): "Raised by `propagate` when its result is no longer needed."
 
 def _system(known, weights):
     "Return the sparse matrix: 1 in the rows of hints, otherwise 1 minus the neighbors' weights."
@@ -65,10 +65,10 @@ def propagate(
     ab, # `(2,h,w)` a and b of the hints, ignored elsewhere
     stale=lambda: False, # Called between the steps; if it returns True, the result is no longer needed
 )->np.ndarray: # `(2,h,w)`
-    "Spread given colors over a photo (Levin 2004). Raises `ValueError` if there are no hints, `Cancelled` if `stale`."
+    "Spread given colors over a photo (Levin 2004). Raises `ValueError` if there are no hints, `Canceled` if `stale`."
     if not known.any(): raise ValueError('no hint yet: give at least one pixel a color')
     def check():
-        if stale(): raise Cancelled
+        if stale(): raise Canceled
     check()
     A = _system(known, affinities(L/100))
     check()
@@ -288,7 +288,7 @@ class Hint(Explorer):
                 if key is None: self.working = False
             if key is None: return
             try: ab = self.spread(stale=lambda: self.wanted!=key)
-            except Cancelled: continue
+            except Canceled: continue
             except Exception as e: return self._gave_up(e)
             with self.lock:
                 if self.wanted!=key: continue

@@ -13,7 +13,7 @@ def test_page_wipes_switches_and_fits_a_phone(page, tmp_path):
     page.goto((tmp_path/'index.html').as_uri())
     box = page.locator('.wipe').first
     shot = lambda: Image.open(io.BytesIO(box.screenshot())).convert('RGB').resize((16,16))
-    colour = lambda im: sum(max(p)-min(p) for p in im.getdata())
+    color = lambda im: sum(max(p)-min(p) for p in im.getdata())
     page.get_by_role('group').get_by_text('photo', exact=True).click()
     b = box.bounding_box()
     seen = []
@@ -22,7 +22,7 @@ def test_page_wipes_switches_and_fits_a_phone(page, tmp_path):
         page.mouse.down()
         page.mouse.move(b['x']+x*b['width'], b['y']+b['height']*.5)
         page.mouse.up()
-        seen.append(colour(shot()))
+        seen.append(color(shot()))
     assert seen[0] > 5*seen[1], 'the wipe uncovers colour'
     page.set_viewport_size(dict(width=390, height=800))
     assert page.evaluate('document.documentElement.scrollWidth') <= 390

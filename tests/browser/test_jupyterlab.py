@@ -209,7 +209,7 @@ def test_app(book):
         b.changes(before)
         with b.page.expect_download(timeout=60_000) as got:
             b.page.locator('.jp-OutputArea .downloader').click()
-            assert 'colouring 2.2 megapixels' in b.page.locator('.jp-OutputArea .downloader').inner_text(), 'what takes a while is said'
+            assert 'coloring 2.2 megapixels' in b.page.locator('.jp-OutputArea .downloader').inner_text(), 'what takes a while is said'
         assert got.value.suggested_filename=='big-color.jpg' and Image.open(got.value.path()).size==(1800,1200)
 
 def test_tune(book):
@@ -226,10 +226,10 @@ def test_tune(book):
 
 def test_turing(book):
     with book('turing') as b:
-        left = b.button('left is coloured')
+        left = b.button('left is colorized')
         assert left.is_disabled()
         b.button('Begin').click()
-        b.until("[...document.querySelectorAll('.jp-OutputArea button')].some(o => o.innerText==='left is coloured' && !o.disabled)")
+        b.until("[...document.querySelectorAll('.jp-OutputArea button')].some(o => o.innerText==='left is colorized' && !o.disabled)")
         left.click()
         b.until("document.querySelector('.jp-OutputArea').parentElement.innerText.includes('pair 2 of 12')")
         rows = (b.home/'answers.csv').read_text().splitlines()
@@ -252,4 +252,4 @@ def test_a_panel_says_when_its_kernel_is_gone(book):
         b.page.get_by_role('menuitem', name='Kernel', exact=True).click()
         b.page.get_by_role('menuitem', name=re.compile('^Restart Kernel')).first.click()
         b.page.get_by_role('button', name='Confirm Kernel Restart').click()
-        b.until("document.querySelector('.jp-OutputArea .lifeline')?.innerText.includes('run its cell again')")
+        b.until("document.querySelector('.jp-OutputArea .lifeline')?.innerText.includes('Run its cell again')")

@@ -1,5 +1,5 @@
 """The built site in a real browser: every page loads and asks no other host, links resolve, search finds, the wipe moves, a photo is
-coloured as the library colours it."""
+colored as the library colors it."""
 import base64, functools, io, os, re, sys, threading
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -150,7 +150,7 @@ def test_colors_a_photo_as_the_library_does(watched, site, tmp_path, name, size,
     from colorize_nb.core.photo import bundled_photos, open_photo
     photo = open_photo(bundled_photos()[name])
     if size: photo = photo.resize(size)
-    photo.info.pop('icc_profile', None) # a browser turns a profile's colours into sRGB; the library keeps the profile
+    photo.info.pop('icc_profile', None) # a browser turns a profile's colors into sRGB; the library keeps the profile
     photo.save(f := tmp_path/f'{name}.png')
     watched.goto(site+'color.html')
     watched.set_input_files('#colorizer input[type=file]', f)
@@ -167,7 +167,7 @@ def test_saturation_and_saving(watched, site):
     watched.locator('#colorizer .saturation').focus()
     watched.keyboard.press('Home')
     watched.wait_for_function("document.querySelector('#colorizer output').value === '0.00' && "
-                              "document.querySelector('.said').textContent.includes('coloured here')")
+                              "document.querySelector('.said').textContent.includes('colored here')")
     gray = colored_in_page(watched)
     assert np.ptp(gray, 2).max() <= 1 < np.ptp(bold, 2).max()
     with watched.expect_download() as d: watched.get_by_role('button', name='Save as PNG').click()

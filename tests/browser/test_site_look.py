@@ -1,4 +1,4 @@
-"""What the built site looks like and how it is found: photos keep their colours in the dark, tables sort, a cold page is light, axe finds
+"""What the built site looks like and how it is found: photos keep their colors in the dark, tables sort, a cold page is light, axe finds
 nothing serious."""
 import io, re
 

@@ -1,4 +1,4 @@
-"`make app`: a page with the panel and without code. Hand in a photo, get it in colour, drag the line, download it; bad files get a line."
+"`make app`: a page with the panel and without code. Hand in a photo, get it in color, drag the line, download it; bad files get a line."
 import io, os, re, sys
 from pathlib import Path
 import numpy as np, pytest
@@ -25,8 +25,8 @@ def test_a_photo_goes_in_and_comes_back_in_colour(address, browser, tmp_path):
     picture = page.locator('.widget-image').last
     picture.wait_for(timeout=240_000)
     assert 'from colorize_nb' not in page.locator('body').inner_text(), 'no code is shown'
-    assert 'Traceback' not in page.content() and page.title()=='Colour a photo'
-    assert page.locator('h1').inner_text().startswith('Colour a photo')
+    assert 'Traceback' not in page.content() and page.title()=='Color a photo'
+    assert page.locator('h1').inner_text().startswith('Color a photo')
     assert picture.bounding_box()['y'] < 500, 'the panel is on the first screen'
     shown = lambda: picture.evaluate("async i => { const u = i.tagName=='IMG' ? i.src : i.querySelector('img').src; "
                                      "return [...new Uint8Array(await (await fetch(u)).arrayBuffer())].length + u }")

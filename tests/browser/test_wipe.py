@@ -19,7 +19,7 @@ def opened(page, tmp_path):
     return page
 
 def seen(page, frac, nth=0):
-    "What stands at `frac` of the width of a picture, one fifth down: the nearest of the three colours."
+    "What stands at `frac` of the width of a picture, one fifth down: the nearest of the three colors."
     box = page.locator('.wipe').nth(nth)
     im = Image.open(io.BytesIO(box.screenshot())).convert('RGB')
     px = im.getpixel((int(frac*im.width), im.height//5))
