@@ -23,7 +23,7 @@ def test_page_wipes_switches_and_fits_a_phone(page, tmp_path):
         page.mouse.move(b['x']+x*b['width'], b['y']+b['height']*.5)
         page.mouse.up()
         seen.append(color(shot()))
-    assert seen[0] > 5*seen[1], 'the wipe uncovers colour'
+    assert seen[0] > 5*seen[1], 'the wipe uncovers color'
     page.set_viewport_size(dict(width=390, height=800))
     assert page.evaluate('document.documentElement.scrollWidth') <= 390
 

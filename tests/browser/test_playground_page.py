@@ -77,7 +77,7 @@ def test_the_address_keeps_the_state(watched, site):
     watched.keyboard.press('ArrowDown')
     until(watched, "location.hash.includes('red=31') && location.hash.includes('at=2,3,5')")
     best = watched.locator('.card[data-kind=shirt] .pair').get_attribute('data-best')
-    assert [float(v) for v in best.split(',')]==list(BLUE), 'the median sides with the more frequent colour'
+    assert [float(v) for v in best.split(',')]==list(BLUE), 'the median sides with the more frequent color'
     watched.reload()
     assert watched.get_by_role('slider', name='Share of red shirts').input_value()=='31'
     assert watched.get_by_label('Loss', exact=True).input_value()=='l1'

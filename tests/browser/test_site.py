@@ -157,7 +157,7 @@ def test_colors_a_photo_as_the_library_does(watched, site, tmp_path, name, size,
     got, want = colored_in_page(watched).astype(int), np.asarray(Colorizer.load('shipped')(photo).image).astype(int)
     assert got.shape==want.shape and np.abs(got-want).max() <= 2, f'{np.abs(got-want).max()} of 255 apart'
     assert np.abs(want-np.asarray(photo)).mean() > 1 # and it is not the photo itself
-    note(f'colour in the page, {photo.width} x {photo.height}: {watched.locator("#colorizer .said").inner_text()}')
+    note(f'color in the page, {photo.width} x {photo.height}: {watched.locator("#colorizer .said").inner_text()}')
     assert watched.wrong==[]
 
 def test_saturation_and_saving(watched, site):

@@ -16,7 +16,7 @@ def address(root, tmp_path_factory):
     with serving(run, root, tmp_path_factory.mktemp('app'), '/static/') as address: yield address
 
 
-def test_a_photo_goes_in_and_comes_back_in_colour(address, browser, tmp_path):
+def test_a_photo_goes_in_and_comes_back_in_color(address, browser, tmp_path):
     ctx = browser.new_context(viewport=dict(width=1280, height=800))
     page, errors, outside = ctx.new_page(), [], []
     page.on('pageerror', lambda e: errors.append(str(e)))
