@@ -1,4 +1,4 @@
-"Unpaired training: what is compared with what, who moves, what is kept, what is refused."
+"Unpaired training: what is compared, which networks move, what is saved, and readable errors."
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +9,7 @@ from colorize_nb.color.codecs import RGB, LabAB
 from colorize_nb.data.shapes import ambiguous_shapes
 from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.train.gan import Unpaired, cycle_learner
+from colorize_nb.train.gan import UnpairedBatches, cycle_learner
 from colorize_nb.train.learner import colorize_learner
 
 
@@ -30,7 +30,7 @@ def fit(cycle, epochs, lr):
 
 def test_no_photo_is_compared_with_its_own_colors():
     x, y = torch.arange(4.).view(4, 1, 1, 1).expand(4, 1, 2, 2), 10+torch.arange(4.).view(4, 1, 1, 1).expand(4, 2, 2, 2)
-    seen = Unpaired()
+    seen = UnpairedBatches()
     seen.learn = SimpleNamespace(x=x, y=y)
     seen.before_batch()
     gray, pictures = seen.learn.xb
@@ -40,7 +40,7 @@ def test_no_photo_is_compared_with_its_own_colors():
 
 
 @pytest.mark.parametrize('lr,critic_lr', [(0., 1e-3), (1e-3, 0.)])
-def test_each_side_moves_by_its_own_rate(lr, critic_lr):
+def test_generators_and_critics_have_their_own_learning_rates(lr, critic_lr):
     learn = learner()
     cycle = cycle_learner(learn, critic_lr=critic_lr)
     m = cycle.model
@@ -51,7 +51,7 @@ def test_each_side_moves_by_its_own_rate(lr, critic_lr):
     assert now=={'net': lr>0, 'back': lr>0, 'color_critic': critic_lr>0, 'gray_critic': critic_lr>0}
 
 
-def test_there_and_back_is_learned_and_critics_learn_to_tell_apart():
+def test_both_losses_fall():
     cycle = cycle_learner(learner(bs=8, steps=60))
     fit(cycle, 1, 2e-3)
     losses = {k: torch.tensor(v) for k,v in cycle.cycle_losses.items()}
@@ -59,22 +59,26 @@ def test_there_and_back_is_learned_and_critics_learn_to_tell_apart():
     for l in losses.values(): assert l[-10:].mean()<.8*l[:5].mean()
 
 
-def test_the_weight_is_of_there_and_back_alone():
+def test_cycle_weight_and_gain():
     cycle = cycle_learner(learner(), cycle_weight=0.)
     m, x, c = cycle.model.eval(), torch.rand(2, 1, 32, 32), torch.rand(2, 3, 32, 32)
     with torch.no_grad():
         pred = m(x, c)
-        verdicts = (m.color_critic(pred[0])-1).square().mean()+(m.gray_critic(pred[2])-1).square().mean()
-        assert cycle.loss_func(pred, x, c)==pytest.approx(verdicts.item(), rel=1e-5)
+        real = (m.color_critic(pred[0])-1).square().mean()+(m.gray_critic(pred[2])-1).square().mean()
+        assert cycle.loss_func(pred, x, c)==pytest.approx(real.item(), rel=1e-5)
         perfect = (pred[0], x, pred[2], c)
         heavy = cycle_learner(learner(), cycle_weight=7.)
         heavy.model.eval().load_state_dict(m.state_dict())
-        assert heavy.loss_func(perfect, x, c)==pytest.approx(verdicts.item(), rel=1e-4)
+        assert heavy.loss_func(perfect, x, c)==pytest.approx(real.item(), rel=1e-4)
         off = (pred[0], x+.1, pred[2], c)
-        assert heavy.loss_func(off, x, c)==pytest.approx(verdicts.item()+.7, rel=1e-4)
+        assert heavy.loss_func(off, x, c)==pytest.approx(real.item()+.7, rel=1e-4)
+        vivid = cycle_learner(learner(), cycle_weight=7., gain=2.)
+        vivid.model.eval().load_state_dict(m.state_dict())
+        wrong_color = (pred[0], x, pred[2], c+torch.tensor([0., .1, .1])[None,:,None,None])
+        assert vivid.loss_func(wrong_color, x, c)==pytest.approx(real.item()+7*2*.1, rel=1e-4)
 
 
-def test_what_was_trained_is_saved_as_any_other(tmp_path):
+def test_save_and_load(tmp_path):
     learn = learner()
     fit(cycle_learner(learn), 1, 1e-3)
     c = Colorizer.load(learn.save_colorizer(tmp_path/'c.safetensors'))
@@ -83,8 +87,8 @@ def test_what_was_trained_is_saved_as_any_other(tmp_path):
 
 
 @pytest.mark.parametrize('codec', [ChannelBins(10), RGB()], ids=['classes', 'three numbers'])
-def test_other_codecs_are_refused(codec):
+def test_other_codecs_raise_an_error(codec):
     with pytest.raises(ValueError, match='does not predict two numbers per pixel; use LabAB or YCbCr'): cycle_learner(learner(codec))
 
-def test_a_batch_of_one_is_refused():
+def test_a_batch_of_one_raises_an_error():
     with pytest.raises(ValueError, match='bs=2 or more'): fit(cycle_learner(learner(bs=1)), 1, 1e-3)

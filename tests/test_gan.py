@@ -1,5 +1,6 @@
-"Adversarial training: who moves, what is judged, what is kept, what is said when it fails."
+"Adversarial training: which network moves, what the critic sees, what is saved, and what is reported."
 import pytest, torch
+import torch.nn.functional as F
 from fastai.callback.core import Callback
 
 from colorize_nb.color.classes import ChannelBins
@@ -29,14 +30,14 @@ def quiet(learn, f):
     with learn.no_bar(), learn.no_logging(): f()
 
 @pytest.mark.parametrize('loss', list(GAN_LOSSES))
-def test_critic_alone_leaves_the_generator(gen, loss):
+def test_training_the_critic_keeps_the_generator(gen, loss):
     gan = gan_learner(gen, loss=loss)
     quiet(gan, lambda: gan.fit_gan(1)) # momentum in both
     g, c = state(gen.model), state(gan.model.critic)
     quiet(gan, lambda: gan.fit_critic(2, 1e-2))
     assert same(g, gen.model) and not same(c, gan.model.critic)
 
-def test_generators_turn_leaves_the_critics_weights(gen):
+def test_only_one_network_moves_per_step(gen):
     gan, seen = gan_learner(gen, PatchCritic(3, width=8, layers=1, norm=False)), []
     class Watch(Callback):
         order = 95
@@ -51,7 +52,7 @@ def test_generators_turn_leaves_the_critics_weights(gen):
     assert {t for t,_,_ in seen}=={True, False}
     for turn,critic_same,generator_same in seen: assert (critic_same, generator_same)==((True, False) if turn else (False, True))
 
-def test_truth_and_answer_come_at_one_size(gen):
+def test_targets_and_predictions_have_one_size(gen):
     shapes = []
     class Spy(PatchCritic):
         def forward(self, pair):
@@ -60,7 +61,8 @@ def test_truth_and_answer_come_at_one_size(gen):
     quiet(gan := gan_learner(gen, Spy(3, width=8, layers=1)), lambda: gan.fit_gan(1))
     assert set(shapes)=={(3,16,16)}
 
-def test_dropout_is_the_noise():
+@pytest.mark.parametrize('noise', [True, False])
+def test_dropout_is_the_noise(noise):
     torch.manual_seed(0)
     learn = colorize_learner(loaders(2), Pix2PixUnet(downs=4, width=4), loss='l1', metrics=[])
     drops = [m for m in learn.model.modules() if isinstance(m, torch.nn.Dropout)]
@@ -68,18 +70,47 @@ def test_dropout_is_the_noise():
     class Watch(Callback):
         order = 60
         def before_batch(self):
-            if self.training: on[self.gan_trainer.gen_mode].append(all(m.training for m in drops))
-    gan = gan_learner(learn)
+            if self.training: on[self.gan_trainer.gen_mode].append({m.training for m in drops})
+    gan = gan_learner(learn, noise=noise)
     quiet(gan, lambda: gan.fit_gan(1, 1e-4, cbs=Watch()))
-    assert drops and all(on[True]+on[False]) and on[False]
+    assert drops and all(o=={True} for o in on[True]) and on[False] and all(o=={noise} for o in on[False])
 
-def test_collapse_is_said(gen, capsys):
+def test_critic_sees_the_gray_input_and_enlarged_color(gen):
+    current, gray_is_right, colors = {}, [], []
+    class Spy(PatchCritic):
+        def forward(self, pair):
+            gray = F.interpolate(current['x'], size=pair.shape[-2:], mode='bilinear', antialias=True)
+            gray_is_right.append(gray.std()>.1 and torch.allclose(pair[:,:1], gray, atol=1e-5))
+            target = 3*gen.dls.codec.resize_target(current['y'], pair.shape[-2:])
+            colors.append(torch.allclose(pair[:,1:], target, atol=1e-5))
+            return super().forward(pair)
+    class Watch(Callback):
+        order = -10
+        def before_batch(self): current.update(x=self.x.as_subclass(torch.Tensor), y=self.y.as_subclass(torch.Tensor))
+    gan = gan_learner(gen, Spy(3, width=8, layers=1), gain=3., cbs=Watch())
+    quiet(gan, lambda: gan.fit_gan(1))
+    assert len(gray_is_right)>=9 and all(gray_is_right), 'photos and predictions both come with their gray input'
+    assert any(colors) and not all(colors), 'true colors, and predicted ones'
+
+def test_score_depends_on_the_gray_input(gen):
+    critic = gan_learner(gen).model.critic.eval()
+    pair, other = torch.rand(2, 3, 16, 16), torch.rand(2, 1, 16, 16)
+    with torch.no_grad(): assert not torch.allclose(critic(pair), critic(torch.cat([other, pair[:,1:]], 1)), atol=1e-4)
+
+@pytest.mark.parametrize('pixel_weight', [0., 7.])
+def test_pixel_weight_is_the_weight_of_l1(gen, pixel_weight):
+    gan = gan_learner(gen, pixel_weight=pixel_weight)
+    score, pred, true = torch.randn(2, 1, 3, 3), torch.randn(2, 3, 16, 16), torch.randn(2, 3, 16, 16)
+    got = gan.loss_func.gen_loss_func(score, pred, true)
+    assert torch.allclose(got, -score.mean()+pixel_weight*(pred-true)[:,1:].abs().mean(), atol=1e-5)
+
+def test_collapse_is_reported(gen, capsys):
     gan = gan_learner(gen)
     gan.gan_history.patience, gan.gan_history.floor, gan.gan_history.stop = 3, 1e9, True
     quiet(gan, lambda: gan.fit_gan(3))
     assert gan.collapsed and 'generator learns nothing more' in capsys.readouterr().out and len(gan.gan_losses['critic'])==3
 
-def test_saved_generator_colours_and_critic_goes_on(gen, tmp_path):
+def test_save_generator_and_critic(gen, tmp_path):
     gan = gan_learner(gen)
     quiet(gan, lambda: gan.fit_gan(1))
     g, c = gan.save_gan(tmp_path/'m.safetensors')
@@ -93,7 +124,7 @@ def test_strips_are_saved(gen, tmp_path):
     quiet(gan := gan_learner(gen), lambda: gan.fit_gan(1, cbs=SampleStrips(x, tmp_path/'s', 3)))
     assert [p.name for p in sorted((tmp_path/'s').iterdir())]==['step_00003.jpg','step_00006.jpg']
 
-def test_wrong_choices_are_one_line(gen):
+def test_readable_errors(gen):
     with pytest.raises(ValueError, match='hinge, bce'): gan_learner(gen, loss='w')
     with pytest.raises(ValueError, match='predicts classes'):
         gan_learner(colorize_learner(loaders(2, ChannelBins(10)), loss='ce', model_kwargs=dict(widths=[8,16], depths=[0,0])))

@@ -1,8 +1,9 @@
-"Training through fastai: the loss falls, every option works, pictures show what they say, and what is saved comes back."
+"Training with fastai: the loss falls, every option works, pictures are right, and saved models can be loaded."
 import matplotlib
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import numpy as np, pytest, torch
+from functools import partial
 from torch import nn
 
 from conftest import torch_threads
@@ -15,7 +16,9 @@ from colorize_nb.train.callbacks import Amp, DataTimer
 from colorize_nb.train.learner import colorize_learner, split_params
 from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau, SaveModelCallback
+from fastai.callback.core import Callback
 from fastai.learner import Learner
+from fastai.optimizer import Adam
 from fastai.torch_core import set_seed
 
 small = dict(widths=[8,16,24], depths=[0,0,1])
@@ -23,7 +26,7 @@ plain = lambda t: t.as_subclass(torch.Tensor)
 
 @pytest.fixture(autouse=True, scope='module')
 def one_thread():
-    "Nets this small are faster on one thread, and so are busy machines."
+    "Networks this small are faster on one thread, especially on a busy machine."
     with torch_threads(1): yield
 
 @pytest.fixture(scope='module')
@@ -78,7 +81,7 @@ def strips(fig=None): return [np.asarray(ax.images[0].get_array()) for ax in plt
 def test_show_results_draws_gray_predicted_true(folder, tanh):
     dls = make_dls(folder, codec=LabAB(128., tanh=tanh))
     learn = make(dls)
-    with torch.no_grad(): # a model that paints everything the same strong blue
+    with torch.no_grad(): # a model that predicts the same strong blue everywhere
         learn.model.head.weight.zero_()
         learn.model.head.bias.copy_(torch.tensor([0.,-.5]))
     learn.show_results(max_n=2, shuffle=False)
@@ -109,7 +112,7 @@ def test_bf16_on_cpu_trains_in_bf16(dls):
     assert set(seen)=={torch.bfloat16} and np.isfinite(learn.recorder.values[0]).all()
     assert {p.dtype for p in learn.model.parameters()}=={torch.float32}
 
-def test_fp16_is_built_anywhere_and_refused_on_cpu_when_fit(dls):
+def test_fp16_raises_an_error_in_a_fit_on_cpu(dls):
     learn = make(dls, amp='fp16')
     assert learn._grab_cbs(Amp)[0].amp_mode.value=='fp16' and hasattr(learn, 'mixed_precision')
     with pytest.raises(ValueError, match="use amp='bf16'"): learn.fit(1)
@@ -135,12 +138,10 @@ def test_parameter_groups_are_complete_and_disjoint(arch, n):
     assert len(groups)==n and len(ids)==len(set(ids))==len(list(model.parameters()))
     assert len(split_params(nn.Linear(2, 2)))==1
 
-def test_fine_tune_freezes_the_body_then_trains_it(folder):
-    learn = quiet(colorize_learner(make_dls(folder, size=64, bs=8, valid_pct=.6), 'unet_resnet18', metrics=[]))
-    body = learn.model.layers[0]
-    conv = body[4][0].conv1.weight
+def test_fine_tune_freezes_the_encoder_then_trains_it(dls):
+    learn = make(dls)
+    conv = next(p for p in learn.model.downs.parameters() if p.ndim==4)
     first,seen = conv.detach().clone(),[]
-    from fastai.callback.core import Callback
     class Watch(Callback):
         def after_epoch(self): seen.append((conv.requires_grad, torch.equal(conv.detach(), first), [h['lr'] for h in self.opt.hypers]))
     learn.fine_tune(1, 1e-3, cbs=Watch())
@@ -172,7 +173,7 @@ def test_early_stopping_plateau_and_best_model(dls, capsys):
     assert (dls.path/'models'/'best.pth').exists()
 
 @pytest.mark.parametrize('tanh', [False, True])
-def test_a_saved_colorizer_comes_back(folder, tmp_path, tanh):
+def test_save_and_load_a_colorizer(folder, tmp_path, tanh):
     dls = make_dls(folder, codec=LabAB(110., tanh=tanh))
     learn = make(dls)
     learn.lr_find(num_it=8, show_plot=False)
@@ -191,12 +192,12 @@ def test_a_saved_colorizer_comes_back(folder, tmp_path, tanh):
     again.fit(1, 1e-3)
     assert again.spec==learn.spec and read_header(again.save_colorizer(tmp_path/'b.safetensors'))['spec']==spec
 
-def test_a_module_of_ones_own_trains_but_is_not_saved(dls, tmp_path):
+def test_your_own_module_trains_but_cannot_be_saved(dls, tmp_path):
     learn = make(dls, arch=nn.Conv2d(1, 2, 3, padding=1))
     learn.fit(1, 1e-3)
     with pytest.raises(ValueError, match='register_model'): learn.save_colorizer(tmp_path/'a.safetensors')
 
-def test_another_codec_is_refused(dls, folder, tmp_path):
+def test_another_codec_raises_an_error(dls, folder, tmp_path):
     path = make(dls).save_colorizer(tmp_path/'a.safetensors')
     with pytest.raises(ValueError, match='was trained with LabAB.*give the data that codec'):
         colorize_learner(make_dls(folder, codec=LabAB(110.)), str(path))
@@ -208,7 +209,7 @@ def test_another_codec_is_refused(dls, folder, tmp_path):
     (dict(amp='fp8'), 'bf16'),
     (dict(pretrained=True), 'no pretrained encoder'),
     (dict(arch='none.safetensors'), 'no such file')])
-def test_refusals(dls, kw, match):
+def test_readable_errors(dls, kw, match):
     with pytest.raises(ValueError, match=match): colorize_learner(dls, **kw)
 
 def test_export_and_load_learner(dls, tmp_path):
@@ -221,7 +222,7 @@ def test_export_and_load_learner(dls, tmp_path):
     x,_ = dls.valid.one_batch()
     with torch.no_grad(): assert torch.allclose(learn.model.eval()(plain(x)), again.model.eval()(plain(x)))
 
-def test_data_timer_counts_waiting(folder):
+def test_data_timer_measures_waiting(folder):
     import time
     class Slow(nn.Conv2d):
         def forward(self, x):
@@ -235,15 +236,15 @@ def test_data_timer_counts_waiting(folder):
     make(dls, arch=Slow(1, 2, 3, padding=1)).fit(1000, 1e-3, cbs=short)
     assert 2<=short.steps<40
 
-# --- what must not pass in silence
+# --- failures that must be reported
 
 @pytest.mark.parametrize('lr', [float('nan'), 1e30])
-def test_a_loss_that_is_no_number_stops_the_fit(dls, lr):
-    says = r'the loss is (nan|inf) at .*batch \d+ of epoch 0: training stopped. Lower the learning rate'
-    with pytest.raises(ValueError, match=says) as e: make(dls).fit(2, lr)
+def test_nan_loss_stops_the_fit(dls, lr):
+    message = r'the loss is (nan|inf) at .*batch \d+ of epoch 0: training stopped. Lower the learning rate'
+    with pytest.raises(ValueError, match=message) as e: make(dls).fit(2, lr)
     assert '\n' not in str(e.value)
 
-def test_the_search_for_a_rate_may_explode(dls): assert 1e-7<make(dls).lr_find(end_lr=1e12, num_it=40, show_plot=False).valley
+def test_lr_find_may_explode(dls): assert 1e-7<make(dls).lr_find(end_lr=1e12, num_it=40, show_plot=False).valley
 
 @pytest.mark.parametrize('bad', [float('nan'), float('inf'), 1e9])
 def test_weights_that_are_not_finite_are_not_saved(dls, tmp_path, bad):
@@ -254,7 +255,6 @@ def test_weights_that_are_not_finite_are_not_saved(dls, tmp_path, bad):
 
 def test_a_lost_interrupt_still_ends_training(dls):
     import os, signal
-    from fastai.callback.core import Callback
     class Lose(Callback):
         def before_batch(self):
             if self.iter==1 and self.training:
@@ -268,6 +268,48 @@ def test_a_lost_interrupt_still_ends_training(dls):
     assert (learn.epoch, learn.iter)==(0, 1)
     learn.fit(1, 1e-3)
     assert signal.getsignal(signal.SIGINT) is before and len(learn.recorder.values)==1
+
+class Constant(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.tensor([.1,.2]))
+    def forward(self, x): return self.bias[None,:,None,None].expand(len(x), 2, *x.shape[-2:])
+
+def test_losses_of_whole_photos_get_the_input_of_their_batch(dls):
+    seen = []
+    class WithInput(nn.Module):
+        needs_x,reduction = True,'mean' # fastai changes `reduction` in `get_preds`
+        def forward(self, raw, y, x):
+            seen.append((plain(x).clone(), plain(y).shape))
+            per_photo = ((plain(raw)-plain(y))**2).flatten(1).mean(1)
+            return per_photo if self.reduction=='none' else per_photo.mean()
+    class Watch(Callback):
+        order = 30 # after PassInput
+        def after_loss(self): pairs.append((plain(self.x), len(self.yb)))
+    pairs = []
+    learn = make(dls, arch=Constant(), loss=WithInput(), metrics=None, cbs=Watch())
+    learn.fit(1, 1e-3)
+    learn.get_preds(with_loss=True)
+    assert len(seen)==len(pairs)>len(dls.train) and all(torch.equal(a, b) for (a,_),(b,_) in zip(seen, pairs))
+    assert len({x.sum().item() for x,_ in seen})>2 and all(shape[1]==2 for _,shape in seen)
+    assert {n for _,n in pairs}=={1}, 'metrics and other callbacks see the target alone'
+
+def test_colorfulness_trains_through_the_learner(dls):
+    def colorfulness_after(loss):
+        set_seed(1)
+        learn = make(dls, loss=loss, metrics=None)
+        learn.fit(3, 1e-2)
+        return dict(zip(learn.recorder.metric_names[1:], learn.recorder.values[-1]))['colorfulness']
+    assert colorfulness_after('l2 + 5*colorfulness')>1.3*colorfulness_after('l2')
+
+def test_options_reach_the_optimizer(dls):
+    learn = make(dls, wd=.3, lr=2e-4, moms=(.8,.7,.8))
+    learn.fit(1)
+    hyper = learn.opt.hypers[-1]
+    assert (hyper['wd'], hyper['lr'], hyper['eps'])==(.3, 2e-4, 1e-8) and learn.moms==(.8,.7,.8)
+    mine = make(dls, opt_func=partial(Adam, eps=.1))
+    mine.create_opt()
+    assert mine.opt.hypers[-1]['eps']==.1
 
 def test_inputs_that_are_lists(dls, tmp_path):
     class TwoMaps(nn.Module):
@@ -285,7 +327,7 @@ def test_inputs_that_are_lists(dls, tmp_path):
     learn.fit_one_cycle(3, 1e-2, cbs=timer)
     assert learn.training_record.facts['photos']==3*3*4 and timer.images_per_s>0 and learn.get_preds()[0].shape==(4,2,8,8)
 
-def test_features_are_not_drawn_but_said():
+def test_showing_features_raises_an_error():
     from colorize_nb.data.stream import GeneratedBatches, stream_loaders
     noise = lambda: GeneratedBatches(lambda i: torch.rand(4,3,32,32), 1)
     dl = stream_loaders(noise(), noise(), device='cpu').valid

@@ -1,4 +1,4 @@
-"Losses by name: values against torch's own, gradients, sizes, dtypes, refusals, and behaviour inside fastai."
+"Losses by name: values compared with torch's, gradients, sizes, dtypes, errors, and use inside fastai."
 import pickle
 import pytest, torch, torch.nn as nn, torch.nn.functional as F
 
@@ -25,7 +25,7 @@ def test_values(codec, name, kw, ref):
     raw, y = pair()
     assert torch.allclose(get_loss(name, codec, **kw)(raw, y), ref(raw, y))
 
-WHOLE = ('perceptual', 'colorfulness') # they look at the photo; tested in test_features.py
+WHOLE = ('perceptual', 'colorfulness') # they compare whole photos; tested in test_features.py
 
 @pytest.mark.parametrize('name', [n for n in list_losses(LabAB()) if n not in WHOLE])
 def test_every_loss(codec, name):
@@ -111,7 +111,7 @@ def test_own_module_with_weights(codec, registry):
     ('l1 + l2', dict(beta=1), ['beta']),
     (nn.MSELoss, {}, ['MSELoss']),
     (None, {}, ['None'])])
-def test_refusals(codec, loss, kw, words):
+def test_readable_errors(codec, loss, kw, words):
     with pytest.raises(ValueError) as e: get_loss(loss, codec, **kw)
     assert all(w in str(e.value) for w in words) and '\n' not in str(e.value)
 
@@ -121,7 +121,7 @@ def test_wrong_pairing(registry):
     with pytest.raises(ValueError, match="'cross' is for classification codecs.*LabAB.*l1, l2"): get_loss('cross', LabAB())
     assert list_losses(Cells()) == ['ce', 'cross'] and 'cross' in list_losses()
 
-def test_l2_answers_with_the_mean_and_l1_with_the_median(codec):
+def test_l2_is_minimized_by_the_mean_and_l1_by_the_median(codec):
     y = torch.tensor([[.5, .2]]*6 + [[-.4, -.3]]*4)[..., None, None]
     def best(name):
         raw = torch.zeros(1, 2, 1, 1, requires_grad=True)
@@ -186,7 +186,7 @@ def test_classes_in_half_precision_are_computed_in_float32(joint, dtype):
     with torch.autocast('cpu', torch.bfloat16): got = get_loss('soft_ce', joint)(raw.to(dtype), y)
     assert got.dtype==torch.float32 and torch.allclose(got, get_loss('soft_ce', joint)(raw.to(dtype).float(), y))
 
-def test_smaller_prediction(joint):
+def test_smaller_prediction_of_classes(joint):
     y = joint.encode(photos(1, 8))[1]
     assert get_loss('soft_ce', joint)(torch.randn(1, joint.n, 4, 4), y).isfinite()
 
@@ -223,14 +223,14 @@ def test_a_name_is_the_functions_and_wildcards_find_it(registry):
     row, = [r for r in losses.describe_losses('nearly').rows]
     assert row['loss'] == 'nearly' and row['codecs'] == 'any' and row['source'] == 'nowhere'
 
-def test_taking_a_name_warns_and_running_a_cell_again_does_not(registry, recwarn):
+def test_replacing_a_loss_warns_unless_its_cell_runs_again(registry, recwarn):
     def mine(pred, y): return pred - y
     register_loss(mine)
     register_loss(mine)
     assert not recwarn.list
     with pytest.warns(UserWarning, match="the loss 'l1' of colorize_nb.train.losses is replaced"): register_loss('l1')(mine)
 
-def test_every_loss_says_what_it_is():
+def test_every_loss_is_described():
     rows = losses.describe_losses().rows
     assert len(rows) == len(list_losses())
     assert all(r['about'] and r['source'] for r in rows if r['loss'] in ('l1','l2','ce','perceptual','colorfulness'))
