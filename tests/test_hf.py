@@ -1,10 +1,10 @@
-"A data set of the Hugging Face Hub as a stream, tested on folders and files of this disk."
+"Datasets of the Hugging Face Hub as streams, tested with local folders and files."
 import numpy as np, pytest, torch
 
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.core.photo import open_photo
 datasets = pytest.importorskip('datasets')
-from colorize_nb.data import stream as hub
+from colorize_nb.data import stream
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -16,43 +16,48 @@ def folder(tmp_path_factory): return crop_photos(tmp_path_factory.mktemp('hf')/'
 def dls_of(name, **kw): return ColorizeDataLoaders.from_hf(str(name), **{**dict(size=32, bs=4, n=2, n_valid=2, device='cpu'), **kw})
 
 
-def test_validation_is_the_front_and_training_never_sees_it(folder, monkeypatch):
+def test_validation_is_the_beginning_and_training_skips_it(folder, monkeypatch):
     seen = []
-    monkeypatch.setattr(hub, 'random_square', lambda p, size, rng: seen.append(np.asarray(p).tobytes()) or p.resize((size, size)))
+    monkeypatch.setattr(stream, 'random_square', lambda p, size, rng: seen.append(np.asarray(p).tobytes()) or p.resize((size, size)))
     dls = dls_of(folder, n=10)
-    held = [np.asarray(open_photo(r['image'])).tobytes() for r in hub.hf_stream(str(folder)).take(8)]
+    held = [np.asarray(open_photo(r['image'])).tobytes() for r in datasets.load_dataset(str(folder), split='train', streaming=True).take(8)]
     assert [len(b) for b in dls.valid.dataset]==[4,4] and sum(len(x) for x,_ in dls.train)==40
-    assert len(set(seen))==16 and not set(held) & set(seen), 'a held-out photo was trained on'
-    assert seen[:16]!=seen[16:32] and set(seen[:16])==set(seen[16:32]), 'each pass has all photos, in an order of its own'
+    assert len(set(seen))==16 and not set(held) & set(seen), 'a validation photo was trained on'
+    assert seen[:16]!=seen[16:32] and set(seen[:16])==set(seen[16:32]), 'each pass has all photos, in a new order'
 
 
-def test_the_next_epoch_goes_on_and_validation_stays(folder):
+def test_the_next_epoch_continues_and_validation_stays(folder):
     dls = dls_of(folder)
     a, b = (torch.cat([y for _,y in dls.train]) for _ in range(2))
     v, w = (torch.cat([y for _,y in dls.valid]) for _ in range(2))
     assert a.shape==(8,2,32,32) and not torch.equal(a, b) and torch.equal(v, w) and dls.size==32
 
 
-def test_a_file_with_columns_and_rows_that_are_no_pictures(folder, tmp_path):
+def test_the_seed_decides_the_order(folder):
+    def first(seed): return torch.cat([y.as_subclass(torch.Tensor) for _,y in dls_of(folder, seed=seed).train])
+    assert torch.equal(first(1), first(1)) and not torch.equal(first(1), first(2))
+
+
+def test_other_columns_and_rows_without_images(folder, tmp_path):
     photos = sorted(folder.iterdir())[:9]
     rows = dict(face=[None, *map(str, photos[1:])], label=list(range(9)))
     kinds = datasets.Features(face=datasets.Image(), label=datasets.Value('int64'))
     datasets.Dataset.from_dict(rows, features=kinds).to_parquet(tmp_path/'train.parquet')
     dls = ColorizeDataLoaders.from_hf('parquet', data_files=str(tmp_path/'train.parquet'), size=32, bs=4, n=1, n_valid=1, device='cpu')
     assert len(dls.valid.dataset[0])==4 and len(next(iter(dls.train))[0])==4
-    with pytest.raises(ValueError, match="no column 'photo'; the columns are face, label"):
+    with pytest.raises(ValueError, match="there is no column 'photo'; the columns are face, label"):
         dls_of('parquet', data_files=str(tmp_path/'train.parquet'), column='photo')
 
 
-@pytest.mark.parametrize('how,says', [
-    (dict(split='nothing'), "split 'nothing': cannot be read"),
-    (dict(valid='nothing'), "split 'nothing': cannot be read")])
-def test_one_line_for_what_is_not_there(folder, how, says):
-    with pytest.raises(ValueError, match=says) as e: dls_of(folder, **how)
+@pytest.mark.parametrize('kwargs,message', [
+    (dict(split='nothing'), "split 'nothing': could not be read"),
+    (dict(valid='nothing'), "split 'nothing': could not be read")])
+def test_missing_splits_are_one_line(folder, kwargs, message):
+    with pytest.raises(ValueError, match=message) as e: dls_of(folder, **kwargs)
     assert '\n' not in str(e.value)
 
 
-def test_without_the_library_the_line_says_what_to_install(monkeypatch):
+def test_without_the_library_the_error_names_the_extra(monkeypatch):
     import sys
     monkeypatch.setitem(sys.modules, 'datasets', None)
     with pytest.raises(ValueError, match=r"pip install 'colorize_nb\[hf\]'"): dls_of('anything')

@@ -1,4 +1,4 @@
-"Models and their files from outside: shapes, counts, learning, and what a broken file answers."
+"Models and model files: shapes, parameter counts, learning, and errors."
 import json, warnings
 
 import pytest, torch
@@ -15,7 +15,7 @@ SPEC = dict(arch='unet_compact', n_in=1, n_out=2, size=64, kwargs=SMALL)
 
 
 @pytest.mark.parametrize('name,kw,half', [('unet_compact', {}, 2), ('unet_compact', SMALL, 2), ('unet_resnet18', {}, 1)])
-def test_shapes_and_one_batch_learned(name, kw, half):
+def test_output_shape_and_overfitting_one_batch(name, kw, half):
     torch.manual_seed(0)
     net = create_model(name, 1, 2, 64, **kw)
     x, y = torch.rand(4,1,64,64)*2-1, torch.rand(4,2,1,1).expand(4,2,64//half,64//half)-.5
@@ -31,13 +31,13 @@ def test_shapes_and_one_batch_learned(name, kw, half):
 
 
 @pytest.mark.parametrize('size', [(32,32), (33,47), (64,200), (101,77)])
-def test_compact_takes_any_size(size):
+def test_unet_compact_takes_any_size(size):
     with torch.no_grad(): y = create_model('unet_compact', **SMALL).eval()(torch.zeros(1,1,*size))
     assert y.shape[-2:]==tuple((s+1)//2 for s in size)
 
 
-def test_compact_counts():
-    "What a convolution and BatchNorm hold, added up by hand for two levels."
+def test_unet_compact_parameter_count():
+    "Parameters of convolutions and BatchNorm, added up by hand for two levels."
     net = create_model('unet_compact', 1, 2, widths=(4,8), depths=(0,1))
     conv = lambda i,o,k: i*o*k*k + 2*o
     by_hand = conv(1,4,5) + conv(4,8,3)+2*conv(8,8,3) + (8*4+4)+(4*8+8) + conv(8,4,1)+conv(8,4,3) + 4*2*9+2
@@ -69,7 +69,7 @@ def test_a_name_that_is_taken():
     with pytest.warns(UserWarning): register_model(unet_compact)
 
 
-def test_encoder_weights_come_from_a_file_or_say_why(tmp_path, monkeypatch):
+def test_encoder_weights_from_a_file_and_their_errors(tmp_path, monkeypatch):
     import torchvision
     src = torchvision.models.resnet18()
     torch.save(src.state_dict(), tmp_path/'r.pth')
@@ -83,7 +83,7 @@ def test_encoder_weights_come_from_a_file_or_say_why(tmp_path, monkeypatch):
     with pytest.raises(OSError, match='could not be downloaded'): create_model('unet_resnet18', size=64, pretrained=True)
 
 
-def test_a_file_gives_back_what_was_saved(tmp_path):
+def test_loading_gives_what_was_saved(tmp_path):
     net = create_model('unet_compact', **SMALL).eval()
     f = save_model(tmp_path/'in'/'m.safetensors', net, LabAB(tanh=True), SPEC, {'note':'hi'}, half=False)
     back, codec, spec, meta = load_model_file(f)
@@ -93,23 +93,23 @@ def test_a_file_gives_back_what_was_saved(tmp_path):
     assert save_model(tmp_path/'h.safetensors', net, LabAB(), SPEC).stat().st_size < .6*f.stat().st_size
 
 
-@pytest.mark.parametrize('content,says', [
+@pytest.mark.parametrize('content,message', [
     (b'', 'damaged'),
     (b'hello', 'damaged'),
     (save({'a': torch.zeros(1)}), 'not saved by colorize_nb'),
     (save({'a': torch.zeros(1)}, {'colorize_nb': '{'}), 'header is damaged'),
     (save({'a': torch.zeros(1)}, {'colorize_nb': json.dumps(dict(format=FORMAT+1))}), 'newer'),
-    (save({'a': torch.zeros(1)}, {'colorize_nb': json.dumps(dict(format=FORMAT, spec=SPEC, codec=LabAB().config()))}), 'do not fit'),
+    (save({'a': torch.zeros(1)}, {'colorize_nb': json.dumps(dict(format=FORMAT, spec=SPEC, codec=LabAB().config()))}), "don't fit"),
     (save(create_model('unet_compact', **SMALL).state_dict(),
           {'colorize_nb': json.dumps(dict(format=FORMAT, spec=SPEC, codec={'name':'Odd'}))}), "called 'Odd'")])
-def test_a_wrong_file_says_what_is_wrong(tmp_path, content, says):
+def test_an_invalid_file_is_a_one_line_error(tmp_path, content, message):
     f = tmp_path/'x.safetensors'
     f.write_bytes(content)
-    with pytest.raises(StoreError, match=says) as e: load_model_file(f)
+    with pytest.raises(StoreError, match=message) as e: load_model_file(f)
     assert str(f) in str(e.value) and '\n' not in str(e.value)
 
 
-def test_a_pickle_is_not_opened(tmp_path):
+def test_a_pickle_does_not_run_code(tmp_path):
     class Trap:
         def __reduce__(self): return (open, (str(tmp_path/'ran'), 'w'))
     torch.save({'a': Trap()}, tmp_path/'x.safetensors')
@@ -117,7 +117,7 @@ def test_a_pickle_is_not_opened(tmp_path):
     assert not (tmp_path/'ran').exists()
 
 
-def test_half_a_file_never_takes_the_place_of_a_whole_one(tmp_path, monkeypatch):
+def test_a_failed_save_keeps_the_previous_file(tmp_path, monkeypatch):
     f = save_model(tmp_path/'m.safetensors', create_model('unet_compact', **SMALL), LabAB(), SPEC)
     before = f.read_bytes()
     monkeypatch.setattr("os.replace", lambda *a: (_ for _ in ()).throw(OSError("disk full")))
@@ -125,7 +125,7 @@ def test_half_a_file_never_takes_the_place_of_a_whole_one(tmp_path, monkeypatch)
     assert f.read_bytes()==before and [p.name for p in tmp_path.iterdir()]==['m.safetensors']
 
 
-def test_what_ships_is_small_and_described():
+def test_shipped_models_are_small_and_documented():
     for name,path in shipped_models().items():
         assert path.stat().st_size<20e6 and path.with_suffix('.md').exists()
         meta = read_header(path)['meta']
