@@ -100,7 +100,7 @@ def test_validation_targets_are_the_codecs(photos, cache):
     dls = cache.dataloaders(size=48, bs=4, device='cpu')
     rows = dls.valid.dataset.rows
     x, y = next(iter(dls.valid))
-    want = torch.stack([torch.from_numpy(np.asarray(central_square(open_photo(photos[r]), 48))) for r in sorted(rows)])
+    want = torch.stack([torch.tensor(np.asarray(central_square(open_photo(photos[r]), 48))) for r in sorted(rows)])
     assert torch.allclose(y.as_subclass(torch.Tensor), LabAB().encode(want.permute(0,3,1,2)/255)[1])
 
 def test_a_learner_learns_from_it(cache):

@@ -1,4 +1,4 @@
-"Losses that look at the whole photo, alone and inside fastai."
+"Losses on features and colorfulness, alone and inside fastai."
 import pytest, torch, torchvision
 from safetensors.torch import save_file
 
@@ -35,7 +35,7 @@ def test_gradients_at_gray_are_finite(photo):
     assert raw.grad.isfinite().all()
 
 @pytest.mark.parametrize('name', ['w.pth','w.safetensors'])
-def test_perceptual_from_a_file(photo, weights, name):
+def test_perceptual_loss_with_weights_from_a_file(photo, weights, name):
     codec = LabAB()
     x, y = codec.encode(photo)
     loss = get_loss('perceptual', codec, arch='squeezenet1_1', weights=weights/name)
@@ -45,13 +45,13 @@ def test_perceptual_from_a_file(photo, weights, name):
     assert raw.grad.abs().sum()>0 and not any(p.requires_grad for p in loss.parameters())
     with torch.no_grad(): assert loss(raw-raw.grad/raw.grad.norm()*.05, y, x) < loss(raw, y, x)
 
-def test_encoder_is_torchvisions(photo, weights):
+def test_feature_layers_equal_torchvisions(photo, weights):
     net = torchvision.models.get_model('squeezenet1_1', weights=None)
     net.load_state_dict(torch.load(weights/'w.pth', weights_only=True))
     assert torch.equal(feature_layers('squeezenet1_1', weights/'w.pth')(photo), net.eval().features(photo))
 
 def test_downloaded_weights_load_from_torchvisions_cache(weights, tmp_path, monkeypatch):
-    "The real loading path: the file that torchvision would have downloaded lies in its cache."
+    "Through the real loading path, with the file already in torchvision's cache."
     from torchvision.models import SqueezeNet1_1_Weights as W
     hub = tmp_path/'hub'
     (hub/'checkpoints').mkdir(parents=True)
@@ -61,7 +61,7 @@ def test_downloaded_weights_load_from_torchvisions_cache(weights, tmp_path, monk
     except ConnectionError: pytest.fail('the cached file was not used')
     assert torch.equal(net[0].weight, torch.load(weights/'w.pth', weights_only=True)['features.0.weight'])
 
-def test_no_network_is_one_line(tmp_path, monkeypatch):
+def test_without_a_network_the_error_names_the_remedy(tmp_path, monkeypatch):
     import urllib.request
     def refuse(*a, **k): raise OSError('no route')
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
