@@ -7,7 +7,7 @@ import house
 
 from lab.audit import LIMITS, SCENES, audit
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.infer.onnx import export_onnx, onnx_facts
+from colorize_nb.infer.onnx import export_onnx, onnx_metadata
 from colorize_nb.color.metrics import ciede, colorfulness
 from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.core.show import CSS, JS, TABLES_CSS, TABLES_JS, wipe
@@ -288,7 +288,7 @@ def models(static):
     known = []
     for name in shipped_models():
         path = export_onnx(name, static/'model'/f'{name}.onnx', force=True)
-        facts = {**onnx_facts(Colorizer.load(name)), 'megabytes': round(path.stat().st_size/1e6), 'name': name}
+        facts = {**onnx_metadata(Colorizer.load(name)), 'megabytes': round(path.stat().st_size/1e6), 'name': name}
         known.append({k: facts[k] for k in ('name','stride','size','saturation','megabytes')})
     (static/'model/models.json').write_text(json.dumps(known), 'utf8')
 

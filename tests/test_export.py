@@ -1,4 +1,4 @@
-"The exported network gives the library's colours in another runtime, says what it is, and never costs a file."
+"ONNX export: the same colors in another runtime, metadata, and errors."
 import json, subprocess, sys
 import numpy as np, pytest, torch
 
@@ -14,8 +14,8 @@ from colorize_nb.core.photo import bundled_photos, open_photo
 from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import StoreError
 
-class Elsewhere(torch.nn.Module):
-    "The shipped network with its codec, run by onnxruntime; it stands in for a network of `LabAB`."
+class OnnxModel(torch.nn.Module):
+    "Run the exported network in ONNX Runtime, as if it were a network for `LabAB`."
     def __init__(self, file, codec):
         super().__init__()
         self.session, self.codec = ort.InferenceSession(str(file)), codec
@@ -29,15 +29,15 @@ def ten_photos():
     more = [p.rotate(90, expand=True).resize((200, 150+17*i)) for i,p in enumerate(photos)]
     return (photos+more)[:max(10, len(photos))]
 
-def test_ten_photos_within_one_of_255(file):
+def test_ten_photos_differ_by_at_most_one(file):
     here = Colorizer.load('shipped')
-    there = Colorizer(Elsewhere(file, LabAB()), LabAB(), here.size, meta={'knobs': {'saturation': here.knobs['saturation']}})
+    there = Colorizer(OnnxModel(file, LabAB()), LabAB(), here.size, meta={'knobs': {'saturation': here.knobs['saturation']}})
     photos = ten_photos()
-    apart = [np.abs(np.asarray(here(p).image).astype(int)-np.asarray(there(p).image)).max() for p in photos]
-    assert len(photos)>=10 and max(apart)<=1, apart
+    differences = [np.abs(np.asarray(here(p).image).astype(int)-np.asarray(there(p).image)).max() for p in photos]
+    assert len(photos)>=10 and max(differences)<=1, differences
 
 @pytest.mark.parametrize('shape', [(1,1,64,64), (3,1,96,160), (1,1,512,32)])
-def test_any_size_and_batch(file, shape):
+def test_sizes_and_batches(file, shape):
     here, L = Colorizer.load('shipped'), torch.rand(shape)*100
     codec, how = here.codec, here.knobs['how']
     x = codec.x_from_L(L)
@@ -45,13 +45,13 @@ def test_any_size_and_batch(file, shape):
     got = ort.InferenceSession(str(file)).run(None, {'L': L.numpy()})[0]
     assert got.shape==want.shape and np.abs(got-want.numpy()).max()<.5
 
-def test_says_what_it_is(file):
+def test_metadata_and_file_size(file):
     m = ort.InferenceSession(str(file)).get_modelmeta().custom_metadata_map
     assert json.loads(m['codec'])['name']=='JointBins' and int(m['stride'])==32 and m['name']=='shipped'
     assert file.stat().st_size < 1.05*sum(p.numel() for p in Colorizer.load('shipped').model.state_dict().values())*2
 
 @pytest.mark.parametrize('codec', [JointBins(), ChannelBins(10), LabAB(tanh=True)], ids=lambda c: type(c).__name__)
-def test_other_codecs_travel_along(codec, tmp_path):
+def test_other_codecs(codec, tmp_path):
     torch.manual_seed(0)
     model = create_model('unet_compact', codec.n_in, codec.n_out, 64, widths=[8,12,16,24], depths=[0,0,0,0]).eval()
     f = export_onnx(Colorizer(model, codec, 64), tmp_path/'m.onnx', half=False)
@@ -61,8 +61,8 @@ def test_other_codecs_travel_along(codec, tmp_path):
     assert np.abs(ort.InferenceSession(str(f)).run(None, {'L': L.numpy()})[0]-want.numpy()).max() < 1e-2
 
 @pytest.mark.parametrize('how', ['mean','annealed','mode'])
-def test_default_knobs_travel_along(how, tmp_path):
-    "A file's `how` is inside the graph; its saturation and input size are told, for the program around it."
+def test_default_knobs_are_exported(how, tmp_path):
+    "`how` is part of the network; saturation and input size are metadata."
     torch.manual_seed(0)
     codec = JointBins()
     model = create_model('unet_compact', codec.n_in, codec.n_out, 256, widths=[8,12,16,24], depths=[0,0,0,0]).eval()
@@ -71,11 +71,22 @@ def test_default_knobs_travel_along(how, tmp_path):
     L = torch.rand(1,1,64,96)*100
     x = codec.x_from_L(L)
     with torch.no_grad(): want = codec.ab(x, model(x), how=how)
-    assert (np.abs(session.run(None, {'L': L.numpy()})[0]-want.numpy())<1e-2).mean()>.999 # two classes may be equally likely
+    assert (np.abs(session.run(None, {'L': L.numpy()})[0]-want.numpy())<1e-2).mean()>.999 # two classes can be equally likely
     m = session.get_modelmeta().custom_metadata_map
     assert m['size']=='256' and m['saturation']=='1.25' and json.loads(m['knobs'])['how']==how
 
-def test_refusals(tmp_path):
+def test_saturation_and_size_are_metadata(tmp_path):
+    f = export_onnx('shipped', tmp_path/'s.onnx', saturation=.7)
+    m = ort.InferenceSession(str(f)).get_modelmeta().custom_metadata_map
+    assert float(m['saturation'])==.7 and int(m['size'])==Colorizer.load('shipped').size
+
+def test_half_stores_weights_in_half_the_space(file, tmp_path):
+    full = export_onnx('shipped', tmp_path/'full.onnx', half=False)
+    assert 1.8<full.stat().st_size/file.stat().st_size<2.1
+    with pytest.raises(FileExistsError): export_onnx('shipped', full)
+    assert export_onnx('shipped', full, force=True).stat().st_size<.6*2*file.stat().st_size
+
+def test_errors(tmp_path):
     model = create_model('unet_compact', 1, 3, 64, widths=[8,12,16,24], depths=[0,0,0,0])
     with pytest.raises(StoreError, match='LabAB'): export_onnx(Colorizer(model, RGB(), 64), tmp_path/'rgb.onnx')
     (tmp_path/'kept.onnx').write_text('mine')

@@ -1,4 +1,4 @@
-"Models on the Hub: sent to and fetched from a small server on this machine that speaks as much of its language as that takes."
+"Sharing models: uploads to and downloads from a small local server that imitates the Hub."
 import base64, hashlib, json, shutil, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -8,7 +8,7 @@ from huggingface_hub import constants
 
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.infer.hub import FILE, file_digest, hub_card, hub_file, push_to_hub
+from colorize_nb.infer.hub import HUB_FILE, file_digest, hub_card, download_from_hub, push_to_hub
 from colorize_nb.core.photo import bundled_photos
 from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import StoreError, save_model
@@ -62,7 +62,7 @@ def sha(name, i): return hashlib.sha1(f'{name} {i}'.encode()).hexdigest()
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    "The Hub is on this machine and empty, and nothing is in the cache."
+    "An empty local Hub and an empty cache."
     s = ThreadingHTTPServer(('127.0.0.1', 0), type('Mine', (Server,), dict(repos={}, tokens=[])))
     threading.Thread(target=s.serve_forever, daemon=True).start()
     s.RequestHandlerClass.here = dict(endpoint=f'http://127.0.0.1:{s.server_port}')
@@ -79,17 +79,17 @@ def mine(tmp_path):
     return save_model(tmp_path/'mine.safetensors', net, LabAB(), spec, dict(license='cc0-1.0', photos=7))
 
 
-def test_there_and_back(server, mine):
+def test_upload_and_download(server, mine):
     address = push_to_hub(mine, 'you/colors', token='hf_mine', **server.here)
     assert 'you/colors' in address and set(server.tokens)=={'Bearer hf_mine'}
     files, = server.repos['you/colors']
-    assert files[FILE]==mine.read_bytes() and files['README.md'].decode()==hub_card(mine, 'you/colors')
+    assert files[HUB_FILE]==mine.read_bytes() and files['README.md'].decode()==hub_card(mine, 'you/colors')
     c = Colorizer.from_hub('you/colors', sha256=file_digest(mine), **server.here)
     assert c.name=='colors' and c.meta['photos']==7
     photo = bundled_photos()['coffee']
     assert np.array_equal(np.asarray(c(photo).image), np.asarray(Colorizer.load(mine)(photo).image))
 
-def test_the_card_says_what_it_is_and_how_to_use_it(mine):
+def test_card_has_license_digest_and_usage(mine):
     card = hub_card(mine, 'you/colors')
     head = card.split('---')[1]
     assert 'license: cc0-1.0' in head
@@ -100,57 +100,57 @@ def test_the_card_says_what_it_is_and_how_to_use_it(mine):
     assert '# What I did' in hub_card(mine, 'you/colors')
     assert 'license' not in hub_card('shipped', 'you/colors').split('---')[1]
 
-def test_a_second_push_is_a_second_commit_and_the_first_can_be_had(server, mine):
+def test_earlier_revisions_remain_available(server, mine):
     push_to_hub(mine, 'you/colors', **server.here)
     first = file_digest(mine)
     with open(mine, 'r+b') as f:
         f.seek(-1, 2)
         f.write(b'\1')
     push_to_hub(mine, 'you/colors', **server.here)
-    assert file_digest(hub_file('you/colors', **server.here))==file_digest(mine)!=first
-    assert file_digest(hub_file('you/colors', sha('you/colors', 0), **server.here))==first
-    with pytest.raises(ValueError, match='another file than was asked for: its SHA-256 is '+file_digest(mine)):
-        hub_file('you/colors', sha256=first, **server.here)
+    assert file_digest(download_from_hub('you/colors', **server.here))==file_digest(mine)!=first
+    assert file_digest(download_from_hub('you/colors', sha('you/colors', 0), **server.here))==first
+    with pytest.raises(ValueError, match="isn't the expected file; its SHA-256 is "+file_digest(mine)):
+        download_from_hub('you/colors', sha256=first, **server.here)
 
-def test_what_was_fetched_is_there_without_a_network(server, mine, monkeypatch):
+def test_cached_files_need_no_network(server, mine, monkeypatch):
     push_to_hub(mine, 'you/colors', **server.here)
-    hub_file('you/colors', **server.here)
-    monkeypatch.setattr(server, 'do_HEAD', lambda self: pytest.fail('the Hub was asked'))
-    assert hub_file('you/colors', sha256=file_digest(mine), **server.here).name==FILE
+    download_from_hub('you/colors', **server.here)
+    monkeypatch.setattr(server, 'do_HEAD', lambda self: pytest.fail('contacted the Hub'))
+    assert download_from_hub('you/colors', sha256=file_digest(mine), **server.here).name==HUB_FILE
     monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
     assert Colorizer.from_hub('you/colors').size==64
 
-@pytest.mark.parametrize('how,says', [
-    (dict(repo='you/nothing'), 'you/nothing: model.safetensors cannot be had'),
-    (dict(file='other.safetensors'), 'other.safetensors cannot be had'),
-    (dict(revision='no-such'), 'cannot be had'),
+@pytest.mark.parametrize('kwargs,message', [
+    (dict(repo='you/nothing'), 'you/nothing: model.safetensors can.t be downloaded'),
+    (dict(file='other.safetensors'), 'other.safetensors can.t be downloaded'),
+    (dict(revision='no-such'), 'can.t be downloaded'),
     (dict(repo='colors'), "'user/name'"),
     (dict(repo='../you/colors'), "'user/name'")])
-def test_what_is_not_there_is_one_line(server, mine, how, says):
+def test_missing_models_give_one_line(server, mine, kwargs, message):
     push_to_hub(mine, 'you/colors', **server.here)
-    with pytest.raises(ValueError, match=says) as e: Colorizer.from_hub(**{'repo': 'you/colors', **server.here, **how})
+    with pytest.raises(ValueError, match=message) as e: Colorizer.from_hub(**{'repo': 'you/colors', **server.here, **kwargs})
     assert '\n' not in str(e.value)
 
-def test_what_cannot_be_sent_is_one_line_and_nothing_is_lost(server, mine, tmp_path):
-    with pytest.raises(ValueError, match='full/disk: not sent .* The model is still in') as e: push_to_hub(mine, 'full/disk', **server.here)
+def test_failed_upload_gives_one_line(server, mine, tmp_path):
+    with pytest.raises(ValueError, match='full/disk: upload failed .* The model is still in') as e: push_to_hub(mine, 'full/disk', **server.here)
     assert '\n' not in str(e.value) and mine.exists() and server.repos['full/disk']==[]
     (tmp_path/'none.safetensors').write_bytes(b'no model')
     with pytest.raises(StoreError): push_to_hub(tmp_path/'none.safetensors', 'you/none', **server.here)
     assert 'you/none' not in server.repos
 
-def test_a_file_that_is_no_model_is_refused(server, mine):
+def test_files_that_are_not_models_are_rejected(server, mine):
     push_to_hub(mine, 'you/colors', **server.here)
-    server.repos['you/colors'].append({FILE: b'import os'})
+    server.repos['you/colors'].append({HUB_FILE: b'import os'})
     with pytest.raises(StoreError): Colorizer.from_hub('you/colors', **server.here)
 
-def test_without_a_network_one_line(monkeypatch, tmp_path):
+def test_no_network_gives_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
     monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path))
-    with pytest.raises(ValueError, match='cannot be had from the Hub') as e: Colorizer.from_hub('you/colors')
+    with pytest.raises(ValueError, match='can.t be downloaded') as e: Colorizer.from_hub('you/colors')
     assert '\n' not in str(e.value)
 
-def test_without_the_library_the_line_says_what_to_install(monkeypatch, mine):
+def test_missing_library_error_says_what_to_install(monkeypatch, mine):
     import sys
     monkeypatch.setitem(sys.modules, 'huggingface_hub', None)
-    for ask in (lambda: push_to_hub(mine, 'you/colors'), lambda: hub_file('you/colors')):
-        with pytest.raises(ValueError, match=r"pip install 'colorize_nb\[hub\]'"): ask()
+    for call in (lambda: push_to_hub(mine, 'you/colors'), lambda: download_from_hub('you/colors')):
+        with pytest.raises(ValueError, match=r"pip install 'colorize_nb\[hub\]'"): call()
