@@ -1,4 +1,4 @@
-"The demo as `make demo` runs it, on fewer photos and for seconds."
+"The demo as `make demo` runs it, with fewer photos and for a few seconds."
 import re
 import pytest
 
@@ -30,10 +30,10 @@ def test_table_has_baselines_means_and_held_out_photos(ran):
 def test_one_line_per_step_with_its_time(ran):
     said = ran[1]
     steps = [l for l in said.splitlines() if re.fullmatch(r'[A-Z].* \.\.\. \d+ s', l)]
-    assert len(steps)==5 and '\r' not in said and said.index('index.html')<said.index('PSNR dB') # the pictures first
+    assert len(steps)==5 and '\r' not in said and said.index('index.html')<said.index('PSNR dB')
 
 
-def test_gray_row_is_what_gray_scores(ran):
+def test_the_gray_row_agrees_with_scikit_image(ran):
     import numpy as np
     from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
     true = np.asarray(open_photo(ran[2]['coffee']))
@@ -43,18 +43,18 @@ def test_gray_row_is_what_gray_scores(ran):
     assert float(line.split()[1])==pytest.approx(deltaE_ciede2000(lab, gray).mean(), abs=.02)
 
 
-def test_files_are_where_it_says(ran):
+def test_the_files_are_where_the_output_says(ran):
     out, said, photos = ran
     for name in ('strip.jpg','index.html','small.safetensors'): assert str(out/name) in said and (out/name).is_file()
     html = (out/'index.html').read_text('utf8')
     assert html.count('<figure>')==3
-    assert html.count('held out</i>')==2
+    assert html.count('held out</i>')==2 # in the introduction and under one figure
     assert 'src="http' not in html
-    assert 'href="http' not in html # one figure, and the introduction
+    assert 'href="http' not in html
     assert open_photo(out/'strip.jpg').width > 400
 
 
-def test_the_trained_model_loads_and_colours(ran):
+def test_the_trained_model_loads_and_colors(ran):
     photo = open_photo(ran[2]['coffee'])
     assert Colorizer.load(ran[0]/'small.safetensors')(photo).image.size==photo.size
 
@@ -62,5 +62,5 @@ def test_the_trained_model_loads_and_colours(ran):
 def test_held_out_photos_are_bundled_ones(): assert set(HELD_OUT) <= set(bundled_photos())
 
 
-def test_too_few_photos_is_said(tmp_path):
-    with pytest.raises(ValueError, match='needs two colour photos or more, 0 found'): main(tmp_path, photos={})
+def test_too_few_photos_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match='needs two color photos or more, but found 0'): main(tmp_path, photos={})

@@ -1,18 +1,17 @@
-"The list of changes that tests have to notice: each fits the code as it is. Whether it is noticed, `make mutants` says."
+"The planted bugs of `make mutants` fit the code as it is. Whether the tests catch them is what `make mutants` prints."
 import json
 
 import pytest
 
 @pytest.fixture
-def listed(root): return json.loads((root/'tools/mutants.json').read_text('utf8'))
+def mutants(root): return json.loads((root/'tests/mutants.json').read_text('utf8'))
 
-def test_every_change_fits_once_and_names_its_tests(root, listed):
-    for m in listed:
-        text = (root/'colorize_nb'/m['file']).read_text('utf8')
-        n = text.count(m['old'])
-        assert n==1, f"{m['broken']}: its text stands {n} times in {m['file']}; write it anew in tools/mutants.json"
+def test_every_planted_bug_fits_once_and_names_its_tests(root, mutants):
+    for m in mutants:
+        n = (root/'colorize_nb'/m['file']).read_text('utf8').count(m['old'])
+        assert n==1, f"{m['broken']}: its text occurs {n} times in {m['file']}; update or delete the entry in tests/mutants.json"
         assert m['old']!=m['new'] and (root/m['tests']).is_file()
-        words = m['only'].split(' or ')
-        assert all(w in (root/m['tests']).read_text('utf8') for w in words), f"{m['broken']}: no test is called {m['only']}"
+        tests = (root/m['tests']).read_text('utf8')
+        assert all(word in tests for word in m['only'].split(' or ')), f"{m['broken']}: no test matches {m['only']}"
 
-def test_descriptions_differ(listed): assert len({m['broken'] for m in listed})==len(listed)
+def test_descriptions_differ(mutants): assert len({m['broken'] for m in mutants})==len(mutants)

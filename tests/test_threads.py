@@ -1,4 +1,4 @@
-"Parts by threads: whole again whatever their number, and no thread that waits for itself."
+"Work in threads: the result doesn't depend on their number, and no thread waits for itself."
 import os, subprocess, sys, threading
 
 import numpy as np, pytest, torch
@@ -12,10 +12,10 @@ from colorize_nb.core.files import in_threads
 
 @pytest.fixture
 def two():
-    "Torch with two threads, as it was afterwards."
+    "Use two threads in torch, and restore the old number afterwards."
     with torch_threads(2): yield
 
-def test_the_number_of_threads_does_not_show(two):
+def test_the_result_does_not_depend_on_the_number_of_threads(two):
     photo, ab = open_photo(bundled_photos()['coffee']), 20*torch.randn(1, 2, 30, 45)
     x = torch.rand(2, 3, 300, 400)
     found = []
@@ -24,8 +24,8 @@ def test_the_number_of_threads_does_not_show(two):
         found.append((np.asarray(paint(photo, ab, rows=40)), rgb2lab(x), lab2rgb(rgb2lab(x))))
     for a,b in zip(*found): assert np.array_equal(a, b)
 
-def test_parts_are_shared_and_no_thread_begins_others(two):
-    meet = threading.Barrier(2, timeout=20) # passed only by two at once
+def test_two_threads_share_the_work_and_start_no_others(two):
+    meet = threading.Barrier(2, timeout=20) # only two threads at the same time get past it
     def part(i):
         meet.wait()
         return threading.current_thread().name, torch.get_num_threads()
@@ -37,21 +37,21 @@ CHILD = '''
 import os, torch
 from colorize_nb.core.files import in_threads
 torch.set_num_threads(2)
-two = in_threads(lambda i: in_threads(lambda k: i*k, range(3)), range(3)) # parts of parts
+two = in_threads(lambda i: in_threads(lambda k: i*k, range(3)), range(3)) # nested calls
 assert two==[[0,0,0], [0,1,2], [0,2,4]], two
 pid = os.fork()
-if not pid: os._exit(in_threads(abs, [-1, -2])!=[1, 2]) # the threads of the parent are not there
+if not pid: os._exit(in_threads(abs, [-1, -2])!=[1, 2]) # a fork doesn't have its parent's threads
 assert os.waitpid(pid, 0)[1]==0
 '''
 
-def test_neither_parts_of_parts_nor_a_fork_waits_for_ever():
+def test_nested_calls_and_forks_do_not_hang():
     subprocess.run([sys.executable, '-W', 'ignore', '-c', CHILD], check=True, timeout=120)
 
 def test_an_error_is_raised_and_the_next_call_works(two):
     with pytest.raises(ZeroDivisionError): in_threads(lambda i: 1/i, range(4))
     assert in_threads(lambda i: i+1, range(4))==[1, 2, 3, 4]
 
-def test_modes_come_along(two):
+def test_grad_modes_reach_the_threads(two):
     x = torch.ones(4, requires_grad=True)
     assert not any(t.requires_grad for t in in_threads(lambda t: t*t, [x, x]))
     with torch.inference_mode(): assert all(t.is_inference() for t in in_threads(lambda t: t*t, [x, x]))

@@ -1,4 +1,4 @@
-"""`make app`: a notebook as a page without code, by Voila, for several visitors: memory comes back, and a full house says so.
+"""`make app`: serve a notebook as a page without code, with Voila. Limits the number of visitors and frees their memory when they leave.
 
     python tools/app.py tools/app.ipynb --visitors 8 --port 8866
 """
@@ -10,24 +10,24 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 import warm
 
-PER_VISIT = 1.2e9 # bytes that a visit may take: PyTorch, fastai and the model in a process of its own
-FOREIGN = re.compile(r'<link\b[^>]*\bhref="https?://[^>]*>') # Voila's page asks another host for icons; they come with the widgets
-SPOKEN = 'v1.kernel.websocket.jupyter.org' # the only form of messages that Voila 0.5 can read
+PER_VISIT = 1.2e9 # bytes per visitor: PyTorch, fastai, and the model in a process of its own
+FOREIGN = re.compile(r'<link\b[^>]*\bhref="https?://[^>]*>') # Voila's page loads icons from another host, but the widgets bring their own
+SPOKEN = 'v1.kernel.websocket.jupyter.org' # the only message format that Voila 0.5 can read
 FULL = ('<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="20">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<title>All places are taken</title><body style="font:1.1rem/1.5 system-ui;max-width:32rem;margin:20vh auto;padding:0 1rem">\n'
-        "<h1>All places are taken</h1><p>{n} people are coloring photos here, which is as many as fit in this machine's memory. "
+        '<title>This page is busy</title><body style="font:1.1rem/1.5 system-ui;max-width:32rem;margin:20vh auto;padding:0 1rem">\n'
+        "<h1>This page is busy</h1><p>{n} people are coloring photos here, as many as fit in this machine's memory. "
         'This page tries again every 20 seconds.</p></body></html>')
 
-# Voila would wait for a kernel that is gone, and the visitor with it
-AGAIN = '<meta http-equiv="refresh" content="2"><p>This page lost its kernel and begins again.</p>'
+# Without this, Voila and the visitor would wait forever for a kernel that is gone
+AGAIN = '<meta http-equiv="refresh" content="2"><p>This page lost its kernel and starts again.</p>'
 
 def room():
-    "How many visits fit in half of this machine's memory."
+    "Return how many visitors fit in half of this machine's memory."
     return max(1, int(os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')/2/PER_VISIT))
 
 class Seats:
-    "Who has a kernel, or is about to get one."
+    "Keep track of the visits that have a kernel, or are about to get one."
     def __init__(self, kernels, most):
         self.kernels, self.most, self.coming, self.here, self.of = kernels, most, set(), set(), {}
         self.start, kernels.start_kernel = kernels.start_kernel, self.start_kernel
@@ -40,13 +40,13 @@ class Seats:
         return kernel_id
 
     async def lost(self, visit, every=1):
-        "Wait for a visit; true if its kernel is gone before its page is whole."
+        "Wait for a visit. Return True if its kernel is gone before its page is complete."
         while not (await asyncio.wait([visit], timeout=every))[0]:
             kernel = self.of.get(visit)
             if kernel and not await self.alive(kernel): return True
 
     async def alive(self, kernel):
-        "Is there such a kernel? One that died by itself gives its seat back."
+        "Return whether a kernel is alive. One that died is removed, which frees its seat."
         if kernel not in self.kernels: return False
         if await self.kernels.get_kernel(kernel).is_alive(): return True
         await self.kernels.shutdown_kernel(kernel, now=True)
@@ -76,15 +76,15 @@ class Page(TornadoVoilaHandler):
     def write(self, chunk): super().write(FOREIGN.sub('', chunk) if isinstance(chunk, str) else chunk)
 
 class Farewell(VoilaShutdownKernelHandler):
-    "A page that closes says goodbye without the cookie's token; whoever knows a kernel's name may end it, nobody else can guess it."
+    "Let a closing page end its kernel without the cookie's token. Nobody else can guess the kernel's name."
     def check_xsrf_cookie(self): pass
 
 class Channel(VoilaKernelWebsocketHandler):
-    "Refuses a client that speaks the older protocol: Voila would take its first bytes for a length, and stop for everybody."
+    "Reject clients with the older protocol, whose first message would stop Voila for everybody."
     async def get(self, kernel_id):
         if SPOKEN not in self.request.headers.get('Sec-WebSocket-Protocol', ''):
             self.set_status(400)
-            return self.finish(f'this server speaks {SPOKEN} only')
+            return self.finish(f'this server only supports {SPOKEN}')
         return await super().get(kernel_id)
 
 OURS = {o.__bases__[0]: o for o in (Page, Farewell, Channel)}
@@ -101,8 +101,8 @@ class App(Voila):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     p.add_argument('notebook')
-    p.add_argument('--visitors', type=int, default=room(), help="at one time (default: what fits in half of this machine's memory)")
-    p.add_argument('--idle', type=int, default=120, help='seconds until a visit nobody is connected to is ended (default: 120)')
+    p.add_argument('--visitors', type=int, default=room(), help="at the same time (default: as many as fit in half of this machine's memory)")
+    p.add_argument('--idle', type=int, default=120, help='seconds until a kernel without a connected page ends (default: 120)')
     a, more = p.parse_known_args()
     App.visitors = a.visitors
     warm.use()

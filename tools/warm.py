@@ -1,6 +1,6 @@
-"""Kernels that are copies of one process with everything imported: a visit begins at once, and what it imported is in memory once.
+"""Start kernels by forking a process that has already imported everything. Pages open faster, and the imports share their memory.
 
-Linux only: elsewhere a copy of a process with threads in it is not safe, and kernels start as they always do.
+Linux only, because forking a process with threads isn't safe elsewhere. On other systems, kernels start as usual.
 """
 import asyncio
 import os
@@ -12,24 +12,24 @@ from types import SimpleNamespace
 
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
-# jsonschema comes with a kernel's first message and takes seconds to build the grammars it checks addresses by
+# a kernel imports jsonschema with its first message, which takes seconds
 IMPORTED = ['__main__', 'ipykernel.kernelapp', 'ipywidgets', 'jsonschema', 'matplotlib.pyplot', 'colorize_nb.all', 'frozen']
 
 
 def kernel(argv, cwd, env):
-    "What the copy does: become a kernel."
-    os.setsid() # a signal to it reaches nobody else
+    "Turn a forked process into a kernel."
+    os.setsid() # signals to this kernel don't reach the others
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd or '.')
     signal.signal(signal.SIGINT, signal.default_int_handler)
     from ipykernel.kernelapp import IPKernelApp
-    # no history: what visitors' pages run is not to be kept, and its file would be one that all kernels wait for
+    # no history: visitors' code isn't stored, and kernels don't wait for a common file
     IPKernelApp.launch_instance([*argv, '--HistoryManager.enabled=False', f'--IPKernelApp.parent_handle={os.getppid()}'])
 
 
 class Copy:
-    "A process of `multiprocessing` with the methods of `subprocess.Popen` that a provisioner calls."
+    "Give a `multiprocessing` process the methods of `subprocess.Popen` that a provisioner calls."
     stdin = stdout = stderr = None
     def __init__(self, process): self.process, self.pid = process, process.pid
     def poll(self): return self.process.exitcode
@@ -37,13 +37,13 @@ class Copy:
         self.process.join(timeout)
         return self.process.exitcode
     def send_signal(self, number):
-        with suppress(ProcessLookupError): os.kill(self.pid, number) # it may have ended
+        with suppress(ProcessLookupError): os.kill(self.pid, number) # it may have ended already
     def terminate(self): self.process.terminate()
     def kill(self): self.process.kill()
 
 
 class Warm(LocalProvisioner):
-    "Starts kernels as copies."
+    "Start kernels by forking."
     context = None
     async def launch_kernel(self, cmd, **kwargs):
         args = [*cmd[cmd.index('-f'):]], kwargs.get('cwd'), {**os.environ, **(kwargs.get('env') or {})}
@@ -54,7 +54,7 @@ class Warm(LocalProvisioner):
 
 
 def use():
-    "Let this server's kernels be copies, where the system allows it."
+    "Fork this server's kernels on Linux."
     if sys.platform!='linux': return
     Warm.context = get_context('forkserver')
     Warm.context.set_forkserver_preload(IMPORTED)

@@ -79,7 +79,7 @@ def test_one_seat(root, tmp_path):
         kernel = re.search(r'"kernelId": ?"([\w-]+)"', page)[1]
         assert status==200 and len(app.kernels())==1
         status, full = app.ask()
-        assert status==503 and 'All places are taken' in full and len(app.kernels())==1
+        assert status==503 and 'This page is busy' in full and len(app.kernels())==1
         assert app.ask(f'/api/kernels/{kernel}/channels', **WS)[0]==400, 'a client without the subprotocol stops Voila 0.5 for everybody'
         assert app.ask(f'/voila/api/shutdown/{kernel}', 'POST')[0]==204
         assert app.until_empty(20)
@@ -98,9 +98,9 @@ def test_a_kernel_that_dies_while_the_page_is_made(root, tmp_path):
         start = time.time()
         status, page = app.ask()
         thread.join()
-        assert 'begins again' in page and 'http-equiv="refresh"' in page and time.time()-start<60
+        assert 'starts again' in page and 'http-equiv="refresh"' in page and time.time()-start<60
         status, page = app.ask()
-        assert status==200 and 'begins again' not in page and 'kernelId' in page
+        assert status==200 and 'starts again' not in page and 'kernelId' in page
     finally: app.stop()
 
 @pytest.mark.slow
