@@ -157,7 +157,7 @@ def _print_scores(learn, path, size, device):
     from colorize_nb.infer.colorizer import Colorizer
     from colorize_nb.infer.evaluate import evaluate_colorizer
     photos = list(learn.dls.valid_ds.items)[:100]
-    try: table = evaluate_colorizer(Colorizer.load(path, device), photos, sizes=(size,))
+    try: table = evaluate_colorizer(Colorizer.load(path, device), photos, sizes=(size,)).table().to_text()
     except ValueError as e: table = f'no metrics: {e}'
     print(f'\nOn validation photos:\n{table}\n')
 
@@ -176,11 +176,11 @@ def evaluate(
     _check_range(1, None, every=every)
     for s in sizes or (): _check_range(32, 4096, sizes=s)
     from colorize_nb.infer.colorizer import Colorizer
-    from colorize_nb.infer.evaluate import EVALUATION_SIZES, evaluate_colorizer, write_card
+    from colorize_nb.infer.evaluate import SIZES, evaluate_colorizer, write_card
     def progress(i, n): print(f'{i} of {n} photos', end='\r' if i<n else '\n', file=sys.stderr, flush=True)
     colorizer, progress = Colorizer.load(model, _choose_device(device)), progress if sys.stderr.isatty() else None
-    evaluation = evaluate_colorizer(colorizer, photos, sizes or EVALUATION_SIZES, split, every, progress)
-    print(evaluation)
+    evaluation = evaluate_colorizer(colorizer, photos, sizes or SIZES, split, every, progress)
+    print(evaluation.table().to_text())
     if card: print(f'wrote {write_card(model, evaluation)}')
     return 0
 
