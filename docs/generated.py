@@ -216,7 +216,7 @@ FROBENIUS = [
     ('stanford_bins10', 'cross-entropy', 11.27)]
 # Of each paper: the recipe that builds the network, what is printed of it, the same of answers that look at no photo (keys of
 # results/claims/baselines.json: gray, then one color or bin for all), and the scale
-L2, MAE, NEAR = (('L2 gray','L2 mean colour'), ('MAE gray','MAE median colour'), ('closeness gray','closeness mean colour'))
+L2, MAE, NEAR = (('L2 gray','L2 mean color'), ('MAE gray','MAE median color'), ('closeness gray','closeness mean color'))
 PRINTED = {
     'fordham': [(n, f'test L2, {what}', l2, *L2, 1) for n,what,l2,_ in FORDHAM]
              + [(n, f'test MAE, {what}', mae, *MAE, 1) for n,what,_,mae in FORDHAM],

@@ -1,12 +1,12 @@
-"""Trains what decides the papers' claims, and writes one file per experiment to lab/results/claims.
+"""Run the experiments on the papers' claims, and write one file per experiment to lab/results/claims.
 
-    python -m lab.claims PACKS                    all experiments of `claims_arms.py`, three seeds
-    python -m lab.claims PACKS --only losses      one of them
-    python -m lab.claims PACKS --workers 2        two experiments at a time
+    python -m lab.claims PHOTOS                    all experiments in `claims_variants.py`, three seeds
+    python -m lab.claims PHOTOS --only losses      one of them
+    python -m lab.claims PHOTOS --workers 2        two experiments at a time
 
-PACKS is a folder of folders of color photos: train128, flowers128/train, flowers128/test and so on. Rows that stand in a file are kept, so
-a run that was stopped goes on. The middle square of each photo is taken, at 64 px. All arms of an experiment see the same photos in the
-same order, take the same steps with the same schedule, and are measured on the same photos, at saturations that draw their frontier.
+PHOTOS is a folder with folders of color photos: train128, flowers128/train, flowers128/test, and so on. Results that exist are kept, so
+you can stop and resume. Each photo is cropped to its central square at 64 px. All variants of an experiment see the same photos in the
+same order, take the same steps with the same schedule, and are tested on the same photos, at several saturations.
 """
 import argparse
 import json
@@ -25,9 +25,8 @@ from PIL import Image
 from torch.optim.swa_utils import update_bn
 
 import colorize_nb
-from lab.claims_arms import BASE, EXPERIMENTS, PACKS, SEEDS
-from lab.claims_judge import hues, judged
-from lab.claims_nets import network
+from lab.claims_models import create, hues, judge_auc
+from lab.claims_variants import BASE, EXPERIMENTS, PACKS, SEEDS
 from colorize_nb.color.classes import ChannelBins, density_bins
 from colorize_nb.color.classes import JointBins, color_prior
 from colorize_nb.color.codecs import RGB, LabAB, YCbCr
@@ -46,7 +45,7 @@ from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
 from lab.trials import TRIALS, strip_name
 
-SIZE, BS, HELD = 64, 32, 300 # pixels, photos of a batch, photos measured on
+SIZE, BS, HELD = 64, 32, 300 # side in pixels, batch size, photos to test on
 JUDGED = (1., 1.5) # saturations
 STRIP = ('flower', 'chelsea', 'coffee', 'china')
 CODECS = {c.__name__: c for c in (LabAB, RGB, YCbCr, ChannelBins, JointBins)}
@@ -60,7 +59,7 @@ def squares(files):
 
 
 def read(packs, pack, n):
-    "Photos to train on, and photos held out: a pack's own test part, or `HELD` photos of it."
+    "Return training photos and held-out photos: from the folder's own test part, or `HELD` of its photos."
     files = find_photos([packs/pack])
     random.Random(0).shuffle(files)
     if Path(pack).name!='train': return squares(files[HELD:HELD+n]), squares(files[:HELD])
@@ -70,7 +69,7 @@ def read(packs, pack, n):
 
 
 class Photos:
-    "What was read of each pack, once."
+    "The photos of each folder, read once."
     def __init__(self, packs): self.packs, self.known = Path(packs), {}
 
     def __call__(self, pack, n):
@@ -78,7 +77,7 @@ class Photos:
         return self.known[pack, n]
 
     def test(self, name, arm):
-        "The photos called `name`: 'held', 'seen', or a domain."
+        "Return the photos to test on: 'held', 'seen', or a domain."
         train, held = self(arm['pack'], arm['n'])
         if name=='held': return held
         if name=='seen': return train[:HELD]
@@ -88,22 +87,23 @@ class Photos:
 # --- training
 
 def make_codec(arm, photos):
-    "The codec of an arm; density bins and rebalanced cells learn theirs from the photos to train on."
+    "Create the codec of a variant; some take statistics from the training photos."
     name, kw = arm['codec'], arm['codec_kwargs']
     batches = (b/255 for b in photos[:1000].split(BS))
     if name=='density': return density_bins(batches, **kw)
+    if name=='bin means': return ChannelBins(**kw).with_means(batches)
     if name!='rebalanced': return CODECS[name](**kw)
     cells = JointBins(**kw)
     return cells.with_prior(color_prior(cells, batches))
 
 
 def resized(photos, size):
-    "Photos `(n,3,SIZE,SIZE)` as means of squares of pixels, `(n,3,size,size)`."
+    "Average-pool photos `(n,3,SIZE,SIZE)` to `(n,3,size,size)`."
     return photos if size==SIZE else F.avg_pool2d(photos.float(), SIZE//size).to(photos.dtype)
 
 
 def batches(photos, seed, steps, epoch):
-    "The same photos in the same order for every arm with as many photos; each whole pass sees each photo once. `epoch` is in steps."
+    "Return batches in an order that only depends on the seed and the number of photos. `epoch` is in steps."
     g = torch.Generator().manual_seed(seed)
     passes = -(-steps*BS//len(photos))
     order = torch.cat([torch.randperm(len(photos), generator=g) for _ in range(passes)])
@@ -115,7 +115,7 @@ def batches(photos, seed, steps, epoch):
 
 
 def fit(learn, arm):
-    "As many steps as the arm says, or as many as its seconds allow; then with a critic, if it has one."
+    "Train for the variant's steps or seconds; then with a critic, if it has one."
     if not arm['seconds']: return learn.fit_one_cycle(1, arm['lr'])
     learn.fit_one_cycle(10**6, arm['lr'], cbs=TimeBudget(arm['seconds'], time.process_time))
     if not arm['critic']: return
@@ -127,10 +127,10 @@ def fit(learn, arm):
 
 
 def train(arm, seed, photos):
-    "A trained network, its codec and the seconds of CPU its steps took."
+    "Return a trained network, its codec, and the CPU time of its steps."
     codec, size, epoch = make_codec(arm, photos), arm['size'], 25 if arm['seconds'] else arm['steps']
     set_seed(seed)
-    net = network(arm['model'], codec.n_in, codec.n_out, size, arm['model_kwargs'])
+    net = create(arm['model'], codec.n_in, codec.n_out, size, arm['model_kwargs'])
     seen = resized(photos, size)
     dls = stream_loaders(batches(seen, seed, arm['steps'], epoch), [seen[:BS]/255], codec, size, device='cpu')
     learn = colorize_learner(dls, net, loss=get_loss(arm['loss'], codec), metrics=[], wd=0.)
@@ -145,13 +145,13 @@ def train(arm, seed, photos):
 # --- measuring
 
 def with_own_L(rgb, photo):
-    "The chroma of `rgb` on the lightness of `photo`."
+    "Return the chroma of `rgb` with the lightness of `photo`."
     return lab2rgb(torch.cat([rgb2lab(photo)[:,:1], rgb2lab(rgb)[:,1:]], 1)).clamp(0, 1)
 
 
 @torch.no_grad()
 def color(net, codec, photos, name, knobs, size=SIZE):
-    "`(n,3,SIZE,SIZE)`: the photos as the network colors their lightness, which it sees at `size`."
+    "Color the photos `(n,3,SIZE,SIZE)` with a network whose input has side `size`."
     out = []
     for rgb in photos.split(64):
         x, seen = codec.encode(rgb)[0], codec.encode(resized(rgb, size))[0]
@@ -161,7 +161,7 @@ def color(net, codec, photos, name, knobs, size=SIZE):
 
 
 def edges(rgb):
-    "Mean difference of lightness between neighbors, `(n,)`."
+    "Return the mean difference in lightness between neighboring pixels, `(n,)`."
     L = rgb2lab(rgb)[:,0]
     return (L.diff(dim=-1).abs().flatten(1).mean(1)+L.diff(dim=-2).abs().flatten(1).mean(1))/2
 
@@ -170,7 +170,7 @@ def tenths(values): return (values*10).round().int().tolist()
 
 
 def measure(rgb, true, factors):
-    "What is kept of a set of answers; CIEDE2000 of each photo in tenths, at each saturation."
+    "Measure predictions: CIEDE2000 of each photo in tenths, at each saturation, and means."
     curve = frontier(rgb, true, factors)
     return dict(colorfulness=[round(c, 2) for c in curve.colorfulness.tolist()], ciede=tenths(curve.ciede),
                 mean=round(curve.ciede[curve.factors.index(1)].mean().item(), 3),
@@ -178,7 +178,7 @@ def measure(rgb, true, factors):
 
 
 def strip(net, codec, name, knobs):
-    "Bundled photos as an arm colors them, side by side."
+    "Return the bundled photos as a network colors them, side by side."
     photos = torch.cat([to_tensor(central_square(open_photo(bundled_photos()[n]), SIZE)) for n in STRIP])
     out = Image.new('RGB', (SIZE*len(STRIP), SIZE))
     for i,p in enumerate(color(net, codec, photos, name, knobs)): out.paste(to_image(p), (i*SIZE, 0))
@@ -188,13 +188,13 @@ def strip(net, codec, name, knobs):
 # --- running
 
 def facts_of(true):
-    "What a page needs of a set of photos."
+    "Measure a set of photos: colorfulness, noise, hues, and the error of gray."
     return dict(n=len(true), colorfulness=round(colorfulness(true).mean().item(), 2), noise=round(chroma_noise(true).mean().item(), 3),
                 gray=tenths(ciede(gray_baseline(true), true)), hues=hues(true))
 
 
 def same_run(arm, seed):
-    "Rows, sets of photos and strip of the same arm and seed in another experiment: what was trained there is not trained again."
+    "Find the results of the same variant and seed in another experiment, so that it isn't trained twice."
     for name,arms in EXPERIMENTS.items():
         path = TRIALS/f'{name}.json'
         twins = [n for n,choices in arms.items() if {**BASE, **choices}==arm]
@@ -206,7 +206,7 @@ def same_run(arm, seed):
 
 
 def measured(trained, arm, photos, tests, seed):
-    "A row for each set of photos and decoding; `tests` gets what a page needs of each set."
+    "Yield a row for each set of photos and decoding; facts about each set are added to `tests`."
     net, codec, seconds = trained
     for test in arm.get('tests', ['held']):
         true = photos.test(test, arm)/255
@@ -219,15 +219,15 @@ def measured(trained, arm, photos, tests, seed):
 
 
 def judgment(net, codec, arm, photos, rgb, true, seed):
-    "Hues of the predictions, and how well a fresh judge tells them from photos at each saturation of `JUDGED`."
+    "Return the hues of the predictions, and the AUC of a new judge at each saturation in `JUDGED`."
     seen = photos(arm['pack'], arm['n'])[0][:1000]/255
     own = color(net, codec, seen, '', {})
-    said = {str(f): round(judged(saturate(own, f), seen, saturate(rgb, f), true, seed), 3) for f in JUDGED}
+    said = {str(f): round(judge_auc(saturate(own, f), seen, saturate(rgb, f), true, seed), 3) for f in JUDGED}
     return dict(hues=hues(rgb), judge=said)
 
 
 def run(experiment, photos, seeds):
-    "Train and measure what is missing of one experiment."
+    "Train and measure everything that an experiment doesn't have yet."
     path = TRIALS/f'{experiment}.json'
     data = json.loads(path.read_text()) if path.exists() else dict(rows=[], tests={})
     data.update(base=BASE, arms=EXPERIMENTS[experiment], size=SIZE, batch=BS, factors=list(SATURATIONS), device='cpu',
@@ -253,7 +253,7 @@ def run(experiment, photos, seeds):
 
 
 def folder_of(experiment):
-    "Where its strips are; made if it is not there."
+    "Return the folder of an experiment's pictures, and create it if needed."
     (TRIALS/experiment).mkdir(exist_ok=True)
     return TRIALS/experiment
 
@@ -263,7 +263,7 @@ def write(path, data):
 
 
 def draw(experiment, name, net, codec, arm):
-    "Keep a strip of what an arm does with bundled photos, one per decoding."
+    "Save the bundled photos as a variant colors them, one picture per decoding."
     for how,knobs in arm['decode'].items():
         strip(net, codec, how, knobs).save(folder_of(experiment)/f'{strip_name(f"{name} {how}")}.jpg', quality=85)
 
@@ -274,7 +274,7 @@ def main(packs, only, seeds, workers):
         while waiting or running:
             running = [p for p in running if p.poll() is None]
             while waiting and len(running)<workers:
-                running.append(subprocess.Popen([sys.executable, __file__, packs, '--only', waiting.pop(0), '--seeds', str(seeds)]))
+                running.append(subprocess.Popen([sys.executable, '-m', 'lab.claims', packs, '--only', waiting.pop(0), '--seeds', str(seeds)]))
                 started.append(running[-1])
             time.sleep(1)
         sys.exit(any(p.returncode for p in started))
@@ -285,8 +285,9 @@ def main(packs, only, seeds, workers):
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('packs')
-    p.add_argument('--only', nargs='+', choices=list(EXPERIMENTS), default=list(EXPERIMENTS))
-    p.add_argument('--seeds', type=int, default=3)
-    p.add_argument('--workers', type=int, default=1)
+    p.add_argument('packs', metavar='PHOTOS', help='folder with folders of color photos')
+    p.add_argument('--only', nargs='+', choices=list(EXPERIMENTS), default=list(EXPERIMENTS),
+                   help='experiments to run (default: all)')
+    p.add_argument('--seeds', type=int, default=3, help='seeds per variant (default: 3)')
+    p.add_argument('--workers', type=int, default=1, help='experiments to run at the same time')
     main(**vars(p.parse_args()))

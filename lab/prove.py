@@ -53,7 +53,7 @@ def rows_file(name, again):
 # --- shapes
 
 def binned_answer(codec, kind, how):
-    """The closed form behind a codec of joint bins: every colour of `kind` becomes its cells, mixed by its probability, and one colour is
+    """The closed form behind a codec of joint bins: every colour of `kind` becomes its cells, mixed by its probability, and one color is
     made of the mixture."""
     p, ab = torch.tensor([c[0] for c in COLORS[kind]]), torch.tensor([[55., *c[1:]] for c in COLORS[kind]])
     cells = codec.probs(codec.encode(lab2rgb(ab[:,:,None,None]))[1])
@@ -139,7 +139,7 @@ def photos(folder, steps, again, n_test, limit, size=64):
     done = {(r['codec'], r['loss']) for r in data['rows']}
     if ('-', 'gray') not in done:
         put('-', 'gray', '', gray_baseline(test))
-        put('-', 'mean colour', '', mean_color_baseline(test, dataset_mean_ab(some)))
+        put('-', 'mean color', '', mean_color_baseline(test, dataset_mean_ab(some)))
         bins = (('ChannelBins(10)', codecs[9][1]), ('ChannelBins(50)', codecs[10][1]),
                 ('ChannelBins(10, density)', codecs[11][1]), ('JointBins(10)', joint))
         for name,c in bins:

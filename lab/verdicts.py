@@ -80,8 +80,8 @@ def _course(file, variant, reference):
 
 def _text(text): return text
 
-EFFECTS = {'error': _error, 'equal color': _equal_color, 'color': _color, 'own color': _own_color, 'noise': _noise, 'gap': _gap, 'constant': _constant,
-           'course': _course, 'text': _text}
+EFFECTS = {'error': _error, 'equal color': _equal_color, 'color': _color, 'own color': _own_color, 'noise': _noise, 'gap': _gap,
+           'constant': _constant, 'course': _course, 'text': _text}
 
 def effect(
     row:dict, # One of `load_verdicts()`

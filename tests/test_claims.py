@@ -1,8 +1,5 @@
-"""Trials and the verdicts on the papers' claims: the rule behind them, the program that trains, and that each verdict still follows from
-its file."""
+"The claims: the statistics behind them, the program that trains, and that each verdict follows from its results."
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,28 +8,29 @@ from colorize_nb.color.metrics import Frontier, frontier, saturate
 from colorize_nb.color.metrics import ciede, colorfulness
 from colorize_nb.data.shapes import ambiguous_shapes
 from colorize_nb.core.photo import to_image
+from lab import claims
+from lab import claims_models
+from lab.claims_variants import BASE, EXPERIMENTS, LEVELS, SEEDS, half_fraction
 from lab.trials import TRIALS, load_trial
-
-ROOT = Path(__file__).resolve().parent.parent
-VERDICTS = json.loads((TRIALS/'verdicts.json').read_text('utf8'))
+from lab.verdicts import WORDS, effect, load_verdicts
 
 
 # --- frontiers
 
-def test_saturation_of_one_changes_nothing_and_of_zero_gives_gray():
+def test_saturation_one_changes_nothing_and_zero_gives_gray():
     rgb = ambiguous_shapes(4, 32, seed=1)[0]
     assert (saturate(rgb, 1)-rgb).abs().max()<1e-3
     assert colorfulness(saturate(rgb, 0)).max()<.2
 
 
-def test_a_curve_is_read_between_its_points_and_nowhere_else():
+def test_frontier_interpolates_but_does_not_extrapolate():
     c = Frontier((0., 1., 2.), torch.tensor([0., 10., 30.]), torch.tensor([[8.], [6.], [10.]]))
     assert c.at(20).item()==8 and c.at(5).item()==7 and c.at(30).item()==10
     for outside in (31, -1):
         with pytest.raises(ValueError, match='outside of the curve'): c.at(outside)
 
 
-def test_more_chroma_is_no_gain_at_equal_colorfulness():
+def test_more_saturation_is_no_gain_at_equal_colorfulness():
     true = ambiguous_shapes(16, 32, seed=2)[0]
     dull, loud = frontier(saturate(true, .3), true), frontier(saturate(true, .6), true)
     assert (loud.ciede[2]-dull.ciede[2]).mean()<-1 and loud.gain(dull).mean().abs()<.3
@@ -41,7 +39,7 @@ def test_more_chroma_is_no_gain_at_equal_colorfulness():
 # --- trials
 
 def write(folder, arms, n=200):
-    "A trial with photos of one distance each: `arms` is name -> (colorfulness, CIEDE2000) per seed."
+    "Write an experiment: `arms` is name -> (colorfulness, CIEDE2000) per seed."
     g, factors = torch.Generator().manual_seed(0), [0, .5, 1, 2]
     photos = torch.randn(n, generator=g)
     rows = []
@@ -54,31 +52,29 @@ def write(folder, arms, n=200):
     return load_trial('t', folder)
 
 
-def test_the_rule_wants_interval_and_seeds(tmp_path):
+def test_a_clear_difference_needs_the_interval_and_all_seeds(tmp_path):
     t = write(tmp_path, dict(a=[(10, 9.), (10, 9.), (10, 9.)],
                              b=[(10, 8.), (10, 8.1), (12, 7.9)],
                              c=[(30, 8.), (30, 8.), (30, 9.5)],
                              d=[(5, 8.)]*3))
-    assert t.asked('b', 'a')['nearer']=='yes' and t.asked('a', 'b')['nearer']=='no'
-    assert t.asked('c', 'a')['nearer']=='not sure', 'one seed is farther'
-    assert t.asked('b', 'a')['more colorful']=='not sure' and t.asked('c', 'a')['more colorful']=='yes'
-    assert t.asked('c', 'd')['nearer, as colorful']=='out of reach'
-    assert t.asked('d', 'a')['nearer, as colorful']=='yes'
+    assert t.compare('b', 'a')['lower error']=='yes' and t.compare('a', 'b')['lower error']=='no'
+    assert t.compare('c', 'a')['lower error']=='unclear', 'one seed has a higher error'
+    assert t.compare('b', 'a')['more colorful']=='unclear' and t.compare('c', 'a')['more colorful']=='yes'
+    assert t.compare('c', 'd')['lower error at equal colorfulness']=='out of reach'
+    assert t.compare('d', 'a')['lower error at equal colorfulness']=='yes'
 
 
-def test_a_trial_that_is_not_there_is_one_line(tmp_path):
+def test_unknown_experiments_raise_one_line(tmp_path):
     write(tmp_path, dict(a=[(10, 9.)]))
-    with pytest.raises(ValueError, match="no trial 'x'; known: t"): load_trial('x', tmp_path)
-    with pytest.raises(ValueError, match="no run of 'z' on 'held'; arms: a"): load_trial('t', tmp_path).runs('z')
+    with pytest.raises(ValueError, match="no experiment is called 'x'; known: t"): load_trial('x', tmp_path)
+    with pytest.raises(ValueError, match="no run of 'z' on 'held'; variants: a"): load_trial('t', tmp_path).runs('z')
 
 
 # --- the program
 
 @pytest.fixture
-def claims(monkeypatch, tmp_path):
-    "The module `lab/claims.py` with three tiny arms, on drawn pictures."
-    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
-    import claims
+def tiny_claims(monkeypatch, tmp_path):
+    "The module `lab.claims` with three tiny variants, on drawn pictures."
     for i,rgb in enumerate(ambiguous_shapes(14, 64, seed=3)[0]):
         (tmp_path/'train128').mkdir(exist_ok=True)
         to_image(rgb).save(tmp_path/f'train128/{i}.png')
@@ -92,100 +88,90 @@ def claims(monkeypatch, tmp_path):
     return claims
 
 
-def test_claims_are_trained_once_and_go_on(claims, tmp_path, monkeypatch):
+def test_experiments_resume_and_reuse_results(tiny_claims, tmp_path, monkeypatch):
     photos = claims.Photos(tmp_path)
     claims.run('one', photos, 1)
     trial = load_trial('one', tmp_path/'out')
-    assert trial.arms()==['L1', 'bins: mode', 'bins: mean'] and trial.frontier('L1').ciede.shape==(len(claims.SATURATIONS), 6)
+    assert trial.variants()==['L1', 'bins: mode', 'bins: mean'] and trial.frontier('L1').ciede.shape==(len(claims.SATURATIONS), 6)
     assert trial.strips(folder=tmp_path/'out').width>64
     trained = []
     real = claims.train
     monkeypatch.setattr(claims, 'train', lambda arm, seed, photos: trained.append((arm['loss'], seed)) or real(arm, seed, photos))
     claims.run('one', photos, 2)
-    assert trained==[('l1', 1), ('ce', 1)], 'what is there is kept'
+    assert trained==[('l1', 1), ('ce', 1)], 'existing results are kept'
     trained.clear()
     claims.run('two', photos, 1)
-    assert trained==[('l2', 0)], 'the same arm of another experiment is taken over'
+    assert trained==[('l2', 0)], 'the same variant of another experiment is reused'
     two = load_trial('two', tmp_path/'out')
-    assert torch.equal(two.distance('again'), load_trial('one', tmp_path/'out').distance('L1')[:1])
+    assert torch.equal(two.error('again'), load_trial('one', tmp_path/'out').error('L1')[:1])
     assert two.frontier('L2').ciede.shape==two.frontier('again').ciede.shape
 
 
-def test_every_arm_of_the_claims_can_be_built(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
-    import claims
-    from claims_arms import BASE, EXPERIMENTS
+def test_every_variant_can_be_built(monkeypatch):
     photos = (ambiguous_shapes(8, 64, seed=4)[0]*255).byte()
     built = set()
     for name,arms in EXPERIMENTS.items():
         for arm,choices in arms.items():
             a = {**BASE, **choices}
             kind = str([a[k] for k in ('model', 'model_kwargs', 'codec', 'codec_kwargs', 'size', 'decode')])
-            if kind in built: continue # the same network for other photos, steps or losses
+            if kind in built: continue # the same network with other photos, steps, or losses
             built.add(kind)
             codec = claims.make_codec(a, photos)
-            net = claims.network(a['model'], codec.n_in, codec.n_out, a['size'], a['model_kwargs']).eval()
+            net = claims.create(a['model'], codec.n_in, codec.n_out, a['size'], a['model_kwargs']).eval()
             for how,knobs in a['decode'].items():
                 rgb = claims.color(net, codec, photos[:2]/255, how, knobs, a['size'])
                 assert rgb.shape==(2,3,64,64) and rgb.isfinite().all(), (name, arm, how)
 
 
-def test_the_half_fraction_mixes_no_pair_of_factors_with_another(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
-    from claims_arms import LEVELS, half_fraction
+def test_half_fraction_keeps_pairs_of_factors_separable(monkeypatch):
     signs = torch.tensor([[1. if f in arm.split() else -1. for f in LEVELS] for arm in half_fraction()])
     pairs = torch.stack([signs[:,i]*signs[:,j] for i in range(6) for j in range(i)], 1)
     effects = torch.cat([torch.ones(32, 1), signs, pairs], 1)
-    assert torch.equal(effects.T@effects, 32*torch.eye(22)), 'each effect is estimated by itself'
+    assert torch.equal(effects.T@effects, 32*torch.eye(22)), 'each effect is estimated separately'
     arms = half_fraction()
     assert arms['nothing']['loss']=='l2' and arms['codec loss']['loss']=='soft_ce' and arms['size time'].get('size', 64)==64
     assert len({str(sorted(a.items(), key=str)) for a in arms.values()})==32
 
 
-def test_a_fresh_judge_knows_gray_and_cannot_know_a_photo(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
-    import claims_judge
-    monkeypatch.setattr(claims_judge, 'STEPS', 25)
+def test_judge_recognizes_gray_but_not_photos(monkeypatch):
+    monkeypatch.setattr(claims_models, 'STEPS', 25)
     rgb = ambiguous_shapes(128, 32, seed=5)[0]
     seen, held = rgb[:64], rgb[64:]
-    assert claims_judge.judged(saturate(seen, 0), seen, saturate(held, 0), held, 0)>.9
-    assert claims_judge.judged(seen, seen, held, held, 0)==pytest.approx(.5, abs=.02)
+    assert claims_models.judge_auc(saturate(seen, 0), seen, saturate(held, 0), held, 0)>.9
+    assert claims_models.judge_auc(seen, seen, held, held, 0)==pytest.approx(.5, abs=.02)
 
 
 def test_hues_are_shares_of_chroma(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
-    from claims_judge import hues
     red, green = torch.tensor([.8,.2,.2]), torch.tensor([.2,.7,.2])
     rgb = torch.stack([red, green])[:,:,None,None].expand(2, 3, 4, 4)
-    shares = hues(rgb)
+    shares = claims_models.hues(rgb)
     assert sum(shares)==pytest.approx(1, abs=.001) and sorted(shares)[-3]==0 and shares[1]>.4 and shares[4]>.4
 
 
 # --- verdicts
 
-@pytest.mark.parametrize('row', [r for r in VERDICTS if 'asks' in r], ids=lambda r: r['claim'][:40])
-def test_a_verdict_follows_from_its_file(row):
-    "Each line of `asks` is trial, arm, reference, question, answer; then the set of photos, if they are not those held out of all."
-    for name,arm,other,question,answer,*test in row['asks']:
-        assert load_trial(name).asked(arm, other, *test)[question]==answer, (name, arm, other, question)
+@pytest.mark.parametrize('row', load_verdicts(), ids=lambda r: f"{r['paper']}: {r['claim'][:40]}")
+def test_verdicts_follow_from_the_results(row):
+    "Each check is an experiment, a variant, a reference, a question, the answer, and the photos if they aren't the held-out ones."
+    assert row['verdict'] in WORDS and effect(row) and row['for'] and row['against']
+    for name,variant,reference,question,answer,*test in row['checks']:
+        assert load_trial(name).compare(variant, reference, *test)[question]==answer, (name, variant, reference, question)
 
 
-def test_what_the_critics_page_says_of_hues_and_judge():
+def test_the_critic_adds_hues_and_never_fools_a_new_judge():
     t = load_trial('pix2pix')
-    plain, critic = t.arms()
+    plain, critic = t.variants()
     photos = t.facts['tests']['held']['hues']
-    def apart(row): return sum(abs(a-b) for a,b in zip(row['hues'], photos))
-    assert all(apart(c)<apart(p) for p,c in zip(t.runs(plain), t.runs(critic)))
-    assert all(value>.95 for arm in t.arms() for r in t.runs(arm) for value in r['judge'].values())
+    def difference(row): return sum(abs(a-b) for a,b in zip(row['hues'], photos))
+    assert all(difference(c)<difference(p) for p,c in zip(t.runs(plain), t.runs(critic)))
+    assert all(value>.95 for v in t.variants() for r in t.runs(v) for value in r['judge'].values())
 
 
-def test_every_trial_has_its_seeds_and_300_photos(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT/'experiments'))
-    from claims_arms import SEEDS
+def test_every_experiment_has_all_seeds_and_300_photos():
     for path in sorted(TRIALS.glob('*.json')):
         if '"rows"' not in path.read_text('utf8'): continue
         t = load_trial(path.stem)
-        for arm in t.arms():
-            seeds = sorted({r['seed'] for r in t.rows if r['arm']==arm.split(': ')[0]})
-            assert seeds==[*range(SEEDS.get(path.stem, 3))], (path.stem, arm)
+        for variant in t.variants():
+            seeds = sorted({r['seed'] for r in t.rows if r['arm']==variant.split(': ')[0]})
+            assert seeds==[*range(SEEDS.get(path.stem, 3))], (path.stem, variant)
         if 'held' in t.facts['tests']: assert t.facts['tests']['held']['n']>=300

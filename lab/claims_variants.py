@@ -1,28 +1,28 @@
-"""The trainings that decide the papers' claims, as data: `claims.py` runs them.
+"""The experiments on the papers' claims, as data; `lab.claims` runs them.
 
-An experiment is a set of arms that differ in what the claim is about and in nothing else. What an arm does not say stands in `BASE`.
-`decode` lists how a prediction becomes color: `{name: knobs of the codec}`; 'own L' in a name puts the photo's lightness in place of the
-predicted one.
+An experiment is a set of variants that differ only in what the claim is about. Settings that a variant doesn't mention come from `BASE`.
+`decode` lists the ways in which a prediction becomes color, as `{name: options of the codec}`. If a name contains 'own L', the photo's
+lightness replaces the predicted one.
 """
 
 from itertools import product
 
 SMALL = dict(widths=[24,32,48,64], depths=[0,0,1,1])
 BASE = dict(
-    model='unet_compact', model_kwargs=SMALL, # a name that `create_model` knows, or one of `claims_nets`
+    model='unet_compact', model_kwargs=SMALL, # a name for `create_model`, or one of `claims_models`
     codec='LabAB', codec_kwargs={},
     loss='l1',
-    l2=0.,            # kernel regularisation, as Keras counts it
+    l2=0.,            # weight penalty on kernels, as Keras defines it
     pack='train128',  # folder of photos
     n=4000,           # photos to train on
-    size=64,          # of the network's input in pixels; measured on photos of 64 px always
+    size=64,          # side of the network's input in pixels; errors are always measured at 64 px
     steps=500,
-    seconds=None,     # of CPU time, in place of steps
-    critic=None,      # seconds of adversarial training after that, and the weight of L1 in it
+    seconds=None,     # CPU time, instead of steps
+    critic=None,      # seconds of adversarial training afterwards, and the weight of L1 in it
     lr=4e-3,
-    settle=False,     # take BatchNorm's statistics anew at the end: with Keras's momentum of .99 they lag by hundreds of steps
-    judge=False,      # train a fresh judge that tells the predictions from photos, at several saturations
-    brief=False,      # measured as it is, without frontier and strip: for experiments of many arms
+    settle=False,     # recalculate BatchNorm's statistics at the end: with Keras's momentum of .99, they lag by hundreds of steps
+    judge=False,      # train a new judge to tell predictions from photos, at several saturations
+    brief=False,      # measure only at the network's own saturation, and save no picture
     decode={'': {}},
 )
 
@@ -31,13 +31,13 @@ CELLS = {'mode': dict(how='mode'), 'annealed': dict(how='annealed'), 'mean': dic
 OWN_L = {'': {}, 'own L': {}}
 FULL = dict(model='full_size')
 PLAIN = dict(model='fordham_cnn', n=200, steps=250, lr=2e-3, settle=True, tests=['held', 'seen'])
-OWN_3 = [16,16,4] # Stanford's widths of three convolutions
+OWN_3 = [16,16,4] # channels of Stanford's three convolutions
 PACKS = dict(general='train128', flowers='flowers128/train', cats='cats128/train', landscapes='landscapes64/train', fruit='fruit64/train')
 
-PIX2PIX = dict(model='stanford_cgan', model_kwargs=dict(width=32), lr=1e-3, steps=20_000, judge=True) # half of the printed width
+PIX2PIX = dict(model='stanford_cgan', model_kwargs=dict(width=32), lr=1e-3, steps=20_000, judge=True) # half of pix2pix's width
 
 
-# What buys most? Each factor has a cheap level and a dear one; the loss is one of the codec's own.
+# The factorial design: each factor has a low and a high level. The loss depends on the codec.
 LEVELS = dict(
     model=(dict(model='convs', model_kwargs=dict(widths=[16]*3)), {}),
     codec=({}, dict(codec='JointBins', decode={'': dict(how='mean')})),
@@ -46,11 +46,11 @@ LEVELS = dict(
     data=(dict(n=400), {}),
     time=(dict(steps=75), dict(steps=225)),
 )
-LOSSES = {(0,0): dict(loss='l2'), (0,1): dict(loss='l1'), # by codec and loss
+LOSSES = {(0,0): dict(loss='l2'), (0,1): dict(loss='l1'), # by level of codec and loss
           (1,0): dict(loss='ce', codec_kwargs=dict(grid=15, k=1)), (1,1): dict(loss='soft_ce', codec_kwargs=dict(grid=15))}
 
 def half_fraction():
-    "Every other of the 64 combinations, those with an even number of dear levels: no pair of factors is mixed up with another pair."
+    "Return half of the 64 combinations, those with an even number of high levels, which keeps all pairs of factors separable."
     arms = {}
     for levels in product((0, 1), repeat=len(LEVELS)):
         if sum(levels)%2: continue
@@ -69,6 +69,7 @@ EXPERIMENTS = {
         'L2': dict(loss='l2'),
         'smooth L1': dict(loss='smooth_l1'),
         '10 bins': dict(codec='ChannelBins', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
+        '10 bins, means': dict(codec='bin means', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES), # `unbin()`, second reading
         '30 bins': dict(codec='ChannelBins', codec_kwargs=dict(n=30), loss='ce', decode=CLASSES),
         '50 bins': dict(codec='ChannelBins', codec_kwargs=dict(n=50), loss='ce', decode=CLASSES),
         '10 density bins': dict(codec='density', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
