@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['LiteDecoder', 'UnetLite', 'unet_lite']
 
-# %% ../../nbs/models/05_lite.ipynb #725b581b
+# %% ../../nbs/models/05_lite.ipynb #cd2a8f33
 import torch
 from torch import nn
 
-from .layers import register_model
 from .compact import GlobalContext, UpBlock
 from .encoders import EfficientNetLite, TransferModel, fold_batchnorm, load_encoder
+from .layers import register_model
 
 # %% ../../nbs/models/05_lite.ipynb #77ef5ca8
 class LiteDecoder(nn.Module):
