@@ -176,10 +176,10 @@ def evaluate(
     _check_range(1, None, every=every)
     for s in sizes or (): _check_range(32, 4096, sizes=s)
     from colorize_nb.infer.colorizer import Colorizer
-    from colorize_nb.infer.evaluate import SIZES, evaluate_colorizer, write_card
+    from colorize_nb.infer.evaluate import EVALUATION_SIZES, evaluate_colorizer, write_card
     def progress(i, n): print(f'{i} of {n} photos', end='\r' if i<n else '\n', file=sys.stderr, flush=True)
     colorizer, progress = Colorizer.load(model, _choose_device(device)), progress if sys.stderr.isatty() else None
-    evaluation = evaluate_colorizer(colorizer, photos, sizes or SIZES, split, every, progress)
+    evaluation = evaluate_colorizer(colorizer, photos, sizes or EVALUATION_SIZES, split, every, progress)
     print(evaluation.table().to_text())
     if card: print(f'wrote {write_card(model, evaluation)}')
     return 0
