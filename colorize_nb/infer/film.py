@@ -411,7 +411,7 @@ def _copier(out, stream):
     new.metadata.update(stream.metadata)
     new.disposition = stream.disposition
     def write(packet):
-        if not packet.size: return # end of the stream
+        if not packet.size or packet.is_corrupt: return # the end of the stream, or of a truncated file
         packet.stream = new
         out.mux(packet)
     return write
