@@ -20,7 +20,7 @@ from colorize_nb.infer.film import FilmError, color_film
 VIDEO = {'mp4': ['libx264','mpeg4'], 'mov': ['libx264','mpeg4','mjpeg','prores_ks'], 'mkv': ['libx264','libvpx-vp9','mpeg2video','ffv1','mjpeg'],
          'webm': ['libvpx','libvpx-vp9'], 'avi': ['mpeg4','mjpeg','libx264'], 'flv': ['flv','libx264'], 'mpg': ['mpeg2video'],
          'ts': ['mpeg2video','libx264'], 'wmv': ['wmv2'], '3gp': ['mpeg4']}
-SOUND = {'mp4': ['aac','libmp3lame'], 'mov': ['aac','pcm_s16le'], 'mkv': ['aac','libopus','flac','pcm_u8'], 'webm': ['libopus'],
+SOUND = {'mp4': ['aac','libmp3lame'], 'mov': ['aac','pcm_s16le'], 'mkv': ['aac','libopus','pcm_u8'], 'webm': ['libopus'],
          'avi': ['pcm_u8','pcm_s16le','adpcm_ima_wav','libmp3lame'], 'flv': ['aac'], 'mpg': ['mp2'], 'ts': ['aac','mp2'], 'wmv': ['libmp3lame'], '3gp': ['aac']}
 FORMAT = {'mjpeg': 'yuvj420p', 'prores_ks': 'yuv422p10le'}
 
