@@ -1,5 +1,5 @@
-"A run that is killed goes on where it was: same schedule, same table, same weights as one that was not."
-import gc, json, os, signal, subprocess, sys, time
+"A killed run resumes with the same schedule, table, and weights as a run that was never interrupted."
+import gc, json, signal, subprocess, sys
 import pytest, torch
 
 from conftest import torch_threads
@@ -30,14 +30,14 @@ def make(folder, seed=1, **kw):
 def weights(learn): return torch.cat([p.detach().flatten() for p in learn.model.state_dict().values()])
 
 class Cut(Callback):
-    "Cuts the power in epoch `at` of fit `fit`."
+    "Interrupt epoch `at` of fit `fit`."
     def __init__(self, at, fit=0): self._at,self._fit,self._n = at,fit,-1
     def before_fit(self): self._n += 1
     def before_batch(self):
         if self.training and self.epoch==self._at and self._n==self._fit and self.iter==1: raise KeyboardInterrupt
 
 script = '''
-import json, sys, time, torch
+import json, os, signal, sys, torch
 from pathlib import Path
 torch.set_num_threads(1)
 from fastai.callback.core import Callback
@@ -45,45 +45,32 @@ from fastai.torch_core import set_seed
 from colorize_nb.data.folder import ColorizeDataLoaders
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.resume import Checkpoint
-folder, file, slow = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
-class Slow(Callback):
+folder, file, kill = Path(sys.argv[1]), sys.argv[2], sys.argv[3]=='kill'
+class Kill(Callback):
     def before_batch(self):
-        if self.training and self.epoch>=2: time.sleep(slow)
+        if kill and self.training and self.epoch==2 and self.iter==1: os.kill(os.getpid(), signal.SIGKILL)
 set_seed(5)
 dls = ColorizeDataLoaders.from_folder(folder, size=32, bs=4, device='cpu', path=folder.parent, num_workers=0)
 learn = colorize_learner(dls, model_kwargs=dict(widths=[8,16,24], depths=[0,0,1]), metrics=[])
-with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(5, 5e-3, cbs=[Checkpoint(file), Slow()])
+with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(5, 5e-3, cbs=[Checkpoint(file), Kill()])
 w = sum(p.double().abs().sum().item() for p in learn.model.parameters())
 r = learn.recorder
 print('RESULT', json.dumps(dict(values=[list(v) for v in r.values], lrs=[float(o) for o in r.lrs], moms=[float(o) for o in r.hps['mom']],
                                 losses=[float(o) for o in r.losses], weights=w, step=learn.train_iter)))
 '''
 
-def start(*a):
-    run = [sys.executable, '-W', 'ignore', '-c', script, *map(str, a)]
-    return subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def run(*args): return subprocess.run([sys.executable, '-W', 'ignore', '-c', script, *map(str, args)], capture_output=True, text=True)
 
 def result(p):
-    out,err = p.communicate(timeout=120)
-    assert p.returncode==0, err[-2000:]
-    return json.loads(next(l for l in out.splitlines() if l.startswith('RESULT'))[7:]),out
+    assert p.returncode==0, p.stderr[-2000:]
+    return json.loads(next(l for l in p.stdout.splitlines() if l.startswith('RESULT'))[7:])
 
-def test_a_killed_run_ends_as_an_unbroken_one(folder, tmp_path):
-    whole = start(folder, tmp_path/'whole', 0)
-    file = tmp_path/'killed.pt'
-    p = start(folder, file, 5)
-    end = time.time()+90
-    while time.time()<end and p.poll() is None:
-        if file.exists() and torch.load(file, weights_only=True)['epoch']==1: break
-        time.sleep(.05)
-    time.sleep(.5) # into the third epoch
-    assert p.poll() is None, p.communicate()
-    os.kill(p.pid, signal.SIGKILL)
-    assert p.wait()==-signal.SIGKILL
-    (b,out),(a,_) = result(start(folder, file, 0)),result(whole)
-    p.stdout.close()
-    p.stderr.close()
-    assert 'resuming after 2 of 5 epochs' in out
+def test_a_killed_run_ends_like_an_uninterrupted_one(folder, tmp_path):
+    assert run(folder, tmp_path/'killed', 'kill').returncode==-signal.SIGKILL
+    assert torch.load(tmp_path/'killed.pt', weights_only=True)['epoch']==1
+    resumed = run(folder, tmp_path/'killed', '')
+    a,b = result(run(folder, tmp_path/'whole', '')),result(resumed)
+    assert 'resuming after 2 of 5 epochs' in resumed.stdout
     assert len(b['values'])==5 and len(b['lrs'])==len(a['lrs'])==a['step']==b['step']
     assert b['lrs']==pytest.approx(a['lrs']) and b['moms']==pytest.approx(a['moms'])
     for x,y in zip(a['values'], b['values']): assert y==pytest.approx(x, rel=1e-4)
@@ -111,7 +98,7 @@ def test_fine_tune_resumes_in_its_own_phase(folder, tmp_path, fit, at):
     assert list(c.recorder.values[-1])==pytest.approx(list(a.recorder.values[-1]), rel=1e-4)
     assert len(c.recorder.lrs)==len(a.recorder.lrs)==2*len(a.dls.train)
 
-def test_trackers_count_through_the_cut(folder, tmp_path, capsys):
+def test_trackers_count_across_an_interruption(folder, tmp_path, capsys):
     def cbs(*more):
         stop, keep = EarlyStoppingCallback(min_delta=100., patience=4), SaveModelCallback(fname='tracked')
         return [Checkpoint(tmp_path/'a'), stop, keep, *more]
@@ -121,14 +108,14 @@ def test_trackers_count_through_the_cut(folder, tmp_path, capsys):
     was = best.read_bytes()
     c = make(folder, seed=9)
     c.fit(9, 1e-3, cbs=cbs())
-    assert len(c.recorder.values)==5, 'four epochs without gain, counted over both parts'
+    assert len(c.recorder.values)==5, 'four epochs without improvement, counted over both parts'
     kept = best.read_bytes()==was or c.recorder.values[3][1]<min(v[1] for v in c.recorder.values[:3])
     assert kept, 'the best model is not overwritten by an untrained one'
     d = make(folder, seed=10)
     d.fit(9, 1e-3, cbs=cbs())
     assert torch.equal(weights(d), weights(c)) and 'complete after 5 of 9' in capsys.readouterr().out
 
-def test_refusals_leave_the_file_alone(folder, tmp_path):
+def test_errors_leave_the_file_unchanged(folder, tmp_path):
     f = tmp_path/'a.pt'
     make(folder).fit(1, 1e-3, cbs=Checkpoint(f))
     was = f.read_bytes()
@@ -141,7 +128,7 @@ def test_refusals_leave_the_file_alone(folder, tmp_path):
     with pytest.raises(ValueError, match='damaged, or not a checkpoint'): make(folder).fit(1, cbs=Checkpoint(f))
     assert f.read_bytes()==was[:999] and not list(tmp_path.glob('.*'))
 
-def test_every_and_reading_runs_no_code(folder, tmp_path):
+def test_every_is_the_number_of_epochs_between_writes(folder, tmp_path):
     seen = []
     class Watch(Callback):
         order = 80
@@ -156,7 +143,7 @@ def test_every_and_reading_runs_no_code(folder, tmp_path):
     ('batch size', dict(bs=8), 1e-3),
     ('architecture', dict(size=40), 1e-3),
     ('training photos', dict(photos=True), 1e-3)])
-def test_another_runs_file_is_refused(folder, tmp_path, what, kw, lr):
+def test_the_file_of_another_run_raises_an_error(folder, tmp_path, what, kw, lr):
     from colorize_nb.color.codecs import LabAB
     f = tmp_path/'a.pt'
     make(folder).fit(1, 1e-3, cbs=Checkpoint(f))
@@ -170,10 +157,10 @@ def test_another_runs_file_is_refused(folder, tmp_path, what, kw, lr):
     with pytest.raises(ValueError, match=f'written with another {what}: .*Give another file') as e: learn.fit(1, lr, cbs=Checkpoint(f))
     assert '\n' not in str(e.value) and f.read_bytes()==was
     del learn, e
-    gc.collect() # both learners give the file back
+    gc.collect() # both learners release the file
     assert not [*tmp_path.glob('.*')]
 
-def test_a_file_in_use_is_refused(folder, tmp_path):
+def test_a_file_in_use_raises_an_error(folder, tmp_path):
     code = ('import sys; from pathlib import Path; from colorize_nb.train.resume import _lock; '
             '_lock(Path(sys.argv[1])); print("held", flush=True); input()')
     run = [sys.executable, '-W', 'ignore', '-c', code, str(tmp_path/'a.pt')]
@@ -185,7 +172,7 @@ def test_a_file_in_use_is_refused(folder, tmp_path):
     make(folder).fit(1, 1e-3, cbs=Checkpoint(tmp_path/'a')) # a lock ends with its process
     assert (tmp_path/'a.pt').exists()
 
-def test_a_checkpoint_that_fails_does_not_end_training(folder, tmp_path, monkeypatch, capsys):
+def test_a_failed_write_does_not_end_training(folder, tmp_path, monkeypatch, capsys):
     def full(*a, **k): raise OSError(28, 'No space left on device')
     monkeypatch.setattr(torch, 'save', full)
     learn = make(folder)
