@@ -27,7 +27,7 @@ def test_frontier_interpolates_but_does_not_extrapolate():
     c = Frontier((0., 1., 2.), torch.tensor([0., 10., 30.]), torch.tensor([[8.], [6.], [10.]]))
     assert c.at(20).item()==8 and c.at(5).item()==7 and c.at(30).item()==10
     for outside in (31, -1):
-        with pytest.raises(ValueError, match='outside of the curve'): c.at(outside)
+        with pytest.raises(ValueError, match='outside the measured range'): c.at(outside)
 
 
 def test_more_saturation_is_no_gain_at_equal_colorfulness():
