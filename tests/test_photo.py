@@ -433,3 +433,14 @@ def test_a_mark_is_visible_and_leaves_the_photo_alone(photo):
     before, got = np.asarray(big).copy(), marked(big)
     assert np.array_equal(big, before) and (np.asarray(got)!=before).any(-1)[-30:,-120:].mean()>.5
     assert np.array_equal(np.asarray(got)[:400], before[:400]) and marked(Image.new('RGB', (1,1))).size==(1,1)
+
+# --- albums
+
+def test_photos_with_the_same_stem_get_results_of_their_own(photo, tmp_path):
+    from colorize_nb.app.album import plan_album
+    for name in ('a.png','a.tif','b.png'): photo.save(tmp_path/name)
+    plan = plan_album([tmp_path], tmp_path/'out')
+    names = {os.path.basename(f): os.path.basename(to) for f,to in plan.jobs}
+    assert not plan.failed and len({*names.values()})==3 and names['b.png'].startswith('b-color')
+    assert all(names[f'a.{ext}'].startswith('a') for ext in ('png','tif'))
+    assert sum(ext in names[f'a.{ext}'] for ext in ('png','tif'))>=1

@@ -112,8 +112,12 @@ def plan_album(
         elif given.exists(): found[_identity(given, os.path.abspath)] = given, given.name, True
         else: plan.failed.append((str(given), f'{given}: no such file or folder'))
     inputs = {_identity(f) for f,*_ in found.values()}
-    for f,inside,named in found.values():
-        to = result_path(f, f.parent if out is None else (UPath(out)/inside).parent, suffix, exact)
+    targets = [result_path(f, f.parent if out is None else (UPath(out)/inside).parent, suffix, exact)
+               for f,inside,_ in found.values()]
+    kinds = {}
+    for (f,*_),to in zip(found.values(), targets): kinds.setdefault(_identity(to), set()).add(f.suffix)
+    for (f,_,named),to in zip(found.values(), targets):
+        if len(kinds[_identity(to)])>1: to = to.with_name(f'{f.stem}-{f.suffix[1:].lower()}{suffix}{to.suffix}') # a.png, a.gif
         message, exists = _conflict(f, to, taken, inputs), to.name in names(to.parent) and not force
         if exists and named: message = message or f'{f}: {to} exists already; --force overwrites it'
         if message: plan.failed.append((str(f), message))
