@@ -12,6 +12,6 @@ def test_every_planted_bug_fits_once_and_names_its_tests(root, mutants):
         assert n==1, f"{m['broken']}: its text occurs {n} times in {m['file']}; update or delete the entry in tests/mutants.json"
         assert m['old']!=m['new'] and (root/m['tests']).is_file()
         tests = (root/m['tests']).read_text('utf8')
-        assert all(word in tests for word in m['only'].split(' or ')), f"{m['broken']}: no test matches {m['only']}"
+        assert all(word in tests for word in m['only'].split(' or ')), f"{m['broken']}: no test matches {m['only']}; leave it empty to run all"
 
 def test_descriptions_differ(mutants): assert len({m['broken'] for m in mutants})==len(mutants)
