@@ -182,7 +182,7 @@ def test_a_batch_larger_than_the_dataset_is_reported_once(photos, capsys):
 def test_two_photos_are_too_few_at_32_pixels_and_enough_at_64(photos):
     with pytest.raises(ValueError, match='too little for BatchNorm.*size=64'): ColorizeDataLoaders.from_files(photos[:2], size=32)
     x,_ = ColorizeDataLoaders.from_files(photos[:2], size=64).one_batch()
-    from colorize_nb.core.registry import create_model
+    from colorize_nb.models.layers import create_model
     assert create_model('unet_compact').train()(plain(x)).shape==(1,2,32,32)
 
 @pytest.mark.parametrize('skip_gray', [True, False])
