@@ -284,13 +284,13 @@ def _n_workers(n, device, n_photos, bs):
 
 def _batch_size(bs, n_train, size):
     "Return the batch size for `n_train` photos. Raises `ValueError` if BatchNorm can't work with it."
-    if bs is not None and bs>n_train: print(f'bs={bs} is more than the {n_train} training photos, so each batch has {n_train}')
-    bs = min(bs or 64, n_train)
+    wanted, bs = bs, min(bs or 64, n_train)
     if bs==1 and size<64:
         raise ValueError(f'one photo per batch at size={size} is too little for BatchNorm. Use at least 3 photos and bs=2, or size=64.')
+    if wanted and wanted>bs: print(f'bs={wanted} is more than the {_plural(n_train, "training photo")}, so each batch has {n_train}')
     return bs
 
-def _plural(n): return f'{n} photo' if n==1 else f'{n} photos'
+def _plural(n, noun='photo'): return f'{n} {noun}' if n==1 else f'{n} {noun}s'
 
 def _check_photos(train, valid, max_n=1000):
     "Raise `ValueError` if all photos are gray, and print photos that are on both sides of the split. Looks at `max_n` photos."
