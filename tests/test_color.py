@@ -138,6 +138,13 @@ def test_clip_chroma_keeps_lightness_and_hue():
     clipped, vivid = ~in_gamut(lab), now[:, 1] > 5
     assert (~in_gamut(more))[clipped & vivid].float().mean() > .99
 
+@pytest.mark.parametrize('steps', [1, 3])
+def test_clip_chroma_takes_that_many_steps(steps):
+    lab = random_lab(3, 64, 64)
+    scale = lab2lch(clip_chroma(lab, steps))[1]/lab2lch(lab)[1]*2**steps # whole numbers
+    clipped = ~in_gamut(lab)
+    assert (scale - scale.round())[clipped].abs().max() < 1e-3 and set(scale[clipped].round().tolist()) == set(range(2**steps))
+
 def test_photos_in_gamut_are_unchanged():
     lab = rgb2lab(cube(15))
     assert in_gamut(lab).all() and clip_chroma(lab) is lab or torch.equal(clip_chroma(lab), lab)

@@ -5,6 +5,7 @@ import numpy as np, pytest, torch
 from skimage import color as sk
 from skimage.metrics import peak_signal_noise_ratio
 
+from colorize_nb.color.classes import ChannelBins
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import *
 from colorize_nb.color.space import lab2rgb, rgb2lab, to_gamut
@@ -115,6 +116,9 @@ def test_through_8bit(photos):
     assert torch.equal(through_8bit(photos), photos) and torch.equal(through_8bit(photos, LabAB()), photos)
     assert torch.equal(through_8bit(photos + .4/255*torch.rand_like(photos)), photos)
     assert through_8bit(torch.tensor([-1., 2.])).tolist() == [0, 1]
+    rough = through_8bit(photos, ChannelBins(10)) # chroma of -90, -70, ... 90
+    ab = rgb2lab(rough)[:, 1:]
+    assert ciede(rough, photos).mean() > 2 and (ab/20 - .5 - (ab/20 - .5).round()).abs().median() < .05
 
 def test_table(photos, pred):
     r = evaluate(photos.split(4), {'gray': gray_baseline, 'same': lambda o: o}, note='6 <photos>')

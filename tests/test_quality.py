@@ -65,6 +65,13 @@ def test_chroma_noise_measures_the_noise(sigma):
     lab[:,1:] += sigma*torch.randn(1, 2, 96, 96, generator=torch.Generator().manual_seed(2))
     assert chroma_noise(lab2rgb(lab)).item()==pytest.approx(sigma, rel=.06) and chroma_noise(flat()).item()<1e-2
 
+@pytest.mark.parametrize('side', [3, 9])
+def test_chroma_noise_has_a_window(side):
+    "A ramp of a with slope 1 has a variance of side^2/12 in each window, with the correction for the sample."
+    lab = rgb2lab(flat(size=40)).clone()
+    lab[:,1] += torch.arange(40.)-20
+    assert chroma_noise(lab2rgb(lab), side).item()==pytest.approx(side/24**.5, rel=.02)
+
 def test_delta_colorfulness_has_both_meanings():
     "|mean CF(pred) - mean CF(true)| (DDColor) and mean |CF_i(pred) - CF_i(true)|, with M3 computed by hand."
     vivid, gray = (torch.tensor(c)[None,:,None,None].expand(1,3,4,4) for c in ((1.,0,0), (.5,.5,.5)))
