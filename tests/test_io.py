@@ -1,4 +1,4 @@
-"Files written whole whoever else writes; names from outside in grids, tables and pages."
+"Files are written completely whoever else writes them, and strange names are only text in grids, tables, and pages."
 import html.parser, multiprocessing, os, re, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +18,7 @@ NAMES = ['<img src=x onerror=alert(1)>.png', '"onmouseover="alert(1)', "'><scrip
          'a|b.jpg', '$\\frac$', 'two\nlines', '&lt;', 'bytes \udcff.jpg', '`x`']
 
 
-def test_threads_that_save_one_name_leave_whole_files(tmp_path):
+def test_threads_that_save_under_one_name_leave_complete_files(tmp_path):
     size = 200_000
     def save(i):
         with whole_file(tmp_path/f'{i//8}.bin') as part:
@@ -31,27 +31,31 @@ def test_threads_that_save_one_name_leave_whole_files(tmp_path):
     assert len(list(tmp_path.iterdir()))==25
 
 CODE = """
-import sys, time
+import sys
 from PIL import Image
 from colorize_nb.core.photo import PhotoError, save_photo
+print('ready', flush=True)
+input()
 done = 0
 for i in range(20):
-    while time.time()<float(sys.argv[2])+i*.05: time.sleep(.001)
     try: save_photo(Image.new('RGB', (300,300), (i,0,0)), f'{sys.argv[1]}/{i}.png'); done += 1
     except PhotoError as e: assert 'already exists' in str(e), e
 print(done)
 """
 
 def test_two_runs_that_may_not_overwrite_write_each_file_once(tmp_path):
-    import time
-    start = str(time.time()+6)
-    command = [sys.executable, '-c', CODE, str(tmp_path), start]
-    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    command = [sys.executable, '-c', CODE, str(tmp_path)]
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    runs = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    assert [r.stdout.readline() for r in runs]==['ready\n']*2
+    for r in runs:
+        r.stdin.write('go\n')
+        r.stdin.flush()
     out = [r.communicate() for r in runs]
     assert [r.returncode for r in runs]==[0,0], out
     assert sum(int(o) for o,_ in out)==20 and len(list(tmp_path.iterdir()))==20
 
-def test_what_may_not_be_overwritten_is_not_even_if_it_came_while_writing(tmp_path):
+def test_a_file_that_appears_while_writing_is_not_overwritten(tmp_path):
     with pytest.raises(FileExistsError):
         with whole_file(tmp_path/'a', overwrite=False) as part:
             part.write_text('late')
@@ -80,7 +84,7 @@ class Tags(html.parser.HTMLParser):
         self.attrs |= {k for k,_ in attrs}
 
 @pytest.mark.parametrize('name', NAMES, ids=ascii)
-def test_a_name_is_text_wherever_it_is_shown(name, tmp_path):
+def test_names_are_only_text_wherever_they_appear(name, tmp_path):
     table = Results([{name: name, ('group '+name, name): 1.}, {name: 'x'}], note=name, best={'group '+name: max})
     found = Tags(table._repr_html_())
     assert found.seen<={'table','thead','tbody','tr','th','td','p'} and found.attrs<={'class','colspan','style'}
@@ -96,7 +100,7 @@ def test_a_name_is_text_wherever_it_is_shown(name, tmp_path):
     fig = show_photos([FLAT], [name], size=.5)
     fig.canvas.draw()
 
-def test_a_page_runs_its_own_script_and_no_other(tmp_path):
+def test_a_page_runs_only_its_own_script(tmp_path):
     page = wipe_page(tmp_path/'p.html', [wipe('x', {'a': FLAT, 'b': FLAT})], ['b'], 't').read_text('utf8')
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]
     assert "script-src 'sha256-" in policy and 'unsafe-inline' not in policy.split('script-src')[1]
