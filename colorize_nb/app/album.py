@@ -77,7 +77,7 @@ def _find(folder, suffix, plan):
         plan.skipped.update(Path(n).suffix.lower() or 'no extension' for n in other)
         media = [Path(n) for n in names if n not in set(other)]
         results = {n for n in media if suffix and n.stem.endswith(suffix)}
-        sources = {n.stem+suffix for n in media if n not in results}
+        sources = {s+suffix for n in media if n not in results for s in (n.stem, f'{n.stem}-{n.suffix[1:].lower()}')}
         orphans = sorted(n.name for n in results if n.stem not in sources)
         if orphans: plan.notes.append(f'{root}: {len(orphans)} files are named like results ({suffix}) and were left '
                                       f'out, for example {orphans[0]}')
