@@ -67,7 +67,7 @@ class FiniteLoss(Callback):
     "Stop a fit when the loss becomes NaN or infinite, before the step that would ruin the weights."
     order = 0
     def __init__(self,
-        every_cuda:int=20, # Check every so many batches on a GPU, because each check waits for the GPU; on a CPU, check every batch
+        every_cuda:int=20, # Batches between checks on a GPU, which waits for each check; on a CPU, check every batch
     ):
         self.every_cuda,self.in_fit = every_cuda,False
 
@@ -215,5 +215,6 @@ class StopOnInterrupt(Callback):
         if self.handler and self.handler.called: raise KeyboardInterrupt
 
     def after_fit(self):
-        if self.handler and signal.getsignal(signal.SIGINT) is self.handler: signal.signal(signal.SIGINT, self.handler.previous)
+        if self.handler and signal.getsignal(signal.SIGINT) is self.handler:
+            signal.signal(signal.SIGINT, self.handler.previous)
         self.handler = None

@@ -18,7 +18,7 @@ from .callbacks import TrainingError
 
 # %% ../../nbs/train/08_distributed.ipynb #f1194148
 try: from fastai.distributed import DistributedDL, DistributedTrainer
-except NameError: DistributedDL = DistributedTrainer = object # accelerate isn't installed; `distributed` raises an error
+except NameError: DistributedDL = DistributedTrainer = object # no accelerate; `distributed` raises an error
 
 class _SharedDL(DistributedDL):
     "Load one process's share of the photos, on a GPU or a CPU."
@@ -61,7 +61,7 @@ def distributed(
     "Train in all processes that were started together. In a single process, this does nothing."
     if num_distrib()<2: return (yield learn)
     try: import accelerate
-    except ImportError: raise TrainingError('training in several processes needs a library: pip install accelerate') from None
+    except ImportError: raise TrainingError('distributed training needs a library: pip install accelerate') from None
     odd = [type(dl).__name__ for dl in learn.dls.loaders if not isinstance(dl, TfmdDL)]
     if odd: raise TrainingError(f'{odd[0]} cannot be shared between processes; use photos in files, with from_folder')
     progress = [cb for cb in learn.cbs if isinstance(cb, ProgressCallback)] if rank_distrib() else []
