@@ -9,7 +9,7 @@ from lab.audit import LIMITS, SCENES, audit
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.onnx import export_onnx, onnx_metadata
 from colorize_nb.color.metrics import ciede, colorfulness
-from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.core.photo import bundled_photos, credit, open_photo, to_tensor
 from colorize_nb.core.show import CSS, JS, TABLES_CSS, TABLES_JS, wipe
 from colorize_nb.models.layers import keras_params
 from colorize_nb.models.layers import create_model
@@ -59,9 +59,9 @@ def to_files(figure, folder, up=''):
 
 def hero(folder, colorizer):
     "Write the start page's picture: the input and the prediction under a line to drag."
-    photo = open_photo(bundled_photos()['china'])
+    photo = open_photo(bundled_photos('color')['coast'])
     shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image}
-    note = 'gray input on the left, prediction of the shipped model on the right'
+    note = f"gray input on the left, prediction of the shipped model on the right. Photo: {credit('coast')}"
     figure = f'<div class="hero">{wipe("Drag the line", shown, note, side=640)}</div>'
     (folder/'hero.html').write_text(to_files(figure, folder).replace(' loading="lazy"', ''), 'utf8')
 
