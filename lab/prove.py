@@ -53,7 +53,7 @@ def rows_file(name, again):
 # --- shapes
 
 def binned_answer(codec, kind, how):
-    """The closed form behind a codec of joint bins: every colour of `kind` becomes its cells, mixed by its probability, and one color is
+    """The closed form behind a codec of joint bins: every color of `kind` becomes its cells, mixed by its probability, and one color is
     made of the mixture."""
     p, ab = torch.tensor([c[0] for c in COLORS[kind]]), torch.tensor([[55., *c[1:]] for c in COLORS[kind]])
     cells = codec.probs(codec.encode(lab2rgb(ab[:,:,None,None]))[1])
