@@ -68,7 +68,7 @@ def _scaled_stages(version):
             for i,(r,k,s,e,c) in enumerate(_STAGES)]
 
 def _stage(ni, repeats, ks, stride, expand, nf, norm=True):
-    "One row of the table as blocks; only the first changes the size and the number of channels."
+    "Return the blocks of one row; only the first one changes the size and the number of channels."
     first = _InvertedResidual(ni, nf, ks, stride, expand, norm)
     return nn.Sequential(first, *[_InvertedResidual(nf, nf, ks, 1, expand, norm) for _ in range(repeats-1)])
 
@@ -177,7 +177,7 @@ def _pip_file(version):
     return getattr(module, f'EfficientnetLite{version}ModelFile').get_model_file_path()
 
 def _load_in_order(net, state, name, classes):
-    "Load tensors into `net` by their order; those of the classifier go to `head` and `classifier`."
+    "Load tensors into `net` in their order; those of the classifier go to `head` and `classifier`."
     own = net.state_dict()
     tops = [k for k in state if k.startswith(('_conv_head', '_bn1', '_fc'))]
     theirs = [state[k] for k in state if k not in tops] + ([state[k] for k in tops] if classes else [])
@@ -290,7 +290,7 @@ def load_encoder(
     if name.startswith('efficientnet_lite'):
         raise ValueError(f'no encoder is called {name!r}; available: {", ".join(_LITES)}')
     net = load_classifier(name, pretrained, weights)
-    cfg = getattr(net, 'default_cfg', {}) # of timm's networks
+    cfg = getattr(net, 'default_cfg', {}) # only timm's networks have one
     return ClassifierEncoder(net, n_in, cfg.get('mean', IMAGENET_MEAN), cfg.get('std', IMAGENET_STD)).eval()
 
 def imagenet_names()->list: # 1000 names

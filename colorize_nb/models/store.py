@@ -46,7 +46,7 @@ def save_model(
     codec, # Its codec
     spec:dict, # Arguments for `create_model`: `arch`, `n_in`, `n_out`, `size`, and `kwargs`
     meta:dict=None, # Anything worth knowing about the model, as JSON values: data, steps, metrics
-    half:bool=True, # Store floats in 16 bits? That halves the file and changes colors by less than 8 bits can show
+    half:bool=True, # Store floats in 16 bits? That halves the file, and the colors change by less than one 8-bit step
 )->Path: # `path`
     "Save a model with everything needed to use it. Raises `StoreError` if a weight isn't finite."
     kwargs = {k: v for k,v in spec.get('kwargs', {}).items() if k not in _NOT_STORED}
@@ -69,7 +69,7 @@ def _finite_number(text):
     return v
 
 def _read_metadata(path):
-    "Return our text in the header of a safetensors file."
+    "Return our metadata from the header of a safetensors file, as text."
     try:
         with safe_open(path, 'pt') as f: text = (f.metadata() or {}).get('colorize_nb')
     except Exception as e:
@@ -93,7 +93,7 @@ def _parse(path, text):
 
 # %% ../../nbs/models/03_store.ipynb #c711763c
 def _is_plain(v, depth=4, max_int=2**31):
-    "Return whether `v` is a number, a string, a boolean, or short lists and dictionaries of these."
+    "Return whether `v` is `None`, a number, a string, a boolean, or a short list or dictionary of these."
     if isinstance(v, (list, dict)):
         items = v.values() if isinstance(v, dict) else v
         return depth>0 and len(v)<=10_000 and all(_is_plain(o, depth-1, max_int) for o in items)

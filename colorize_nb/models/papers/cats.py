@@ -13,7 +13,7 @@ from ..layers import SameConv, batch_norm, keras_init, register_model
 
 # %% ../../../nbs/models/papers/01_cats.ipynb #8456a743
 def _layer(ni, nf, norm, dropout, last):
-    "Return one convolution with what comes before it, and ReLU unless it's the last."
+    "Return one convolution, with optional BatchNorm and dropout before it, and ReLU after it unless it's the last."
     layers = [batch_norm(ni)] if norm else []
     if dropout: layers.append(nn.Dropout(dropout))
     layers.append(SameConv(ni, nf))

@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 from ..layers import register_model
 
 # %% ../../../nbs/models/papers/02_stanford.ipynb #bf4d7200
-_WIDTHS = {3: (16, 16, 4), 9: (16, 32, 32, 32, 32, 32, 16, 8, 4)} # our choice: the paper's are in figure 4
+_WIDTHS = {3: (16, 16, 4), 9: (16, 32, 32, 32, 32, 32, 16, 8, 4)} # chosen by us; we don't have the paper's figure 4
 
 def stanford_convs(
     n_in:int, # Input channels
