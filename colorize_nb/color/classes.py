@@ -16,7 +16,7 @@ from .space import in_gamut, rgb2lab
 
 # %% ../../nbs/color/02_classes.ipynb #b55e61d3
 class _ClassCodec(LabAB):
-    "Share what codecs with classes of chroma have in common: predictions are logits, targets are classes."
+    "Provide what all codecs with classes of chroma need: predictions are logits, and targets are classes."
     kind = 'classification'
     def __init__(self): super().__init__()
 

@@ -18,7 +18,7 @@ class Codec:
     "What a network sees and predicts: `rgb` `(B,3,H,W)` in [0,1], `x` `(B,n_in,H,W)`, prediction `(B,n_out,h,w)`."
     n_in, n_out = 1, 2 # Channels of the input and of the raw output
     kind = 'regression' # Which losses fit: 'regression' for numbers, 'classification' for logits
-    joint = False # Does one class stand for a and b together?
+    joint = False # Does each class represent a pair of a and b?
 
     def encode(self, rgb): raise NotImplementedError # `(x, y)`, on the device of `rgb`
     def decode(self, x, pred, **knobs): raise NotImplementedError # RGB at the size of `x`

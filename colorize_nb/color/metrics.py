@@ -243,7 +243,7 @@ def chroma_noise(
     rgb, # `(B,3,H,W)` sRGB in [0,1]
     side:int=5, # Side of the window in pixels
 )->torch.Tensor: # `(B,)` in CIELAB units
-    "Compute the standard deviation of ab in the half of the windows with the smoothest lightness: blotches."
+    "Compute the standard deviation of ab in the half of the windows with the smoothest lightness. Blotches raise it."
     lab = rgb2lab(rgb.detach().as_subclass(torch.Tensor).float())
     def mean(t): return F.avg_pool2d(t, side, 1)
     var = (mean(lab**2) - mean(lab)**2).clamp(min=0)*side**2/(side**2 - 1)

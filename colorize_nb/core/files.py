@@ -22,10 +22,10 @@ def _fsync(path, flags):
     finally: os.close(fd)
 
 def _fsync_folder(folder):
-    "Wait until the names in `folder` are on the disk, if the system can do that."
+    "Wait until the names in `folder` are on the disk, if the system supports it."
     if os.name=='nt': return
     try: _fsync(folder, os.O_RDONLY)
-    except OSError: pass # some network drives can't
+    except OSError: pass # some network drives don't support it
 
 def _rename_to_new(part, path):
     "Rename `part` to `path` in one step, unless `path` exists. Raises `FileExistsError`."
@@ -61,7 +61,7 @@ def _threads(n):
     if not _pool or _pool[1:]!=(n, os.getpid()): # a forked process doesn't inherit threads
         pool, all_started = ThreadPoolExecutor(n, 'part'), threading.Barrier(n)
         def use_one_thread(_):
-            if torch.get_num_threads()>1: torch.set_num_threads(1) # has no effect without asking first
+            if torch.get_num_threads()>1: torch.set_num_threads(1) # no effect unless get_num_threads is called first
             all_started.wait()
         list(pool.map(use_one_thread, range(n)))
         torch.set_num_threads(n) # for threads that start later
@@ -69,7 +69,7 @@ def _threads(n):
     return _pool[0]
 
 def in_threads(
-    f, # Function of one part; it runs without gradients
+    f, # A function that takes one part; it runs without gradients
     parts, # Any iterable
 )->list: # Results of `f`, in the order of `parts`
     "Apply `f` to each part, using as many threads as PyTorch may use. Errors in `f` are raised here."

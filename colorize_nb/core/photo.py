@@ -33,7 +33,7 @@ _LIMIT = float(os.environ.get('COLORIZE_MEGAPIXELS', 400)) # Pillow's own limit 
 Image.MAX_IMAGE_PIXELS = int(_LIMIT*1e6/2) # Pillow raises an error at twice this number
 
 class PhotoError(ValueError):
-    "A photo that can't be read, or a file that can't be written. The message has the file's name and the reason."
+    "A photo that can't be read, or a file that can't be written. The message contains the file's name and the reason."
 
 @cache
 def _register_heif():
@@ -51,7 +51,7 @@ def _open(file):
 # %% ../../nbs/core/01_photo.ipynb #a84a1124
 @lru_cache(16)
 def _is_srgb(icc):
-    "Does the RGB profile `icc` leave colors (almost) as they are?"
+    "Return whether the RGB profile `icc` leaves colors (almost) unchanged."
     steps = np.linspace(0, 255, 6).astype(np.uint8)
     grid = Image.fromarray(np.stack(np.meshgrid(steps, steps, steps), -1).reshape(12, 18, 3))
     converted = ImageCms.profileToProfile(grid, BytesIO(icc), ImageCms.createProfile('sRGB'), outputMode='RGB')
@@ -67,7 +67,7 @@ def _to_srgb(img, icc):
 
 # %% ../../nbs/core/01_photo.ipynb #a166f3ff
 def _full_scale(top, is_float):
-    "The value that means white in a picture whose largest value is `top`."
+    "Return the value that means white in a picture whose largest value is `top`."
     if is_float and top<=2: return 1.
     if top<256 or top in (2**10-1, 2**12-1, 2**14-1): return max(255., top)
     return next((2.**n-1 for n in (16, 24, 31) if top<2**n), top)
@@ -87,7 +87,7 @@ _TURNS = dict(enumerate(Image.Transpose[n] for n in (
     'FLIP_LEFT_RIGHT', 'ROTATE_180', 'FLIP_TOP_BOTTOM', 'TRANSPOSE', 'ROTATE_270', 'TRANSVERSE', 'ROTATE_90')))
 
 def _upright(picture, img):
-    "Turn `picture` the way the EXIF block of `img` describes. A damaged block is ignored."
+    "Rotate or mirror `picture` as the EXIF block of `img` describes. A damaged block is ignored."
     orientation = 1
     with suppress(Exception): orientation = int(img.getexif().get(0x0112, 1))
     turn = _TURNS.get(orientation-2)
@@ -106,7 +106,7 @@ def _split(img):
     return img, None
 
 def _to_rgb(img, flatten=True):
-    "Convert any image to upright sRGB, with nothing left in `info`. `flatten` puts transparent pixels on white."
+    "Convert any image to upright sRGB, and clear its `info`. `flatten` puts transparent pixels on white."
     colors, alpha = _split(img)
     if colors.mode.startswith(('I','F')): colors = _to_8bit(img)
     rgb = _to_srgb(colors, img.info.get('icc_profile'))
@@ -126,7 +126,7 @@ def _check_path(path):
     if not path.stat().st_size: raise PhotoError(f'{path}: the file is empty')
 
 def _check_kind(img, name):
-    "Raise a `PhotoError` for files that Pillow opens but reads wrongly."
+    "Raise a `PhotoError` for files that Pillow opens but reads incorrectly."
     tags = getattr(img, 'tag_v2', {})
     if Path(str(name)).suffix.lower() in _RAW or 50706 in tags:
         raise PhotoError(f"{name}: raw camera files aren't supported; export it as JPEG or TIFF")
@@ -146,7 +146,7 @@ def _reason(error, start):
     return f'damaged ({details})' + '; salvage=True uses what is left of it'*is_cut
 
 # %% ../../nbs/core/01_photo.ipynb #b0c0e1a2
-_lock = threading.RLock() # Python's list of warning filters belongs to all threads
+_lock = threading.RLock() # all threads share Python's list of warning filters
 
 @contextmanager
 def _collect_warnings(notes):
@@ -158,7 +158,7 @@ def _collect_warnings(notes):
         finally: notes += dict.fromkeys(' '.join(str(w.message).split()) for w in caught)
 
 def _load(file, name, salvage):
-    "Open and decode a file. With `salvage`, a truncated JPEG is padded, and a warning tells how much is missing."
+    "Open and decode a file. With `salvage`, a truncated JPEG is padded, and a warning says how much is missing."
     img = _open(file)
     _check_kind(img, name)
     try:
@@ -178,13 +178,13 @@ def open_photo(
     flatten:bool=True, # Put transparent pixels on white? Otherwise their hidden color is kept
     salvage:bool=False, # Use what is left of a truncated JPEG?
 )->Image.Image: # Mode RGB, 8 bits, sRGB, upright
-    "Open a photo. Files with several pictures give the first one. Raises `PhotoError`."
+    "Open a photo. If the file contains several pictures, this returns the first one. Raises `PhotoError`."
     if isinstance(src, Image.Image): return _to_rgb(src, flatten)
     is_path = isinstance(src, (str, Path))
     name, start, missing = src if is_path else getattr(src, 'name', 'the file'), b'', None
     try:
         if is_path: _check_path(Path(src))
-        with open(src, 'rb') if is_path else nullcontext(src) as file: # a path would make Pillow map the file to memory
+        with open(src, 'rb') if is_path else nullcontext(src) as file: # given a path, Pillow maps the file to memory
             start = file.read(16)
             file.seek(0)
             with _collect_warnings([]):
@@ -230,7 +230,7 @@ def _credits():
     with open(_PHOTOS/'credits.csv', encoding='utf8', newline='') as f: return {row['name']: row for row in csv.DictReader(f)}
 
 def _samples():
-    "Find the photos in scikit-image, scikit-learn, and matplotlib, as far as they're installed."
+    "Find the photos in scikit-image, scikit-learn, and matplotlib, if they're installed."
     found = {}
     for package,(folder,files) in _BUNDLED.items():
         spec = find_spec(package)
@@ -262,7 +262,7 @@ EXTENSIONS = {'.jpg','.jpeg','.jpe','.jfif','.mpo','.png','.apng','.webp','.tif'
 _NOT_PHOTOS = {'@eaDir','__MACOSX'} # thumbnails and other copies made by network drives and Macs
 
 def _search(folder, recurse, skipped):
-    "Yield the files in `folder` with one of `EXTENSIONS`. Hidden files are ignored, others are counted in `skipped`."
+    "Yield the files in `folder` with one of `EXTENSIONS`. Hidden files are ignored; others are counted in `skipped`."
     seen = set()
     for root,dirs,files in os.walk(folder, followlinks=True):
         dirs[:] = sorted(x for x in dirs if not x.startswith('.') and x not in _NOT_PHOTOS) if recurse else []
@@ -274,7 +274,7 @@ def _search(folder, recurse, skipped):
             else: skipped[ext] = skipped.get(ext, 0)+1
 
 def find_photos(
-    paths, # A path, or several: files are taken as they are, folders are searched
+    paths, # A path or several paths; files are returned as they are, and folders are searched
     recurse:bool=True, # Search subfolders too?
     skipped:dict=None, # Filled with the number of files left out, by extension
 )->list: # Sorted paths
@@ -290,7 +290,7 @@ def is_gray(
     img, # PIL image, or tensor `(...,3,H,W)` in [0,1]
     tol:float=2., # Largest mean difference between channels that still counts as gray, out of 255; JPEG adds about 1
 )->bool:
-    "Is the picture gray? Toned prints, which have a single hue throughout, aren't gray by this test."
+    "Return whether a picture is gray. Toned prints, which have a single hue throughout, don't count as gray."
     if isinstance(img, Image.Image): a = np.asarray(_to_rgb(img).resize((64,64), Image.BOX), dtype=np.float32)
     else: a = img.detach().float().movedim(-3,-1).cpu().numpy()*255
     return bool((a.max(-1)-a.min(-1)).mean() <= tol)
@@ -302,7 +302,7 @@ _SOFTWARE, _XMP, _EXIF, _GPS = 305, 700, 0x8769, 0x8825
 _TEXT = {'Title': 270, 'Description': 270, 'Author': 315, 'Copyright': 33432} # PNG's keywords
 
 def _read_exif(img):
-    "The EXIF block without tags that describe how the source's pixels were stored."
+    "Return the EXIF block without tags that describe how the source's pixels were stored."
     old, new = img.getexif(), Image.Exif()
     for tag in _DESCRIBE:
         if tag in old: new[tag] = old[tag].encode('latin-1', 'replace') if isinstance(old[tag], str) else old[tag]
@@ -316,29 +316,29 @@ def _read_exif(img):
     return new.tobytes() if len(new) else None
 
 def _read_dpi(img):
-    "Horizontal and vertical resolution of the upright photo in dots per inch, or None."
+    "Return the horizontal and vertical resolution of the upright photo in dots per inch, or None."
     dpi = tuple(float(v) for v in img.info.get('dpi', ()))
     if len(dpi)!=2 or not min(dpi)>0 or set(dpi)=={1.}: return None
     return dpi[::-1] if img.getexif().get(0x0112, 1) in (5, 6, 7, 8) else dpi
 
 def _read_xmp(img):
-    "The XMP packet as bytes, or None."
+    "Return the XMP packet as bytes, or None."
     xmp = img.info.get('xmp') or img.info.get('XML:com.adobe.xmp')
     return xmp.encode() if isinstance(xmp, str) else xmp
 
 def _read_text(img):
-    "The text chunks of a PNG and the comment of a JPEG or GIF."
+    "Return the text chunks of a PNG and the comment of a JPEG or GIF."
     text = {k: str(v) for k,v in getattr(img, 'text', {}).items() if not k.startswith(('XML:', 'Raw profile'))}
     comment = img.info.get('comment')
     return {**text, 'Comment': comment.decode('utf8', 'replace')} if isinstance(comment, bytes) else text
 
 def _read_alpha(img):
-    "The upright alpha channel, or None if every pixel is opaque."
+    "Return the upright alpha channel, or None if every pixel is opaque."
     alpha = _split(img)[1]
     return None if alpha is None or alpha.getextrema()[0]==255 else _upright(alpha, img)
 
 def _read_icc(img):
-    "The sRGB profile, if the source had a profile."
+    "Return the sRGB profile, if the source had a profile."
     if 'icc_profile' in img.info: return ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
 
 def _read_iptc(img): return img.info.get('photoshop', {}).get(0x0404)
@@ -349,7 +349,7 @@ _READERS = dict(exif=_read_exif, icc=_read_icc, xmp=_read_xmp, iptc=_read_iptc, 
 def photo_meta(
     src, # Path, open binary file, or PIL image
 )->dict: # exif, icc, xmp, iptc: bytes or None; dpi; text; alpha: PIL image or None; notes: see `photo_notes`
-    "Collect what `save_photo` should pass on to the result. Parts that are damaged are left out."
+    "Collect the metadata that `save_photo` should copy to the result. Damaged parts are left out."
     meta = dict(dict.fromkeys(_READERS), text={}, notes=[])
     with _collect_warnings(meta['notes']), suppress(Exception):
         is_path = isinstance(src, (str, Path))
@@ -366,12 +366,12 @@ SOURCE_TYPE = 'http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrain
 _OURS = rb'(?:Iptc4xmpExt:(?:DigitalSourceType|AISystemUsed)|tiff:Orientation)' # replaced in the packet of the source
 
 def _printable(text):
-    "Replace characters that can't be written: the file name of a model may contain anything."
+    "Replace characters that can't be written, since the file name of a model may contain anything."
     return ''.join(c if c.isprintable() else '?' for c in text or '')
 
 def xmp_packet(
     note:str, # Which program and model made the colors
-    old:bytes=None, # The packet of the photo, which is extended
+    old:bytes=None, # The photo's packet, which the result extends
 )->bytes: # UTF-8
     "Write XMP with IPTC's digital source type for pictures that were partly made by a trained model."
     fields = dict(DigitalSourceType=SOURCE_TYPE, AISystemUsed=_printable(note))
@@ -399,7 +399,7 @@ def source_type(
 _ALPHA = ('PNG','WEBP','TIFF','AVIF','JPEG2000','TGA') # formats with transparency
 
 def _exif_with(exif, tags):
-    "An `Image.Exif` of EXIF bytes and `tags`. A Software tag is appended to what was there."
+    "Return an `Image.Exif` with the EXIF bytes and `tags`. A Software tag is appended to the existing one."
     block = Image.Exif()
     if exif: block.load(exif)
     for tag in _DESCRIBE: # Pillow would write everything but ASCII as question marks
@@ -409,7 +409,7 @@ def _exif_with(exif, tags):
     return block if len(block) else None
 
 def _png_info(text, note, xmp):
-    "PNG's text chunks."
+    "Return the text chunks for a PNG."
     info = PngImagePlugin.PngInfo()
     if note: text = {**text, 'Comment': '; '.join(filter(None, [text.get('Comment'), note]))}
     for k,v in text.items(): info.add_text(k, v)
@@ -417,12 +417,12 @@ def _png_info(text, note, xmp):
     return info
 
 def _iptc_segment(iptc):
-    "IPTC data as the segment of a JPEG."
+    "Return IPTC data as a segment of a JPEG."
     block = b'Photoshop 3.0\x008BIM\x04\x04\x00\x00' + len(iptc).to_bytes(4, 'big') + iptc + b'\0'*(len(iptc)%2)
     return b'\xff\xed' + (len(block)+2).to_bytes(2, 'big') + block if len(block)<65_000 else b''
 
 def _options(fmt, meta, note, quality, exact):
-    "The options of Pillow's writer for `fmt`."
+    "Return the options of Pillow's writer for `fmt`."
     xmp = xmp_packet(note, meta.get('xmp')) if note else meta.get('xmp')
     tags = {**({_SOFTWARE: note} if note else {}), **({_XMP: xmp} if xmp and fmt=='TIFF' else {})}
     opts = dict(icc_profile=meta.get('icc'), dpi=meta.get('dpi'))
@@ -436,7 +436,7 @@ def _options(fmt, meta, note, quality, exact):
     return {k: v for k,v in opts.items() if v}
 
 def _writer(path, exact):
-    "The format for the extension of `path`. Raises `PhotoError` if there is none, or none that is `exact`."
+    "Return the format for the extension of `path`. Raises `PhotoError` if there is none, or if it isn't `exact`."
     fmt = Image.registered_extensions().get(path.suffix.lower())
     if fmt not in Image.SAVE:
         what = path.suffix or 'a file without an extension'
@@ -461,7 +461,7 @@ def save_photo(
     meta:dict=None, # From `photo_meta`
     note:str=None, # Written to the metadata: the Software tag, XMP, and a text chunk in PNG
     force:bool=False, # Overwrite an existing file?
-    quality:int=98, # Of JPEG, WebP, and AVIF; see the table below
+    quality:int=98, # Quality of JPEG, WebP, and AVIF; see the table below
     exact:bool=False, # Keep every pixel value: lossless WebP, and no JPEG
 )->Path: # `path`
     "Save a photo completely or not at all. Raises `PhotoError` if `path` exists (without `force`) or can't be written."
@@ -473,7 +473,7 @@ def save_photo(
     try:
         with whole_file(path, overwrite=force) as part, _collect_warnings([]):
             try: picture.save(part, format=fmt, **_options(fmt, meta, *settings))
-            except Exception: # perhaps metadata so damaged that Pillow can't write it
+            except Exception: # the metadata may be so damaged that Pillow can't write it
                 if not meta: raise
                 picture.save(part, format=fmt, **_options(fmt, bare, *settings))
     except (OSError, ValueError) as e:
@@ -485,7 +485,7 @@ def photo_notes(
     meta:dict, # From `photo_meta`
     path=None, # Where the result was saved
 )->list: # Strings, one per note
-    "List what couldn't be preserved: other pictures in the file, transparency, and warnings of the decoder."
+    "List what couldn't be preserved: other pictures in the file, transparency, and warnings from the decoder."
     notes, fmt = list(meta.get('notes', ())), Image.registered_extensions().get(Path(path or '').suffix.lower())
     if path and meta.get('alpha') is not None:
         if fmt=='AVIF': notes.append('AVIF stores transparency approximately')

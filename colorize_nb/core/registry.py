@@ -17,13 +17,13 @@ from .show import Results
 
 # %% ../../nbs/core/03_registry.ipynb #415d260f
 def _same(old, new):
-    "Is `new` the object `old`, whose cell was run again in its notebook or in the notebook of its module?"
+    "Return whether `new` is just `old` after its cell was run again, in its notebook or in the notebook of its module."
     def name(o): return getattr(o, '__qualname__', o)
     def code(o): return o.__doc__, getattr(getattr(o, '__code__', None), 'co_code', None)
     return name(old)==name(new) and (old.__module__==new.__module__ or code(old)==code(new))
 
 class Registry:
-    "Objects of one kind by name. Registries of the same kind share their objects."
+    "Look up objects of one kind by name. Registries of the same kind share their objects."
     _kinds = {} # kind -> {name: (object, facts)}
 
     def __init__(self,

@@ -21,7 +21,7 @@ from .photo import open_photo, to_image, to_tensor
 
 # %% ../../nbs/core/02_show.ipynb #5c77c09f
 def _element(tag, inner='', **attrs):
-    "One HTML element. Values of `attrs` are escaped, True is an attribute without a value; `inner` is HTML."
+    "Return an HTML element. Values of `attrs` are escaped; True makes an attribute without a value. `inner` is HTML."
     text = ''
     for k,v in attrs.items():
         name = k.rstrip('_').replace('_', '-')
@@ -30,7 +30,7 @@ def _element(tag, inner='', **attrs):
     return f'<{tag}{text}>' if tag in ('img','input') else f'<{tag}{text}>{inner}</{tag}>'
 
 def _md(text):
-    "Escape `text` for a cell in Markdown: a single line without bars or tags."
+    "Escape `text` for a cell of a Markdown table: a single line without bars or tags."
     return re.sub(r'\s+', ' ', html.escape(text, quote=False)).replace('|', '\\|')
 
 class Results:
@@ -45,18 +45,18 @@ class Results:
     def _columns(self): return list(dict.fromkeys(k for row in self.rows for k in row))
 
     def _cell(self, value):
-        "A value as text."
+        "Return a value as text."
         if isinstance(value, float): return f'{value:{self.digits}}'
         return '' if value is None else str(value)
 
     def _groups(self):
-        "The columns after the first, by group."
+        "Return the columns after the first, by group."
         groups = {}
         for c in self._columns()[1:]: groups.setdefault(c[0] if isinstance(c, tuple) else '', []).append(c)
         return groups
 
     def _is_best(self, row, group, column):
-        "Is this the best number of its group in `row`?"
+        "Return whether this is the best number of its group in `row`."
         if group not in self.best or row.get(column) is None: return False
         return row[column]==self.best[group](row[c] for c in self._groups()[group] if row.get(c) is not None)
 
@@ -82,7 +82,7 @@ class Results:
         return '\n\n'.join(blocks + [self.note]*bool(self.note))
 
     def _repr_html_(self):
-        "The table in a notebook."
+        "Return the table as HTML for a notebook."
         groups, first = self._groups(), self._columns()[:1]
         def cell(tag, text, **attrs): return _element(tag, html.escape(text), **attrs)
         def number(row, group, i, c):
@@ -117,7 +117,7 @@ def _printable(title):
     return ''.join(c if c.isprintable() or c=='\n' else '?' for c in str(title))
 
 def _figure(rows, ncols, size, dpi, title_inches):
-    "A figure whose columns are as wide as their widest photo, so that all photos are `size` inches high."
+    "Create a figure whose columns are as wide as their widest photo, so that all photos are `size` inches high."
     import matplotlib.pyplot as plt
     def ratio(im): return im.width/im.height
     columns = [max(ratio(row[j]) for row in rows if j<len(row)) for j in range(ncols)]
@@ -180,16 +180,16 @@ def image_grid(
 def data_uri(
     img, # PIL image
     side:int=900, # Longest side in pixels
-    quality:int=84, # Of the JPEG
+    quality:int=84, # Quality of the JPEG
 )->str:
     "Encode a picture as a JPEG inside a `data:` URL, so that a page needs no other files."
     img, out = img.convert('RGB'), BytesIO()
     img.thumbnail((side, side), Image.Resampling.LANCZOS)
-    img.save(out, 'JPEG', quality=quality, subsampling=0, optimize=True) # full chroma: it's what we look at
+    img.save(out, 'JPEG', quality=quality, subsampling=0, optimize=True) # full chroma, since color is what we look at
     return 'data:image/jpeg;base64,' + base64.b64encode(out.getvalue()).decode()
 
 def _layers(name, pictures, side):
-    "The images of a wipe from bottom to top: those right of the line, of which one is visible, then the left one."
+    "Return the images of a wipe from bottom to top: those right of the line (only one is visible), then the left one."
     (left, before), *afters = pictures.items()
     def img(kind, label, picture, hidden=None):
         size = dict(width=before.width, height=before.height)
@@ -198,7 +198,7 @@ def _layers(name, pictures, side):
     return [*(img('after', k, p, i>0 or None) for i,(k,p) in enumerate(afters)), img('before', left, before)]
 
 def _line(name, left):
-    "The line, as a slider for screen readers and keyboards."
+    "Return the line, as a slider for screen readers and keyboards."
     return _element('div', class_='line', role='slider', tabindex=0, aria_label=f'{name}: share of {left}',
                     aria_valuemin=0, aria_valuemax=100, aria_valuenow=50, aria_valuetext=f'50% {left}')
 
@@ -209,7 +209,7 @@ def wipe(
     badge:str='', # A word next to the name
     side:int=900, # Longest side on the page in pixels
 )->str: # HTML of one figure
-    "Lay pictures over each other, with a line to drag: `wipe('flower', dict(gray=gray, photo=photo))`."
+    "Stack pictures, with a line between them to drag: `wipe('flower', dict(gray=gray, photo=photo))`."
     left, right, *_ = pictures
     w, h = pictures[left].size
     sides = dict(left=left, right=right)
@@ -223,16 +223,16 @@ def wipe(
 def _static(name): return (files('colorize_nb.core')/'static'/name).read_text('utf8')
 
 CSS, JS = _static('wipe.css'), _static('wipe.js')
-TABLES_CSS, TABLES_JS = _static('page.css'), _static('page.js') # tables that sort, pictures that open large
+TABLES_CSS, TABLES_JS = _static('page.css'), _static('page.js') # sortable tables, and pictures that can be enlarged
 
 # %% ../../nbs/core/02_show.ipynb #e17fc45a
 def _policy():
-    "The content security policy: pictures inside the page and this one script."
+    "Return the content security policy, which allows only pictures inside the page and this one script."
     digest = base64.b64encode(hashlib.sha256(f'{JS}\n{TABLES_JS}'.encode()).digest()).decode()
     return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 
 def _choice(labels):
-    "Radio buttons for the picture right of the line, if there's a choice."
+    "Return radio buttons for the picture right of the line, if there's a choice."
     if len(labels)<2: return ''
     def radio(i, k): return _element('input', type='radio', name='right', value=k, checked=i==0 or None)
     buttons = [_element('label', radio(i, k) + html.escape(str(k))) for i,k in enumerate(labels)]
@@ -253,7 +253,7 @@ def wipe_page(
     extra:str='', # HTML below the pictures, such as a table
     foot:str='', # HTML at the end
 )->Path: # `path`
-    "Save wipes as one HTML file with everything inside: `wipe_page('flower.html', [one], ['photo'], 'A flower')`."
+    "Save wipes as one self-contained HTML file: `wipe_page('flower.html', [one], ['photo'], 'A flower')`."
     header = _element('header', _element('h1', html.escape(title)) + intro)
     main = _element('main', _choice(labels) + _element('div', ''.join(figures), class_='grid') + extra)
     body = _element('body', header + main + _element('footer', foot) + _element('script', f'{JS}\n{TABLES_JS}'))

@@ -225,7 +225,7 @@ def _thumbnails(files):
     with ThreadPoolExecutor(4) as pool: return [*pool.map(_thumbnail, files)]
 
 def _difference_hashes(thumbnails, margin=2):
-    "Return, for each pixel, whether its right neighbor is brighter (1), darker (-1), or about the same (0)."
+    "Return, for each pixel, whether the pixel to its right is brighter (1), darker (-1), or about the same (0)."
     gray = np.stack([t.mean(-1) for t in thumbnails])
     step = np.diff(gray, axis=-1).reshape(len(gray), -1)
     return np.sign(step)*(abs(step)>margin)
