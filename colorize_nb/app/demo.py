@@ -163,7 +163,7 @@ def _split(photos):
     raise ValueError(f'the demo needs two color photos or more, but found {len(photos)}')
 
 def _describe(facts):
-    "Return what the training did, as text."
+    "Describe the training run in text."
     line = '{weights:,} weights, {steps} steps, {crops} crops; '
     line += 'validation loss {loss_before:.4f} before, {loss:.4f} after'
     few = f"{facts['steps']} steps are too few to learn anything"

@@ -249,7 +249,7 @@ FILM_SUFFIXES = {*FILM_FORMATS, '.m4v', '.avi', '.mpg', '.mpeg', '.vob', '.dv', 
                  '.ogv', '.heics', '.avifs'} # can be read
 
 class FilmError(PhotoError): "A film that can't be read, or a file that can't be written."
-class FilmIncomplete(FilmError): "A film with missing frames. The other frames are colored; the message says where."
+class FilmIncomplete(FilmError): "A film with missing frames. The other frames are colored; the message says where they are."
 
 def _av():
     try: import av
@@ -264,7 +264,7 @@ def _decode(packet):
     except _av().error.InvalidDataError: return None
 
 def _main_video(film):
-    "Return the stream to color, not a cover picture. None if the film has no pictures."
+    "Return the video stream to color, ignoring cover pictures, or None if there is none."
     best = film.streams.best('video')
     covers = _covers(film)
     return best if best not in covers else next((v for v in film.streams.video if v not in covers), None)
@@ -513,7 +513,7 @@ def color_film(
     **kwargs, # `size`, `steady`, `saturation`, and the codec's options, see `color_frames`
 )->Path:
     """Color a film and print one line about anything that couldn't be kept. Raises `FilmError` if it can't be read or written,
-    `FilmIncomplete` after writing what there is of a truncated film, and `ImportError` without the package av."""
+    `FilmIncomplete` after writing the frames that a truncated film has, and `ImportError` without the package av."""
     av, src = _av(), Path(src)
     to = output_path(src, to, FILM_FORMATS, force, FilmError)
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)

@@ -70,7 +70,7 @@ def enlarge_chroma(
     H:int=None, # Height of the whole photo; default: that of `L`
     sigma:float=10., # Difference in L at which a sample stops counting; `inf` gives bilinear interpolation
 )->torch.Tensor: # `(1,2,k,W)`
-    "Enlarge `ab` along the edges of `L` by joint bilateral upsampling (Kopf 2007) of the four nearest samples."
+    "Enlarge `ab` along edges in `L` by joint bilateral upsampling (Kopf 2007) of the four nearest samples."
     (k, W), h, H = L.shape[-2:], ab.shape[-2], H or L.shape[-2]
     top, bottom, fy = (t[y:y+k] for t in _neighbors(H, h, ab.device))
     left, right, fx = _neighbors(W, ab.shape[-1], ab.device)

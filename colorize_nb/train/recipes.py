@@ -40,7 +40,7 @@ _UNSOURCED = ('source', 'small', 'batch_lr', 'origins')
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    "The settings of a training, and the source of each one."
+    "The settings of a training run, and the source of each one."
     arch:str # Name of the model, for `create_model`
     codec:object # Function without arguments that creates the codec
     loss:str # Name of the loss, for `get_loss`

@@ -88,7 +88,7 @@ def _describe_photos(dl):
 
 def _describe_run(
     learn, # A `Learner` that has an optimizer
-)->dict: # Texts
+)->dict: # Descriptions as text
     "Describe what makes one run different from another."
     dls,model = learn.dls,get_model(learn.model)
     n_params = sum(p.numel() for p in model.parameters())
@@ -97,7 +97,7 @@ def _describe_run(
            'codec': getattr(dls, 'codec', None),
            'loss': getattr(learn, 'loss_name', None) or type(learn.loss_func).__name__,
            'size': getattr(dls, 'size', None),
-           'batch size': bs and bs*max(1, num_distrib()), # of all processes
+           'batch size': bs and bs*max(1, num_distrib()), # over all processes
            'training photos': _describe_photos(dls.train), 'validation photos': _describe_photos(dls.valid),
            'learning rate': [h['lr'] for h in learn.opt.hypers]}
     return {k: str(v) for k,v in run.items()}

@@ -201,7 +201,7 @@ class Explorer:
         raise NotImplementedError
 
     def code(self)->str:
-        "Return the code that does the same as the controls."
+        "Return the code that has the same effect as the controls."
         raise NotImplementedError
 
     def state(self)->dict:

@@ -199,7 +199,7 @@ class SepiaExplorer(Explorer):
 
 # %% ../../nbs/widgets/01_explorers.ipynb #ef1c15bf
 def _draw_swatches(ax, ab, p, said, L):
-    "Draw the possible colors, as wide as they are likely, above the predictions."
+    "Draw the possible colors, each as wide as its probability, above the predictions."
     from matplotlib.patches import Rectangle
     ax.axis('off')
     ax.set(xlim=(0, 5), ylim=(0, 2.2))

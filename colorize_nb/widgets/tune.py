@@ -329,7 +329,7 @@ class Tune(Explorer):
         self._file_controls()
 
     def _fitted(self, dls):
-        "Return messages about values of the loaders that no control can take."
+        "Return messages about values of the data loaders that the controls can't represent."
         s = self.state()
         asked = dict(size=dls.size, batch=dls.train.bs)
         return [f'{k}: the loaders use {v}; the closest option here is {s[k]}' for k,v in asked.items() if v!=s[k]]

@@ -50,7 +50,7 @@ def _kinds(n, practice, one_picture, rng):
     return ['practice']*practice + ['check' if i in checks else 'test' for i in range(n)]
 
 def _cycle(photos, n, rng):
-    "Return `n` photos in random order. No photo is repeated before all of them were shown."
+    "Return `n` photos in random order. No photo is repeated before all of them have been shown."
     rounds = [rng.permutation(photos).tolist() for _ in range(-(-n//len(photos)))]
     return [p for r in rounds for p in r][:n]
 
@@ -151,7 +151,7 @@ def write_answer(
 
 # %% ../../nbs/widgets/05_turing.ipynb #14affa61
 class TuringTest(Explorer):
-    "A session of pictures to tell from colorized ones, one second each. Answers go to a CSV file, and `results()` works at any time."
+    "Show pictures for one second each and ask which are colorized. Answers go to a CSV file, and `results()` works at any time."
     def __init__(self,
         models='shipped', # Anything `load_colorizers` accepts; several models take turns
         photos=None, # Paths or PIL images (see `named_photos`); the sample photos by default
