@@ -4,9 +4,10 @@
     python -m lab.claims PHOTOS --only losses      one of them
     python -m lab.claims PHOTOS --workers 2        two experiments at a time
 
-PHOTOS is a folder with folders of color photos: train128, flowers128/train, flowers128/test, and so on. Results that exist are kept, so
-you can stop and resume. Each photo is cropped to its central square at 64 px. All variants of an experiment see the same photos in the
-same order, take the same steps with the same schedule, and are tested on the same photos, at several saturations.
+PHOTOS is a folder with folders of color photos: train128, flowers128/train, flowers128/test, and so on. Existing
+results are kept, so you can stop and resume. Each photo is cropped to its central square at 64 px. Unless a variant
+changes it, all variants of an experiment see the same photos in the same order and train for the same number of steps
+with the same schedule. They're tested on the same photos, at several saturations.
 """
 import argparse
 import json
@@ -54,7 +55,7 @@ CODECS = {c.__name__: c for c in (LabAB, RGB, YCbCr, ChannelBins, JointBins)}
 # --- photos
 
 def squares(files):
-    "`(n,3,SIZE,SIZE)` bytes."
+    "Read the central squares of photos as `(n,3,SIZE,SIZE)` bytes."
     return torch.cat([(to_tensor(central_square(open_photo(f), SIZE))*255).round().byte() for f in files])
 
 
@@ -115,7 +116,7 @@ def batches(photos, seed, steps, epoch):
 
 
 def fit(learn, arm):
-    "Train for the variant's steps or seconds; then with a critic, if it has one."
+    "Train for the variant's steps or seconds, and then with a critic if it has one."
     if not arm['seconds']: return learn.fit_one_cycle(1, arm['lr'])
     learn.fit_one_cycle(10**6, arm['lr'], cbs=TimeBudget(arm['seconds'], time.process_time))
     if not arm['critic']: return
@@ -206,7 +207,7 @@ def same_run(arm, seed):
 
 
 def measured(trained, arm, photos, tests, seed):
-    "Yield a row for each set of photos and decoding; facts about each set are added to `tests`."
+    "Yield a row for each set of photos and each decoding. Facts about each set are added to `tests`."
     net, codec, seconds = trained
     for test in arm.get('tests', ['held']):
         true = photos.test(test, arm)/255
@@ -259,6 +260,7 @@ def folder_of(experiment):
 
 
 def write(path, data):
+    "Save results as compact JSON."
     with whole_file(path) as part: part.write_text(json.dumps(data, separators=(',', ':')))
 
 

@@ -1,8 +1,8 @@
 """The experiments on the papers' claims, as data; `lab.claims` runs them.
 
-An experiment is a set of variants that differ only in what the claim is about. Settings that a variant doesn't mention come from `BASE`.
-`decode` lists the ways in which a prediction becomes color, as `{name: options of the codec}`. If a name contains 'own L', the photo's
-lightness replaces the predicted one.
+An experiment is a set of variants that differ only in what the claim is about. Settings that a variant doesn't mention
+come from `BASE`. `decode` lists the ways in which a prediction becomes color, as `{name: options of the codec}`. If a
+name contains 'own L', the photo's lightness replaces the predicted one.
 """
 
 from itertools import product

@@ -1,15 +1,17 @@
-"""Train every recipe for the same time, color the same photos with each, and write what was measured of each photo.
+"""Train every recipe for the same time, color the same photos with each, and save the metrics of each photo.
 
     python -m lab.compare_recipes PHOTOS --eval FOLDER --minutes 15
 
-PHOTOS holds folders of training photos (`--packs`). Minutes are of training alone, counted in CPU time, on a GPU by the clock. Frozen
-encoders are asked once about every photo, into a cache of features under `--out`, and trained behind from there. A recipe that was
-finished with the same settings is not trained again, so the command goes on where it was stopped; `--recipes` takes a part of the list.
-On a GPU: `--device cuda --full` for the papers' sizes and batches. `--rate` trains at another rate, as rows of their own. Encoders that
-would be a download start from random weights unless `--pretrained` lets their libraries fetch them.
+PHOTOS contains folders of training photos (`--packs`). `--minutes` counts only training: CPU time, or wall-clock time
+on a GPU. The features of frozen encoders are computed once and cached under `--out`, and the decoders are trained from
+that cache. Recipes that already have results with the same settings aren't trained again, so you can stop the command
+and resume it. `--recipes` trains only some of the recipes. On a GPU, use `--device cuda --full` for the papers' photo
+sizes and batch sizes. `--rate` trains with another learning rate and adds separate rows. Encoders whose weights would
+have to be downloaded start from random weights, unless you pass `--pretrained`.
 
-What is measured goes to `--results`, one JSON and one strip of bundled photos per recipe, for nbs/claims/10_comparison.ipynb. Weights go to
-`--out`, and a contact sheet of 12 of the photos measured on, which stays there: those photos are not ours to pass on.
+The results go to `--results`, one JSON file and one strip of bundled photos per recipe, for
+nbs/claims/10_comparison.ipynb. The weights go to `--out`, together with a contact sheet of 12 of the test photos.
+Don't publish that sheet, because we may not redistribute the photos.
 """
 import argparse
 import json
@@ -43,7 +45,7 @@ from colorize_nb.train.search import overfit_one_batch
 
 STRIP = ('coffee', 'chelsea', 'china', 'flower')
 FEW = 'steps for one batch'
-# Stanford's 1e-3 throws its wide layer far at first: nbs/models/papers/02_stanford.ipynb
+# Stanford's 1e-3 makes the first steps of its wide layer too large: nbs/models/papers/02_stanford.ipynb
 RATES = {n: 1e-4 for n in ('stanford_conv9', 'stanford_conv9_dropout', 'stanford_conv9_smooth_l1')}
 
 
@@ -53,71 +55,76 @@ def row_name(name, rate): return name if rate is None else f'{name} at {rate:g}'
 def file_name(row): return row.replace(' at ', '_lr_').replace(' ', '_')
 
 def read_row(results, row):
-    "What `results` says of a row; nothing if it is not there."
+    "Load a row from `results`; an empty dict if there is none."
     path = Path(results)/f'{file_name(row)}.json'
     return json.loads(path.read_text()) if path.exists() else {}
 
 def size_of(r, full):
-    "Side of the photos in training; without `--full` at most 64 px, more where an encoder needs it."
+    "Return the side of the training photos: without `--full`, at most 64 px, or more if an encoder needs it."
     if full: return r.size
     return max(min(r.size, 64), r.small['size'])
 
 def batch_of(r, full): return r.bs if full else min(r.bs, 32)
 
-def asks_once(model):
-    "Does it borrow an encoder that is not trained, so that features may be kept?"
+def has_frozen_encoder(model):
+    "Return whether a model has a borrowed encoder that isn't trained, so that its features can be cached."
     return isinstance(model, TransferModel) and model.frozen
 
 @cache
 def encoder_of(name):
-    "What the recipe's encoder begins with, 'random' or 'pretrained' weights; None if it borrows none."
+    "Return the initial weights of a recipe's borrowed encoder, 'random' or 'pretrained'; None if it has none."
     r = get_recipe(name)
     codec = r.codec()
     kwargs = {**r.kwargs, 'pretrained': False} if 'pretrained' in r.kwargs else r.kwargs
     with torch.device('meta'): model = create_model(r.arch, codec.n_in, codec.n_out, r.small['size'], **kwargs)
-    if not isinstance(model, DynamicUnet) and not asks_once(model): return None
+    if not isinstance(model, DynamicUnet) and not has_frozen_encoder(model): return None
     return 'pretrained' if r.kwargs.get('pretrained') else 'random'
 
 def model_kwargs(name, args):
-    "What the architecture gets beside the recipe's own values."
-    small = {k: v for k,v in get_recipe(name).small.items() if k=='side' and not args.full} # a scoring network that sees less
+    "Return the architecture's arguments in addition to the recipe's own."
+    # the network for class scores gets a smaller input
+    small = {k: v for k,v in get_recipe(name).small.items() if k=='side' and not args.full}
     return {**small, **({'pretrained': True} if args.pretrained and encoder_of(name) else {})}
 
 def first_batch(name, files, args):
-    "How many steps the recipe takes to learn two photos, or None if 300 are not enough. A shorter training of it has said so already."
-    r, said = get_recipe(name), read_row(args.results, name)
+    """Return the number of steps in which a recipe learns two photos, or None if 300 aren't enough. Uses the result of
+    an earlier run if there is one."""
+    r, earlier = get_recipe(name), read_row(args.results, name)
     same = dict(data=args.packs, device=args.device, version=__version__)
-    if FEW in said and all(said.get(k)==v for k,v in same.items()): return said[FEW]
+    if FEW in earlier and all(earlier.get(k)==v for k,v in same.items()): return earlier[FEW]
     set_seed(0)
     dls = ColorizeDataLoaders.from_files(files[:10], codec=r.codec(), size=r.small['size'], bs=2, augment=False, device=args.device)
     few = overfit_one_batch(name, dls, model_kwargs={k: v for k,v in r.small.items() if k!='size'})
     return few['steps'] if few['last']<=.2*few['gray'] else None
 
 def photo_loaders(r, files, args):
-    "Photos, cut and mirrored anew in each epoch."
+    "Return loaders of photos that are cropped and flipped differently in each epoch."
     augment = r.augment if args.full else 'flip'
     size, bs = size_of(r, args.full), batch_of(r, args.full)
     return ColorizeDataLoaders.from_files(files, codec=r.codec(), size=size, bs=bs, augment=augment, device=args.device)
 
 def learner(name, files, args):
-    "The recipe's learner: from a cache of features where its encoder is frozen, else from photos."
+    "Build a recipe's learner, on cached features if its encoder is frozen, or on photos otherwise."
     r, kwargs = get_recipe(name), model_kwargs(name, args)
     set_seed(0)
-    how = dict(metrics=[], amp='bf16' if args.device=='cuda' else None)
+    options = dict(metrics=[], amp='bf16' if args.device=='cuda' else None)
     codec = r.codec()
     model = create_model(r.arch, codec.n_in, codec.n_out, size_of(r, args.full), **{**r.kwargs, **kwargs})
-    if not asks_once(model):
-        return recipe_learner(name, photo_loaders(r, files, args), model_kwargs=kwargs, **how)
-    asked = files[::max(1, len(files)//args.cached)][:args.cached] if args.cached else files
-    features = FeatureCache.build(Path(args.out)/'features', asked, model, codec, size=size_of(r, args.full), device=args.device)
-    set_seed(0) # the same random encoder again
-    return recipe_learner(name, features.dataloaders(codec, bs=batch_of(r, args.full), device=args.device), model_kwargs=kwargs, **how)
+    if not has_frozen_encoder(model):
+        return recipe_learner(name, photo_loaders(r, files, args), model_kwargs=kwargs, **options)
+    chosen = files[::max(1, len(files)//args.cached)][:args.cached] if args.cached else files
+    size, bs = size_of(r, args.full), batch_of(r, args.full)
+    features = FeatureCache.build(Path(args.out)/'features', chosen, model, codec, size=size, device=args.device)
+    set_seed(0) # create the same random encoder again
+    dls = features.dataloaders(codec, bs=bs, device=args.device)
+    return recipe_learner(name, dls, model_kwargs=kwargs, **options)
 
 def train(name, files, args):
-    "Train one recipe for `args.minutes`: what is to be said of it, and its file."
+    "Train one recipe for `args.minutes`; returns the facts for its row, and its model file."
     r, row = get_recipe(name), row_name(name, args.rate)
     few = first_batch(name, files, args)
-    rate = args.rate or (r.lr if args.full else RATES.get(name, max(r.lr, 1e-3))) # rates for days are too low for minutes
+    # learning rates for days of training are too low for minutes
+    rate = args.rate or (r.lr if args.full else RATES.get(name, max(r.lr, 1e-3)))
     clock = time.perf_counter if args.device=='cuda' else time.process_time
     learn, budget = learner(name, files, args), TimeBudget(args.minutes*60, clock)
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, rate, cbs=[budget])
@@ -133,33 +140,33 @@ def train(name, files, args):
     return {**facts, **encoder, **steps}, file
 
 
-# What it paints
+# Measuring its predictions
 
-MEASURES = {'PSNR': psnr, 'CIEDE2000': ciede, 'colorfulness': lambda said, true: colorfulness(said),
-            'L2 of ab': mse_ab, 'MAE of ab': mae_ab} # the last two as Fordham prints them, of ab/128
-DIGITS = 2, 2, 2, 5, 5 # of each
+MEASURES = {'PSNR': psnr, 'CIEDE2000': ciede, 'colorfulness': lambda pred, true: colorfulness(pred),
+            'L2 of ab': mse_ab, 'MAE of ab': mae_ab} # the last two on ab/128, as Fordham reports them
+DIGITS = 2, 2, 2, 5, 5 # decimals of each metric
 
 def measure(photos, paint):
-    "Means over `photos` of what `paint(path, truth)` gives, and under `per photo` the numbers of each."
+    "Return the mean metrics of `paint(path, true)` over photos, and the values of each photo under `per photo`."
     rows = []
     for p in photos:
         true = to_tensor(open_photo(p))
-        said = through_8bit(paint(p, true))
-        rows.append([round(f(said, true)[0].item(), d) for f,d in zip(MEASURES.values(), DIGITS)])
-    means = torch.tensor(rows).double().mean(0)
-    means = [round(m, d+1) if m<float('inf') else None for m,d in zip(means.tolist(), DIGITS)] # the photo itself has no finite PSNR
+        pred = through_8bit(paint(p, true))
+        rows.append([round(f(pred, true)[0].item(), d) for f,d in zip(MEASURES.values(), DIGITS)])
+    means = torch.tensor(rows).double().mean(0).tolist()
+    means = [round(m, d+1) if m<float('inf') else None for m,d in zip(means, DIGITS)] # a photo's own PSNR is infinite
     return {**dict(zip(MEASURES, means)), 'per photo': rows}
 
 @torch.no_grad()
 def own_lightness(colorizer, path):
-    "What a network for RGB paints itself, lightness included, enlarged to the photo's size."
+    "Return an RGB network's full prediction, including lightness, enlarged to the photo's size."
     photo = open_photo(path)
     x = colorizer.codec.encode(to_tensor(photo.resize((colorizer.size,)*2)))[0].to(colorizer.device)
     small = colorizer.codec.decode(x, colorizer.codec.activate(colorizer.model(x))).cpu()
     return torch.nn.functional.interpolate(small, size=(photo.height, photo.width), mode='bicubic').clamp(0, 1)
 
-def painted(colorizer, photos):
-    "`measure` of a model; one for RGB is measured with the photo's lightness, as all others are, and with its own."
+def measure_model(colorizer, photos):
+    "Measure a model with each photo's own lightness; an RGB network also with the lightness that it predicts."
     found = measure(photos, lambda p, t: to_tensor(colorizer(p).image))
     if not isinstance(colorizer.codec, RGB): return found
     own = measure(photos, lambda p, t: own_lightness(colorizer, p))
@@ -167,23 +174,23 @@ def painted(colorizer, photos):
 
 @torch.inference_mode()
 def square_error(colorizer, files):
-    "Mean L2 of ab over the middle squares of photos at the size of training: as painted, and of gray."
+    "Return the mean L2 of ab on the central squares of photos at training size, for the model and for gray."
     ours, gray = [], []
     for some in chunked(files, 16):
         rgb = torch.cat([to_tensor(central_square(open_photo(f), colorizer.size)) for f in some])
         x = colorizer.codec.encode(rgb)[0].to(colorizer.device)
-        said = colorizer.codec.decode(x, colorizer.codec.activate(colorizer.model(x).float())).cpu()
-        ours.append(mse_ab(through_8bit(said), rgb))
+        pred = colorizer.codec.decode(x, colorizer.codec.activate(colorizer.model(x).float())).cpu()
+        ours.append(mse_ab(through_8bit(pred), rgb))
         gray.append(mse_ab(gray_baseline(rgb), rgb))
     return {k: round(torch.cat(v).mean().item(), 5) for k,v in {'ours': ours, 'gray': gray}.items()}
 
 def overfitting(colorizer, files, test):
-    "`square_error` on photos that it was trained with, and on as many that it was not."
+    "Return `square_error` on training photos, and on as many new photos."
     own = files[::max(1, len(files)//len(test))][:len(test)]
     return {'own photos': square_error(colorizer, own), 'other photos': square_error(colorizer, test)}
 
 def strip(paint, files=None, side=110):
-    "Photos (the bundled ones if none are given) by `paint(photo)`, beside each other: a PIL picture."
+    "Apply `paint` to photos (the bundled ones by default) and put the results side by side: a PIL image."
     small = []
     for f in files or [bundled_photos()[k] for k in STRIP]:
         im = open_photo(f)
@@ -196,11 +203,12 @@ def strip(paint, files=None, side=110):
     return row
 
 def contact(files, baselines, out, device):
-    "Every model in `out` on the same photos, a row each, under what `baselines` make of them: the file written."
-    found = [f.stem for r in list_recipes() for f in (*out.glob(f'{r}.safetensors'), *sorted(out.glob(f'{r} at *.safetensors')))]
+    "Write a contact sheet: one row of the same photos per baseline and per model in `out`. Returns the file."
+    def files_of(r): return (*out.glob(f'{r}.safetensors'), *sorted(out.glob(f'{r} at *.safetensors')))
+    found = [f.stem for r in list_recipes() for f in files_of(r)]
     strips = [strip(paint, files) for paint in baselines.values()]
     for n in found:
-        c = Colorizer.load(out/f'{n}.safetensors', device) # one at a time: some are large
+        c = Colorizer.load(out/f'{n}.safetensors', device) # one at a time, since some are large
         strips.append(strip(lambda im: c(im).image, files))
     image_grid(strips, [*baselines, *found], 1).save(out/'contact.jpg', quality=85)
     return out/'contact.jpg'
@@ -209,13 +217,13 @@ def contact(files, baselines, out, device):
 # All of them
 
 def baselines_of(files):
-    "Name -> what is done to a photo without a network."
+    "Return `{name: function}`: the functions color a photo without a network."
     mean = dataset_mean_ab(to_tensor(open_photo(f)) for f in files[::max(1, len(files)//200)])
     return {'photo': lambda im: im, 'gray': lambda im: to_image(gray_baseline(to_tensor(im))),
             'mean color': lambda im: to_image(mean_color_baseline(to_tensor(im), mean))}
 
 def finished(results, row, settings):
-    "Is there a result with the same settings?"
+    "Return whether there is a result with the same settings."
     found = read_row(results, row)
     return bool(found) and all(found.get(k)==v for k,v in settings.items())
 
@@ -223,7 +231,8 @@ def main(args):
     out, results = Path(args.out), Path(args.results)
     for d in (out, results): d.mkdir(parents=True, exist_ok=True)
     unknown = set(args.recipes or ())-set(list_recipes())
-    if unknown: raise SystemExit(f'no recipe is called {", ".join(sorted(unknown))}; known: {", ".join(list_recipes())}')
+    if unknown:
+        raise SystemExit(f'no recipe is called {", ".join(sorted(unknown))}; recipes: {", ".join(list_recipes())}')
     files = [f for pack in args.packs for f in find_photos([Path(args.photos)/pack])]
     test = find_photos([args.eval])
     test = test[::max(1, len(test)//args.n_eval)][:args.n_eval]
@@ -244,28 +253,29 @@ def main(args):
         if finished(results, row_name(name, args.rate), settings): continue
         try: facts, file = train(name, files, args)
         except (ImportError, ConnectionError) as e:
-            print(f'{name}: left out: {e}', flush=True)
+            print(f'{name} skipped: {e}', flush=True)
             continue
         c = Colorizer.load(file, args.device)
-        put({**facts, **painted(c, test), **overfitting(c, files, test), **settings}, lambda im: c(im).image)
-    print(f'12 photos by each: {contact(test[::max(1, len(test)//12)][:12], baselines, out, args.device)}')
+        put({**facts, **measure_model(c, test), **overfitting(c, files, test), **settings}, lambda im: c(im).image)
+    sheet = contact(test[::max(1, len(test)//12)][:12], baselines, out, args.device)
+    print(f'12 photos, colored by each model: {sheet}')
 
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('photos')
-    p.add_argument('--eval', required=True, help='folder of photos to measure on')
-    p.add_argument('--n-eval', type=int, default=300)
-    p.add_argument('--packs', nargs='+', default=['train128', 'train84'])
-    p.add_argument('--minutes', type=float, default=15, help='of training, validation not counted')
-    p.add_argument('--cached', type=int, help='ask frozen encoders about so many photos only')
-    p.add_argument('--recipes', nargs='+')
-    p.add_argument('--rate', type=float, help="a learning rate for all of them, instead of each one's own")
-    p.add_argument('--out', default='runs/recipes')
-    p.add_argument('--results', default='lab/results/recipes')
-    p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    p.add_argument('--full', action='store_true', help="the papers' sizes and batches")
-    p.add_argument('--pretrained', action='store_true', help='encoders with ImageNet weights, downloaded')
+    p.add_argument('photos', metavar='PHOTOS', help='folder that contains the packs')
+    p.add_argument('--eval', required=True, help='folder of photos to test on')
+    p.add_argument('--n-eval', type=int, default=300, help='number of photos to test on')
+    p.add_argument('--packs', nargs='+', default=['train128', 'train84'], help='folders of training photos')
+    p.add_argument('--minutes', type=float, default=15, help='minutes of training per recipe, without validation')
+    p.add_argument('--cached', type=int, help='cache the features of only this many photos')
+    p.add_argument('--recipes', nargs='+', help='recipes to train (default: all)')
+    p.add_argument('--rate', type=float, help="learning rate for all recipes, instead of each recipe's own")
+    p.add_argument('--out', default='runs/recipes', help='folder for weights, features, and the contact sheet')
+    p.add_argument('--results', default='lab/results/recipes', help='folder for results')
+    p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='cuda or cpu')
+    p.add_argument('--full', action='store_true', help="use the papers' photo sizes and batch sizes")
+    p.add_argument('--pretrained', action='store_true', help='download ImageNet weights for the encoders')
     return p.parse_args()
 
 

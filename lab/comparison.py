@@ -1,4 +1,4 @@
-"""Tables and pictures of the recipes that `lab.compare_recipes` trained, all on the same photos for the same time."""
+"""Show tables and pictures of the recipes that `lab.compare_recipes` trained on the same photos for the same time."""
 import json
 from fnmatch import fnmatchcase
 from pathlib import Path

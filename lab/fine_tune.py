@@ -1,10 +1,11 @@
-"""Find settings for fine-tuning the shipped model that don't make it worse, on an album of one kind of photo.
+"""Find settings for fine-tuning the shipped model on an album of one kind of photo, without making it worse.
 
     python -m lab.fine_tune DATA
 
-DATA contains an album with `train` and `test` folders (`--album`) and `eval256`, which shows what fine-tuning costs on other photos. Every
-run starts from the same file, takes the same number of photo steps, and is measured on the test photos with a paired bootstrap interval
-against the start. The results go to `lab/results/shipped/fine_tune.json`; runs that are in the file aren't repeated.
+DATA contains an album (`--album`) with `train` and `test` folders, and `eval256`, which shows how much worse the model
+gets on other photos. Every run starts from the same model file and takes the same number of photo steps. It's compared
+with that model on the test photos, with a paired bootstrap interval. The results go to
+`lab/results/shipped/fine_tune.json`; runs that the file already contains aren't repeated.
 """
 import argparse
 import json
@@ -42,7 +43,7 @@ RUNS = { # name -> settings that differ from `BASE`; `encoder` is the share of t
 
 
 class MeanColorLoss:
-    "`soft_ce`, plus CIEDE2000 of the distribution's mean color, as the shipped model was trained."
+    "`soft_ce`, plus CIEDE2000 of the distribution's mean color, as in the training of the shipped model."
     needs_x = True
     def __init__(self, codec): self.codec = codec
 
@@ -58,7 +59,7 @@ class MeanColorLoss:
 
 
 class FrozenStatistics(Callback):
-    "Use the start's BatchNorm statistics in training too. (fastai's `BnFreeze` skips trainable layers.)"
+    "Keep BatchNorm's statistics fixed during training. (fastai's `BnFreeze` skips trainable layers.)"
     def before_train(self):
         for m in self.model.modules():
             if isinstance(m, torch.nn.BatchNorm2d): m.eval()
@@ -91,18 +92,19 @@ def fine_tune(start, folder, every, settings):
 
 
 def measure(model, codec, files, sizes=(128, 256), saturation=1.25):
-    "CIEDE2000, PSNR, and colorfulness of each photo at each input size, then of gray: `(n, sizes+1, 3)`."
+    "Return CIEDE2000, PSNR, and colorfulness of each photo at each input size, and of gray last: `(n,sizes+1,3)`."
     colorizer, rows = Colorizer(model, codec, 256), []
     for f in files:
         photo = open_photo(f)
         true = to_tensor(photo)
-        answers = [to_tensor(colorizer(photo, size=s, saturation=saturation).image) for s in sizes] + [gray_baseline(true)]
-        rows.append([[ciede(a, true).item(), psnr(a, true).item(), colorfulness(a).item()] for a in answers])
+        preds = [to_tensor(colorizer(photo, size=s, saturation=saturation).image) for s in sizes]
+        preds.append(gray_baseline(true))
+        rows.append([[ciede(p, true).item(), psnr(p, true).item(), colorfulness(p).item()] for p in preds])
     return np.array(rows)
 
 
 def facts_of(scores, start):
-    "What is kept of a run: means relative to gray, and the paired difference from the start."
+    "Summarize a run: means relative to gray, and the paired difference from the starting model."
     row, gray = {}, scores[:,-1]
     for i,size in enumerate((128, 256)):
         e, p, c = scores[:,i].T
@@ -134,11 +136,11 @@ def main(args):
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('data')
-    p.add_argument('--album', default='flowers128')
-    p.add_argument('--start', default='shipped')
+    p.add_argument('data', metavar='DATA', help='folder that contains the album and eval256')
+    p.add_argument('--album', default='flowers128', help='folder with `train` and `test` folders of photos')
+    p.add_argument('--start', default='shipped', help='model to start from')
     p.add_argument('--every', type=int, default=2, help='train on every k-th photo')
-    p.add_argument('--tests', type=int, default=200, help='photos of the album to measure on')
-    p.add_argument('--other', type=int, default=8, help='measure on every k-th photo of eval256')
-    p.add_argument('--only', nargs='+', choices=RUNS)
+    p.add_argument('--tests', type=int, default=200, help='number of test photos from the album')
+    p.add_argument('--other', type=int, default=8, help='test on every k-th photo of eval256')
+    p.add_argument('--only', nargs='+', choices=RUNS, help='runs to train (default: all)')
     main(p.parse_args())

@@ -2,10 +2,11 @@
 
     python -m lab.measure_old DATA shipped candidate.safetensors
 
-DATA is the folder that contains `prokudin` (plates from 1909 to 1915, one exposure each through a red, a green, and a blue filter) and
-`eval256`. For the plates, the network sees one gray photo: the panchromatic sum of the three exposures, the green exposure, or the blue
-exposure. For the simulated scans, it sees `simulate_scan` of the odd photos of `eval256`. In both cases, its chroma is painted on the real
-lightness, so that only color counts.
+DATA is the folder that contains `prokudin` (plates from 1909 to 1915, with exposures through a red, a green, and a blue
+filter) and `eval256`. For the plates, the network's input is one gray photo: the panchromatic sum of the three
+exposures, the green exposure, or the blue exposure. For the simulated scans, the input is `simulate_scan` of the odd
+photos of `eval256`. In both cases, the predicted chroma is painted onto the real lightness, so that only color is
+measured.
 """
 import argparse
 from pathlib import Path
@@ -36,12 +37,12 @@ def read_plate(path):
 
 
 def gray_photo(L):
-    "A picture with lightness `L` `(1,1,H,W)` and no color."
+    "Return a gray picture with lightness `L` `(1,1,H,W)`."
     return to_image(lab2rgb(torch.cat([L, torch.zeros_like(L), torch.zeros_like(L)], 1)).clamp(0, 1))
 
 
 def score(colorizer, seen, photo, saturation):
-    "CIEDE2000 of the prediction and of gray, and the chroma of the prediction and of the photo."
+    "Return CIEDE2000 of the prediction and of gray, and the mean chroma of the prediction and of the photo."
     true = to_tensor(photo)
     pred = to_tensor(paint(photo, colorizer.chroma(seen, saturation=saturation)))
     chroma = [rgb2lab(rgb)[:,1:].norm(dim=1).mean().item() for rgb in (pred, true)]
@@ -58,7 +59,7 @@ def row_of(scores, **facts):
 
 
 def measure_plates(colorizer, folder, saturations=SATURATIONS):
-    "Measure a model on the plates, for each exposure that it may see."
+    "Measure a model on the plates, with each kind of exposure as its input."
     rows, plates = [], [read_plate(f) for f in find_photos([folder])]
     for saturation in saturations:
         for name,weights in EXPOSURES.items():
@@ -89,7 +90,7 @@ def main(args):
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('data')
-    p.add_argument('models', nargs='+')
+    p.add_argument('data', metavar='DATA', help='folder that contains prokudin and eval256')
+    p.add_argument('models', nargs='+', help='shipped names or files')
     p.add_argument('--every', type=int, default=2, help='use every k-th of the odd photos for the simulated scans')
     main(p.parse_args())

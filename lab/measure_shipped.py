@@ -2,11 +2,12 @@
 
     python -m lab.measure_shipped PHOTOS shipped candidate.safetensors
 
-PHOTOS is a folder such as eval256. Each photo is colored once per model at the model's own input size and painted at several saturations.
-For each half of the photos (even: for choosing; odd: for reporting), the program prints the frontier of every model: CIEDE2000 and PSNR
-relative to gray, colorfulness as a share of the photos' own, and the share of photos where gray has the lower error. Then it compares the
-first model with each other one, at the same colorfulness, with a paired bootstrap interval. Scores are kept in `--scores`, so that a model
-is measured only once.
+PHOTOS is a folder such as eval256. Each model colors each photo once, at the model's own input size, and the prediction
+is painted at several saturations. For each half of the photos (the even ones for choosing a model, the odd ones for
+reporting), the program prints the frontier of every model: CIEDE2000 and PSNR relative to gray, colorfulness as a share
+of the photos' own, and the share of photos where gray has the lower error. Then it compares each of the other models
+with the first one at equal colorfulness, with a paired bootstrap interval. Scores are saved in `--scores`, so each
+model is measured only once.
 """
 import argparse
 import hashlib
@@ -28,13 +29,13 @@ AT = (.45, .5, .55, .6) # shares of the photos' colorfulness at which models are
 
 
 def score(rgb, true):
-    "CIEDE2000, PSNR, and colorfulness of one picture `(1,3,H,W)`, rounded to 8 bits as in a file."
+    "Return CIEDE2000, PSNR, and colorfulness of one picture `(1,3,H,W)`, rounded to 8 bits as in a file."
     rgb = through_8bit(rgb)
     return [ciede(rgb, true).item(), psnr(rgb, true).item(), colorfulness(rgb).item()]
 
 
 def measure(file, photos, size=None):
-    "Scores `(photos, saturations, 3)` of a model."
+    "Return the scores of a model: `(photos,saturations,3)`."
     colorizer, rows = Colorizer.load(file), []
     for f in photos:
         photo = open_photo(f)
@@ -44,13 +45,13 @@ def measure(file, photos, size=None):
 
 
 def measure_gray(photos):
-    "Scores `(photos, 2, 3)` of gray and of the photos themselves."
+    "Return the scores of gray and of the photos themselves: `(photos,2,3)`."
     trues = [to_tensor(open_photo(f)) for f in photos]
     return np.array([[score(gray_baseline(t), t), score(t, t)] for t in trues])
 
 
 def kept(folder, name, make):
-    "Return an array from `folder`, or compute and keep it."
+    "Load an array from `folder`, or compute and save it."
     path = Path(folder)/f'{name}.npy'
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,15 +59,15 @@ def kept(folder, name, make):
     return np.load(path)
 
 
-def measured(file, photos, folder, size=None):
-    "Scores of a model, computed only if they aren't kept yet."
+def load_or_measure(file, photos, folder, size=None):
+    "Return the scores of a model. They're computed only if `folder` doesn't contain them yet."
     path = Path(shipped_models().get(str(file), file))
     digest = hashlib.sha256(path.read_bytes()+str([Path(f).name for f in photos]).encode()).hexdigest()[:10]
     return kept(folder, f'{path.stem}-{digest}-{size or "own"}', lambda: measure(file, photos, size))
 
 
 def frontier_table(name, scores, base):
-    "One row per saturation."
+    "Return one row per saturation."
     gray, true = base[:,0], base[:,1]
     rows = []
     for i,s in enumerate(SATURATIONS):
@@ -79,7 +80,7 @@ def frontier_table(name, scores, base):
 
 
 def at_colorfulness(scores, base, share, column=0):
-    "A score of every photo at the saturation where the mean colorfulness is `share` of the photos' own, by interpolation."
+    "Interpolate each photo's score at the saturation where mean colorfulness is `share` of the photos' own."
     shares = scores[:,:,2].mean(0)/base[:,1,2].mean()
     i = int(np.clip(np.searchsorted(shares, share), 1, len(shares)-1))
     t = (share-shares[i-1])/(shares[i]-shares[i-1])
@@ -87,7 +88,7 @@ def at_colorfulness(scores, base, share, column=0):
 
 
 def comparison(first, second, base, names):
-    "The second model minus the first at equal colorfulness, paired over photos."
+    "Compare the second model with the first at equal colorfulness, paired over photos."
     rows, gray = [], base[:,0,0]
     for share in AT:
         e1, e2 = (at_colorfulness(s, base, share) for s in (first, second))
@@ -97,7 +98,8 @@ def comparison(first, second, base, names):
         for name,e,p in zip(names, (e1, e2), (p1, p2)):
             row[name] = f'{100*(e.mean()/gray.mean()-1):+.1f}%, {(p-base[:,0,1]).mean():+.2f} dB, {100*(e>gray).mean():.0f}%'
         rows.append(row)
-    return Results(rows, f'{names[1]} minus {names[0]}; then CIEDE2000 and PSNR relative to gray, and where gray is better', '.2f')
+    note = 'then CIEDE2000 and PSNR relative to gray, and the share of photos where gray is better'
+    return Results(rows, f'{names[1]} minus {names[0]}; {note}', '.2f')
 
 
 def main(args):
@@ -106,7 +108,7 @@ def main(args):
     halves = dict(even=slice(0, None, 2), odd=slice(1, None, 2))
     base = kept(args.scores, f'{Path(args.photos).name}-gray', lambda: measure_gray(files))
     names = [Path(m).stem for m in args.models]
-    scores = [measured(m, files, args.scores, args.size) for m in args.models]
+    scores = [load_or_measure(m, files, args.scores, args.size) for m in args.models]
     for half in args.halves:
         for name,s in zip(names, scores): print(f'\n{half}\n{frontier_table(name, s[halves[half]], base[halves[half]]).to_markdown()}')
         for name,s in zip(names[1:], scores[1:]):
@@ -116,9 +118,9 @@ def main(args):
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('photos')
+    p.add_argument('photos', metavar='PHOTOS', help='folder of photos to test on')
     p.add_argument('models', nargs='+', help='shipped names or files; the others are compared with the first')
     p.add_argument('--size', type=int, help="short side of the network's input")
-    p.add_argument('--halves', nargs='+', default=['even', 'odd'])
+    p.add_argument('--halves', nargs='+', default=['even', 'odd'], help='halves of the photos to report on')
     p.add_argument('--scores', default='runs/scores', help='folder for scores')
     main(p.parse_args())

@@ -10,7 +10,7 @@ BLUE_SENSITIVE = (0., .15, .85) # the oldest plates
 
 
 def _uniform(n, low, high, like):
-    "`n` random numbers as `(n,1,1,1)`."
+    "Return `n` random numbers as `(n,1,1,1)`."
     return torch.empty(n, 1, 1, 1, device=like.device).uniform_(low, high)
 
 
@@ -24,7 +24,7 @@ def film_lightness(
 
 
 def _random_film(rgb):
-    "Lightness with a random mixture of the three kinds of film for each photo."
+    "Return the lightness that a random mixture of the three kinds of film records, for each photo."
     kinds = torch.tensor([PANCHROMATIC, ORTHOCHROMATIC, BLUE_SENSITIVE], device=rgb.device)
     share = torch.distributions.Dirichlet(torch.tensor([1., .7, .4])).sample([len(rgb)]).to(rgb.device)
     return film_lightness(rgb, share@kinds)

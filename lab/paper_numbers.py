@@ -3,10 +3,11 @@
     python -m lab.paper_numbers constants FOLDER...                        constant predictions on each folder of photos
     python -m lab.paper_numbers models MODELS --eval FOLDER --fit FOLDER   networks trained by `lab.compare_recipes`
 
-Constants (gray, the mean and the median color, the most common bin) come from other photos than those they're tested on. Each photo is
-cropped to its central square. `constants` writes lab/results/claims/baselines.json, with three random splits of each folder. `models`
-writes lab/results/published.json. MODELS is the `--out` folder of `lab.compare_recipes`. If a network isn't there, its earlier results
-are kept, provided that they were measured on the same photos.
+The constants (gray, the mean and the median color, the most common bin) are calculated on other photos than the ones
+they're tested on. Each photo is cropped to its central square. `constants` writes lab/results/claims/baselines.json,
+with three random splits of each folder. `models` writes lab/results/published.json. MODELS is the `--out` folder of
+`lab.compare_recipes`. If a network isn't there, its earlier results are kept, provided that they were measured on the
+same photos.
 """
 import argparse
 import json

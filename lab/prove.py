@@ -1,9 +1,9 @@
-"""Trains the same network with each codec and loss, and writes what came of it to colorize_nb/course.
+"""Train the same network with each codec and loss, and write the results to colorize_nb/course.
 
-    python -m lab.prove shapes                    drawn shapes whose best answer is known: distance to it, three seeds
-    python -m lab.prove photos FOLDER             photos: every codec and loss for the same number of steps, in one table
+    python -m lab.prove shapes            drawn shapes with a known best color: error from that color, three seeds
+    python -m lab.prove photos FOLDER     photos: every codec and loss, trained for the same number of steps
 
-Rows that are there already are kept, so a run that was cut off goes on; `--again` starts over.
+Existing rows are kept, so an interrupted run resumes; `--again` starts over.
 """
 import argparse, json, time
 from functools import partial
@@ -30,16 +30,18 @@ SIZE, BS, LR = 32, 32, 4e-3
 
 
 def train(codec, loss, draw, steps, seed, size):
-    "The same network, optimizer and schedule for every row."
+    "Train the same network with the same optimizer and schedule for every row; returns it and the seconds."
     set_seed(seed)
     dls = stream_loaders(GeneratedBatches(draw, steps), GeneratedBatches(draw, 1, fresh=False), codec, size, device='cpu')
-    learn = colorize_learner(dls, 'unet_compact', loss=loss, metrics=[], model_kwargs=NET, wd=0.) # decay would pull answers toward gray
+    # without weight decay, which would pull predictions toward gray
+    learn = colorize_learner(dls, 'unet_compact', loss=loss, metrics=[], model_kwargs=NET, wd=0.)
     start = time.perf_counter()
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(1, LR)
     return learn.model.eval(), time.perf_counter()-start
 
 
 def rows_file(name, again):
+    "Return the contents of a result file, and a function that adds a row and saves it."
     path = OUT/f'{name}.json'
     data = json.loads(path.read_text()) if path.exists() and not again else dict(rows=[])
     def add(row, **facts):
@@ -52,9 +54,9 @@ def rows_file(name, again):
 
 # --- shapes
 
-def binned_answer(codec, kind, how):
-    """The closed form behind a codec of joint bins: every color of `kind` becomes its cells, mixed by its probability, and one color is
-    made of the mixture."""
+def binned_best_color(codec, kind, how):
+    """Return the best color for a codec of joint bins, in closed form: encode every color of `kind` into cells, average
+    the cells by the colors' probabilities, and decode the result."""
     p, ab = torch.tensor([c[0] for c in COLORS[kind]]), torch.tensor([[55., *c[1:]] for c in COLORS[kind]])
     cells = codec.probs(codec.encode(lab2rgb(ab[:,:,None,None]))[1])
     return collapse((p[:,None,None,None]*cells).sum(0, keepdim=True), codec.centers, how)[0,:,0,0]
@@ -64,12 +66,13 @@ SHAPES = {'L2': (LabAB(), 'l2', {'mean': {}}), 'L1': (LabAB(), 'l1', {'median': 
           'cross-entropy': (JointBins(), 'soft_ce', {h: dict(how=h) for h in ('mean','annealed','mode')})}
 
 def inside(kind, k, size):
-    "Cells of `size` that lie wholly within kind `k`, with a margin: `(n,h,w)`."
+    "Return a mask `(n,h,w)` of the cells in a grid of side `size` that are entirely inside kind `k`, with a margin."
     whole = torch.nn.functional.avg_pool2d((kind==k).float()[:,None], kind.shape[-1]//size)
     return (torch.nn.functional.avg_pool2d(whole, 3, 1, 1, count_include_pad=False)>.999)[:,0]
 
 
 def shapes(steps, seeds, again):
+    "Train on drawn shapes, and compare the predicted colors with the best ones."
     from colorize_nb.train.losses import get_loss
     data, add = rows_file('shapes', again)
     done = {(r['loss'], r['seed']) for r in data['rows']}
@@ -81,36 +84,39 @@ def shapes(steps, seeds, again):
             model, seconds = train(codec, f, lambda i: ambiguous_shapes(BS, SIZE, seed=seed*10**6+i)[0], steps, seed, SIZE)
             x = codec.encode(test)[0]
             with torch.no_grad(): pred = codec.activate(model(x))
-            far, said = {}, {}
+            errors, colors = {}, {}
             for how,knobs in decodings.items():
                 ab = codec.ab(x, pred, **knobs)
                 for k,kn in enumerate(KINDS):
                     if kn=='background': continue
-                    want = binned_answer(codec, kn, how) if isinstance(codec, JointBins) else best_color(kn, how)
-                    got = ab.permute(0,2,3,1)[inside(kind, k, ab.shape[-1])]
+                    best = binned_best_color(codec, kn, how) if isinstance(codec, JointBins) else best_color(kn, how)
+                    pred_ab = ab.permute(0,2,3,1)[inside(kind, k, ab.shape[-1])]
                     lab = lambda t: torch.cat([torch.full((len(t),1), 55.), t], 1).T[None,:,:,None]
-                    far[f'{how} {kn}'] = round(ciede2000(lab(got), lab(want.expand(len(got), 2))).mean().item(), 2)
-                    said[f'{how} {kn}'] = [[round(v, 1) for v in t.tolist()] for t in (got.mean(0), want)]
-            row = dict(loss=name, seed=seed, seconds=round(seconds), ciede_to_best=far, answered_and_best=said)
+                    error = ciede2000(lab(pred_ab), lab(best.expand(len(pred_ab), 2))).mean().item()
+                    errors[f'{how} {kn}'] = round(error, 2)
+                    colors[f'{how} {kn}'] = [[round(v, 1) for v in t.tolist()] for t in (pred_ab.mean(0), best)]
+            row = dict(loss=name, seed=seed, seconds=round(seconds), ciede_to_best=errors, answered_and_best=colors)
             add(row, steps=steps, batch=BS, size=SIZE, net=NET, lr=LR)
 
 
 # --- photos
 
 def square(path, size):
+    "Read the central square of a photo as `(1,3,size,size)`."
     im = open_photo(path)
     side = min(im.size)
     x, y = ((d-side)//2 for d in im.size)
     return to_tensor(im.resize((size,size), 1, box=(x, y, x+side, y+side)))
 
 def photos(folder, steps, again, n_test, limit, size=64):
+    "Train on photos with every codec and loss, and measure each decoding on held-out photos."
     data, add = rows_file('photos', again)
     files = find_photos([folder])[:limit]
     every = max(2, len(files)//n_test)
     test = torch.cat([square(f, size) for f in files[::every]])
     rest = torch.cat([(square(f, size)*255).byte() for i,f in enumerate(files) if i%every])
     g = torch.Generator().manual_seed(0)
-    order = torch.randint(len(rest), (steps, BS), generator=g) # the same pictures in the same order for every row
+    order = torch.randint(len(rest), (steps, BS), generator=g) # every row sees the same photos in the same order
     flip = torch.rand(steps, generator=g)<.5
     draw = lambda i: (rest[order[i%steps]]/255).flip(3) if flip[i%steps] else rest[order[i%steps]]/255
     some = [draw(i) for i in range(0, steps, max(1, steps//60))]
@@ -161,14 +167,14 @@ def photos(folder, steps, again, n_test, limit, size=64):
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('what', choices=['shapes','photos'])
-    p.add_argument('folder', nargs='?', type=Path)
+    p.add_argument('what', choices=['shapes','photos'], help='what to train on')
+    p.add_argument('folder', nargs='?', type=Path, metavar='FOLDER', help='folder of color photos, for `photos`')
     p.add_argument('--steps', type=int, help='default: 2500 for shapes, 1500 for photos')
-    p.add_argument('--seeds', type=int, default=3)
-    p.add_argument('--test', type=int, default=400, help='photos held out')
-    p.add_argument('--limit', type=int, help='use the first so many photos only')
-    p.add_argument('--again', action='store_true')
+    p.add_argument('--seeds', type=int, default=3, help='seeds per loss, for `shapes`')
+    p.add_argument('--test', type=int, default=400, help='held-out photos')
+    p.add_argument('--limit', type=int, help='use only this many photos, from the start of the list')
+    p.add_argument('--again', action='store_true', help='discard existing rows and start over')
     a = p.parse_args()
-    if a.what=='photos' and not a.folder: p.error('photos needs a FOLDER')
+    if a.what=='photos' and not a.folder: p.error('`photos` needs a FOLDER of color photos')
     if a.what=='shapes': shapes(a.steps or 2500, a.seeds, a.again)
     else: photos(a.folder, a.steps or 1500, a.again, a.test, a.limit)

@@ -1,6 +1,10 @@
-"""Does a critic help? L1 alone, then L1 and a critic, three seeds, on held-out photos of 64 px: colourfulness and CIEDE2000 of both.
+"""Measure whether a critic helps: train with L1 alone, then with L1 and a critic, with three seeds.
 
-    python -m lab.prove_gan FOLDER --pretrain 6 --gan 4      minutes of CPU time (on a GPU, of the clock) of each, a seed
+    python -m lab.prove_gan FOLDER --pretrain 6 --gan 4
+
+FOLDER contains color photos, used at 64 px. Both stages are measured on held-out photos by PSNR, CIEDE2000, and
+colorfulness. `--pretrain` and `--gan` set the minutes per stage and seed: CPU time, or wall-clock time on a GPU. The
+results go to `colorize_nb/course/gan.json`; seeds that the file already contains aren't trained again.
 """
 import argparse, json, time
 from pathlib import Path
@@ -20,6 +24,7 @@ OUT = Path(__file__).resolve().parent.parent/'colorize_nb/course/gan.json'
 
 
 def square(path, size=64):
+    "Read the central square of a photo as `(1,3,size,size)`."
     im = open_photo(path)
     side = min(im.size)
     x, y = ((d-side)//2 for d in im.size)
@@ -27,6 +32,7 @@ def square(path, size=64):
 
 
 def scores(rgb, true):
+    "Return mean PSNR, CIEDE2000, and colorfulness of predictions `(n,3,h,w)`, rounded to 8 bits."
     rgb = through_8bit(rgb)
     return {'PSNR': round(psnr(rgb, true).mean().item(), 3), 'CIEDE2000': round(ciede(rgb, true).mean().item(), 3),
             'colorfulness': round(colorfulness(rgb).mean().item(), 2)}
@@ -51,29 +57,30 @@ def main(folder, n, n_test, seeds, pretrain, gan, pixel, lr):
         dls = stream_loaders(GeneratedBatches(draw, 200), GeneratedBatches(lambda i: test[:32], 1, fresh=False), LabAB(), 64)
         learn = colorize_learner(dls, loss='l1', metrics=[], model_kwargs=dict(widths=[32,48,64,96], depths=[0,0,1,1]))
         codec, x = dls.codec, dls.codec.encode(test)[0]
-        def answer():
+        def predict():
             def one(b): return codec.decode(b, learn.model.eval()(b.to(dls.device)).cpu().float())
             with torch.no_grad(): return torch.cat([one(b) for b in x.split(64)])
         with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(10**6, 3e-3, cbs=TimeBudget(pretrain*60, clock))
-        before = scores(answer(), test)
+        before = scores(predict(), test)
         adv = gan_learner(learn, loss='bce', pixel_weight=pixel)
         with adv.no_bar(), adv.no_logging():
             adv.fit_critic(1, 2e-4)
             adv.fit(10**6, lr, cbs=TimeBudget(gan*60, clock))
         curves = {k: [round(float(torch.tensor(v[i:i+50]).mean()), 3) for i in range(0, len(v), 50)] for k,v in adv.gan_losses.items()}
-        data['rows'].append(dict(seed=seed, l1=before, l1_and_critic=scores(answer(), test), collapsed=adv.collapsed, curves=curves))
+        data['rows'].append(dict(seed=seed, l1=before, l1_and_critic=scores(predict(), test), collapsed=adv.collapsed,
+                                 curves=curves))
         OUT.write_text(json.dumps(data, indent=1))
         print(json.dumps({k: v for k,v in data['rows'][-1].items() if k!='curves'}), flush=True)
 
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('folder', type=Path)
-    p.add_argument('-n', type=int, default=10_000)
-    p.add_argument('--n-test', type=int, default=300)
-    p.add_argument('--seeds', type=int, default=3)
-    p.add_argument('--pretrain', type=float, default=6)
-    p.add_argument('--gan', type=float, default=4)
-    p.add_argument('--pixel', type=float, default=10.)
-    p.add_argument('--lr', type=float, default=2e-4)
+    p.add_argument('folder', type=Path, metavar='FOLDER', help='folder of color photos')
+    p.add_argument('-n', type=int, default=10_000, help='photos to train on')
+    p.add_argument('--n-test', type=int, default=300, help='held-out photos')
+    p.add_argument('--seeds', type=int, default=3, help='number of seeds')
+    p.add_argument('--pretrain', type=float, default=6, help='minutes with L1 alone')
+    p.add_argument('--gan', type=float, default=4, help='minutes with L1 and a critic')
+    p.add_argument('--pixel', type=float, default=10., help='weight of L1 next to the critic')
+    p.add_argument('--lr', type=float, default=2e-4, help='learning rate with the critic')
     main(**vars(p.parse_args()))

@@ -2,9 +2,10 @@
 
     python -m lab.shipped_targets PHOTOS
 
-PHOTOS contains the packs that `train_shipped.py` uses and `eval256`, whose odd photos are measured at 256 px. Both runs go through the
-stages of `train_shipped.py`, with fewer steps. The rows, one per run, decoding, and seed, go to `lab/results/shipped/targets.json`; rows
-that exist aren't computed again. This takes about 90 minutes on one core.
+PHOTOS contains the packs that `train_shipped.py` uses, and `eval256`, whose odd photos are the test photos, at 256 px.
+Both runs go through the stages of `train_shipped.py`, with fewer steps. The results go to
+`lab/results/shipped/targets.json`, one row per run, decoding, and seed. Rows that the file already contains aren't
+computed again. This takes about 90 minutes on one core.
 """
 import argparse
 import json
@@ -28,15 +29,15 @@ from colorize_nb.models.layers import create_model
 from lab.trials import strip_name
 
 RESULTS = Path(__file__).parent/'results/shipped'
-SIZE, SQUARE = 256, 192 # pixels: size of the measured photos, and of the squares whose features are cached
-ARMS = { # run -> target of `train_shipped`, and its decodings
+SIZE, SQUARE = 256, 192 # in pixels: the test photos, and the squares whose features are cached
+ARMS = { # run -> its target in `train_shipped`, and its decodings
     'regression': ('regression', {'': {}}),
     'classes': ('classes', {'mean': dict(how='mean'), 'annealed': dict(how='annealed')}),
 }
 
 
 def train(target, seed, files, held, folder, args):
-    "Train a network: the decoder on features of the frozen encoder, then everything end to end. Returns it and its codec."
+    "Train the decoder on features of the frozen encoder, then everything end to end; returns network and codec."
     codec, device = shipped.CODECS[target](), torch.device('cpu')
     torch.manual_seed(seed)
     shipped.np.random.seed(seed)
@@ -51,7 +52,7 @@ def train(target, seed, files, held, folder, args):
 
 
 def colored(model, codec, photos, knobs):
-    "Color photos without the extra saturation of the shipped file: `(n,3,SIZE,SIZE)`."
+    "Color photos without the extra saturation of the shipped model: `(n,3,SIZE,SIZE)`."
     colorizer = Colorizer(model, codec, SIZE)
     return torch.cat([to_tensor(colorizer(p, **knobs).image) for p in photos])
 
@@ -89,12 +90,12 @@ def main(args):
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('photos_folder', metavar='PHOTOS', help='folder that contains the packs')
-    p.add_argument('--packs', nargs='+', default=['train240'])
+    p.add_argument('--packs', nargs='+', default=['train240'], help='folders of training photos')
     p.add_argument('--every', type=int, default=2, help='use every k-th photo')
     p.add_argument('--cached', type=int, default=16_000, help='photo steps of the decoder alone')
     p.add_argument('--photos', type=int, default=4_000, help='photo steps end to end')
-    p.add_argument('--decoder-lr', type=float, default=2e-3)
-    p.add_argument('--lr', type=float, default=5e-4)
-    p.add_argument('--seeds', type=int, default=3)
+    p.add_argument('--decoder-lr', type=float, default=2e-3, help='learning rate of the decoder alone')
+    p.add_argument('--lr', type=float, default=5e-4, help='learning rate end to end')
+    p.add_argument('--seeds', type=int, default=3, help='seeds per run')
     p.add_argument('--runs', default='runs/targets', help='folder for features')
     main(p.parse_args())

@@ -2,15 +2,16 @@
 
     python -m lab.train_shipped PHOTOS --name lite2 --encoder 2 --decoder attention
 
-PHOTOS is the folder that holds the packs (`--packs` names them). Training has two stages:
+PHOTOS is the folder that contains the packs (`--packs`). Training has two stages:
 
 1. The decoder alone, on features of the frozen ImageNet encoder that are computed once (`--cached` photo steps). With `--start FILE`, this
    stage is skipped, and training continues from a saved model.
 2. The whole network, end to end, on random crops of several shapes (`--photos` photo steps).
 
-Both stages keep a running mean of the weights and write a checkpoint every ten minutes to `RUNS/NAME`. You can stop the program at any
-time; the same command resumes from the last checkpoint. A larger `--photos` continues a finished run. The last fifth of the steps lowers
-the learning rate to zero. `--export FILE` writes the mean weights of the last checkpoint as a model file and exits.
+Both stages keep a running mean of the weights and write a checkpoint every ten minutes to `RUNS/NAME`. You can stop the
+program at any time; the same command resumes from the last checkpoint. A larger `--photos` continues a finished run.
+The learning rate falls to zero over the last fifth of the steps. `--export FILE` writes the mean weights of the last
+checkpoint as a model file and exits.
 """
 import argparse
 import json
@@ -47,11 +48,11 @@ from colorize_nb.models.lite import LiteDecoder, UnetLite
 from colorize_nb.models.store import load_model_file, save_model
 from lab.old_scans import simulate_scan
 
-# Height and width of the crops -> (photos per batch, share of the batches). A network trained at one size is worse at the others.
+# Height and width of the crops -> (photos per batch, share of the batches). Training at one size hurts other sizes.
 SHAPES = {(160, 160): (18, .10), (192, 192): (14, .14), (224, 224): (10, .20), (256, 256): (8, .20), (224, 288): (8, .08),
           (288, 224): (8, .04), (256, 320): (6, .08), (320, 256): (6, .04), (288, 288): (6, .12)}
 SQUARE = 224 # side of the squares whose features are cached
-AVIF_SHIFT = (.58, -.50, .65) # Pillow 13 rounds the chroma of AVIF down; this is what it loses on average, in 8-bit RGB
+AVIF_SHIFT = (.58, -.50, .65) # Pillow 13 rounds the chroma of AVIF down; the mean loss in 8-bit RGB
 EXPOSURE = .3 # L is raised to a power between e**-.3 and e**.3; a and b stay the same
 MEAN_DECAY = .998 # share of the running mean that each step keeps
 CHECKPOINT = 600 # seconds
@@ -59,7 +60,7 @@ COOL_DOWN = .2 # share of the steps in which the learning rate falls to zero
 ENCODER_RATE = 1/3 # of the decoder's learning rate
 CODECS = {'classes': JointBins, 'regression': partial(LabAB, ab_scale=50.)}
 DEFAULTS = dict(classes=dict(how='mean', saturation=1.), regression=dict(saturation=1.)) # options stored in the file
-STEPS = ('photos_cached', 'photos', 'steps', 'minutes') # summed over everything that a file was trained on; all but the first end to end
+STEPS = ('photos_cached', 'photos', 'steps', 'minutes') # totals of all training; all but the first are end to end
 
 
 # Networks
@@ -110,7 +111,7 @@ ARCHS = {'plain': 'unet_lite', 'attention': 'unet_lite_attention'}
 
 
 def model_spec(codec, args):
-    "Arguments of `create_model` for this candidate, as a model file stores them."
+    "Return the arguments of `create_model` for this candidate, as a model file stores them."
     kwargs = dict(version=args.encoder, norm=False)
     return dict(arch=ARCHS[args.decoder], n_in=1, n_out=codec.n_out, size=256, kwargs=kwargs)
 
@@ -118,14 +119,14 @@ def model_spec(codec, args):
 # Losses
 
 def color_loss(ab, lab):
-    "The metrics themselves: CIEDE2000, plus the mean log of each photo's squared RGB error, weighted to matter equally."
+    "Return CIEDE2000 plus the mean log of each photo's squared RGB error, weighted to contribute equally."
     ours = torch.cat([lab[:,:1], ab], 1)
     mse = (lab2rgb(ours)-lab2rgb(lab)).square().mean((1,2,3))
     return .1*ciede2000(ours, lab).mean() + .25*(mse+2e-4).log().mean()
 
 
 def class_loss(codec, raw, lab, weights=None):
-    "Cross-entropy with the true color spread over its nearest cells, plus twice `color_loss` of the distribution's mean."
+    "Return cross-entropy with soft targets (the nearest cells), plus twice `color_loss` of the distribution's mean."
     logp = raw.log_softmax(1)
     near, share = codec.encode(lab2rgb(lab))[1].chunk(2, 1)
     near = near.long()
@@ -136,7 +137,7 @@ def class_loss(codec, raw, lab, weights=None):
 
 
 def make_loss(codec, weights=None):
-    "Build a loss of the raw prediction `(B,n_out,h,w)` and the photo's Lab `(B,3,h,w)` at the same positions."
+    "Build a loss that takes the raw prediction `(B,n_out,h,w)` and the photo's Lab `(B,3,h,w)`."
     def loss(raw, lab):
         raw, lab = raw.as_subclass(torch.Tensor).float(), lab.as_subclass(torch.Tensor)
         if codec.kind=='classification': return class_loss(codec, raw, lab, weights)
@@ -145,7 +146,7 @@ def make_loss(codec, weights=None):
 
 
 def rebalancing_weights(codec, files, lam):
-    "Weights that make rare colors count more (Zhang 2016, section 2.2), from 1,000 photos; `None` if `lam` is 1."
+    "Return weights that make rare colors count more (Zhang 2016, section 2.2), from 1,000 photos; None if `lam` is 1."
     if lam==1 or codec.kind!='classification': return None
     prior = color_prior(codec, (read_square(f, 64)[None] for f in files[::max(1, len(files)//1000)]))
     return class_weights(prior, lam)
@@ -189,7 +190,7 @@ class Crops(IterableDataset):
     def __len__(self): return 10**9
 
     def draw(self, h, w, rng):
-        "One crop of one photo."
+        "Return one crop of a random photo."
         while self.files:
             i = rng.randrange(len(self.files))
             try: return to_rgb(random_crop(open_photo(self.files[i]), h, w, rng), self.files[i])
@@ -200,7 +201,7 @@ class Crops(IterableDataset):
         raise ValueError('none of the photos can be read')
 
     def batch(self, rng):
-        "One batch."
+        "Return one batch of crops, all of the same random shape."
         h, w = rng.choices([*SHAPES], [share for _,share in SHAPES.values()])[0]
         return torch.stack([self.draw(h, w, rng) for _ in range(SHAPES[h,w][0]*self.scale)])
 
@@ -240,7 +241,7 @@ class CacheRows(IterableDataset):
 # Training
 
 class EveryOther(nn.Module):
-    "A network that, in training, predicts every other row and column only: a quarter of the work in the head and the loss."
+    "In training, predict only every other row and column, which takes a quarter of the work in the head and the loss."
     def __init__(self, net):
         super().__init__()
         self.net, self.head = net, net.head
@@ -307,7 +308,7 @@ class Job(Callback):
         self.seconds, self.epochs, self.steps, self.photos = 0., 0, 0, 0 # seconds of processor time
 
     def resume(self, learn):
-        "Continue from the checkpoint if there is one. Returns whether anything is left to do."
+        "Continue from the checkpoint if there is one; returns whether any steps are left."
         if self.path.exists():
             with torch.serialization.safe_globals([L]): # fastai's optimizer state contains one
                 state = torch.load(self.path, map_location=self.device, weights_only=True)
@@ -319,7 +320,7 @@ class Job(Callback):
         return self.photos<self.n
 
     def rate(self):
-        "Share of the learning rate: a warm-up of 200 steps, constant, then linearly to zero."
+        "Return the share of the learning rate: a warm-up of 200 steps, then constant, then linear to zero."
         left = (1-self.photos/self.n)/COOL_DOWN
         return max(min((self.steps+1)/200, left, 1.), 1e-3)
 
@@ -366,7 +367,7 @@ def adam(params, lr, **kwargs): return Adam(params, lr=lr, mom=.9, sqr_mom=.99, 
 
 
 def encoder_and_rest(model):
-    "Parameter groups: the encoder, everything else."
+    "Return two parameter groups: the encoder, and everything else."
     groups = [p for p in model.net.encoder.parameters()]
     ids = {id(p) for p in groups}
     return [groups, [p for p in model.parameters() if id(p) not in ids]]
@@ -390,13 +391,13 @@ def folded_factors(net):
 
 
 def scale_kernels(model, version):
-    "Undo the scale of folded kernels for training. They differ by factors of thousands, but Adam moves them all equally."
+    "Undo the scale of folded kernels for training: they differ by factors of thousands, but Adam's steps don't."
     for name,factor in folded_factors(load_encoder(f'efficientnet_lite{version}')):
         parametrize.register_parametrization(model.encoder.get_submodule(name)[0], 'weight', Scaled(factor))
 
 
 def plain_kernels(model):
-    "Remove the factors again; the network's output doesn't change."
+    "Remove the factors of `scale_kernels` again, without changing the network's output."
     for m in [*model.encoder.modules()]:
         if parametrize.is_parametrized(m): parametrize.remove_parametrizations(m, 'weight')
 
@@ -434,7 +435,7 @@ def train_decoder(model, cache, codec, photos, lr, checkpoint, device, weights=N
 
 
 def train_whole(model, files, held, codec, args, checkpoint, device, weights=None, finish=False):
-    "Train everything end to end; returns the model with the mean weights, and how long it trained. `finish` only loads."
+    "Train end to end; returns the model with the mean weights, and its training totals. `finish` skips training."
     crops = Crops(files, args.scale)
     dls = DataLoaders(DataLoader(crops, batch_size=None, num_workers=args.workers, pin_memory=device.type=='cuda'),
                       DataLoader(Squares([] if finish else held[:128]), batch_size=None), device=device)
@@ -454,7 +455,7 @@ def train_whole(model, files, held, codec, args, checkpoint, device, weights=Non
 
 
 def first_model(codec, files, args, folder, device, weights=None):
-    "Return a network with a trained decoder, and how long it was trained so far."
+    "Return a network with a trained decoder, and its training totals so far."
     spec = model_spec(codec, args)
     fresh = partial(create_model, spec['arch'], 1, codec.n_out, 256, **spec['kwargs'])
     if args.start:
@@ -493,23 +494,24 @@ def arguments(argv=None):
     p.add_argument('photos_folder', metavar='PHOTOS', help='folder that contains the packs')
     p.add_argument('--name', default='candidate', help='folder of this run inside RUNS')
     p.add_argument('--runs', default='runs/shipped', help='folder for features, checkpoints, and logs')
-    p.add_argument('--packs', nargs='+', default=['train240'])
+    p.add_argument('--packs', nargs='+', default=['train240'], help='folders of training photos')
     p.add_argument('--start', help='model file to continue from')
     p.add_argument('--encoder', type=int, choices=(0, 1, 2), default=0, help='EfficientNet-Lite version')
-    p.add_argument('--decoder', choices=ARCHS, default='plain')
-    p.add_argument('--target', choices=CODECS, default='classes')
+    p.add_argument('--decoder', choices=ARCHS, default='plain', help='with or without self-attention')
+    p.add_argument('--target', choices=CODECS, default='classes', help='what the network predicts')
     p.add_argument('--rebalance', type=float, default=1., metavar='LAMBDA', help='1: no rebalancing; .5: half of it')
-    p.add_argument('--old', type=float, default=0., metavar='SHARE', help='share of the photos that look like old scans')
+    p.add_argument('--old', type=float, default=0., metavar='SHARE',
+                   help='share of the training photos that are turned into simulated old scans')
     p.add_argument('--cached', type=int, default=64_000, help='photo steps of the decoder alone')
     p.add_argument('--photos', type=int, default=200_000, help='photo steps end to end')
-    p.add_argument('--decoder-lr', type=float, default=2e-3)
-    p.add_argument('--lr', type=float, default=5e-4, help='end to end; the encoder gets a third of it')
-    p.add_argument('--every', type=int, default=1, help='use every k-th photo only, for a quick try')
+    p.add_argument('--decoder-lr', type=float, default=2e-3, help='learning rate of the decoder alone')
+    p.add_argument('--lr', type=float, default=5e-4, help='learning rate end to end; the encoder gets a third of it')
+    p.add_argument('--every', type=int, default=1, help='use only every k-th photo, for a quick try')
     p.add_argument('--workers', type=int, default=0, help='processes that cut crops; about 12 for a GPU')
     p.add_argument('--scale', type=int, default=1, help='multiplies every batch size; about 4 for a GPU')
     p.add_argument('--settle', type=int, default=100, help='batches for the final BatchNorm statistics')
     p.add_argument('--export', metavar='FILE', help='write the mean weights of the last checkpoint to FILE and exit')
-    p.add_argument('--device')
+    p.add_argument('--device', help='cuda or cpu (default: cuda if available)')
     return p.parse_args(argv)
 
 

@@ -1,9 +1,10 @@
-"""What a borrowed encoder is worth: one decoder on four encoders, equal steps, several seeds.
+"""Measure how much a pretrained encoder helps: train the same decoder on four encoders, with equal steps.
 
     python -m lab.transfer PHOTOS
 
-PHOTOS is a folder of color photos. Results go to `colorize_nb/course/transfer.json`, one row per arm and seed, and are not
-computed again where they stand; a strip of bundled photos as each arm colors them is drawn beside it. About 15 minutes on one core.
+PHOTOS is a folder of color photos. The results go to `colorize_nb/course/transfer.json`, one row per variant and seed.
+Rows that the file already contains aren't computed again. For each variant, a strip of bundled photos as it colors them
+is saved next to the file. This takes about 15 minutes on one core.
 """
 import argparse
 import tempfile
@@ -23,7 +24,7 @@ from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.models.layers import create_model
 from colorize_nb.train.learner import colorize_learner
 
-ARMS = { # arm -> (ImageNet weights, frozen)
+ARMS = { # variant -> (ImageNet weights, frozen)
     'pretrained, frozen': (True, True),
     'random, frozen': (False, True),
     'random, trained': (False, False),
@@ -34,35 +35,37 @@ STRIP = ('flower', 'china', 'chelsea')
 
 
 def loaders(model, files, held, frozen, cache):
-    "From a cache of features where the encoder is frozen, else from photos."
+    "Load features from a cache if the encoder is frozen, or photos otherwise."
     if not frozen: return ColorizeDataLoaders.from_files(files, CODEC, SIZE, BS, valid_files=held, augment=False)
     return FeatureCache.build(cache, files, model, CODEC, size=SIZE).dataloaders(CODEC, bs=BS, valid_pct=.02)
 
 
 def train(arm, seed, files, held, steps, lr, cache):
-    "A trained network and the seconds its steps took."
+    "Return a trained network, its number of steps, and the seconds that they took."
     pretrained, frozen = ARMS[arm]
-    torch.manual_seed(0 if frozen else seed) # a frozen random encoder is drawn once, so that its features are computed once
+    torch.manual_seed(0 if frozen else seed) # all seeds share a frozen random encoder, so its features are cached once
     model = create_model('unet_lite', pretrained=pretrained, freeze=frozen)
     torch.manual_seed(seed)
-    for part in (model.decoder, model.head): part.apply(lambda m: m.reset_parameters() if isinstance(m, torch.nn.Conv2d) else None)
+    def reset(m):
+        if isinstance(m, torch.nn.Conv2d): m.reset_parameters()
+    for part in (model.decoder, model.head): part.apply(reset)
     dls = loaders(model, files, held, frozen, cache)
     learn = colorize_learner(dls, model, loss='smooth_l1', metrics=[])
-    rates = slice(lr/10, lr) if arm=='pretrained, fine-tuned' else lr
+    lrs = slice(lr/10, lr) if arm=='pretrained, fine-tuned' else lr
     epochs, start = max(1, round(steps/len(dls.train))), time.process_time()
-    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, rates)
+    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lrs)
     return model, epochs*len(dls.train), time.process_time()-start
 
 
 def measure(model, held):
-    "`arms.scores` of each photo."
+    "Return `arms.scores` of each photo."
     colorizer = Colorizer(model, CODEC, SIZE)
     photos = [central_square(open_photo(f), SIZE) for f in held]
     return [arms.scores(to_tensor(colorizer(photo).image), to_tensor(photo)) for photo in photos]
 
 
 def strip(model):
-    "Bundled photos as the model colors them, side by side."
+    "Color bundled photos with the model and put them side by side."
     colorizer = Colorizer(model, CODEC, SIZE)
     photos = [colorizer(central_square(open_photo(bundled_photos()[n]), SIZE)).image for n in STRIP]
     out = Image.new('RGB', (SIZE*len(photos), SIZE))
@@ -72,21 +75,24 @@ def strip(model):
 
 def main(photos, n, held, steps, seeds, lr):
     files, held = arms.split(photos, n, held)
-    facts = dict(data=Path(photos).name, n_train=n, n_held=len(held), steps=steps, batch=BS, size=SIZE, loss='smooth_l1', lr=lr)
+    facts = dict(data=Path(photos).name, n_train=n, n_held=len(held), steps=steps, batch=BS, size=SIZE,
+                 loss='smooth_l1', lr=lr)
     with tempfile.TemporaryDirectory() as cache:
         def train_and_measure(arm, seed):
             model, done, seconds = train(arm, seed, files, held, steps, lr, cache)
-            if seed==0: strip(model).save(arms.RESULTS/f"transfer-{arm.replace(', ', '-').replace(' ', '-')}.jpg", quality=85)
+            if seed==0:
+                name = arm.replace(', ', '-').replace(' ', '-')
+                strip(model).save(arms.RESULTS/f'transfer-{name}.jpg', quality=85)
             return done, seconds, measure(model, held)
         arms.run(arms.RESULTS/'transfer.json', ARMS, seeds, facts, train_and_measure)
 
 
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('photos')
+    p.add_argument('photos', metavar='PHOTOS', help='folder of color photos')
     p.add_argument('--n', type=int, default=2000, help='photos to train on')
-    p.add_argument('--held', type=int, default=200, help='photos to measure on')
-    p.add_argument('--steps', type=int, default=124)
-    p.add_argument('--seeds', type=int, default=3)
-    p.add_argument('--lr', type=float, default=2e-3)
+    p.add_argument('--held', type=int, default=200, help='photos to test on')
+    p.add_argument('--steps', type=int, default=124, help='optimizer steps, rounded to whole epochs')
+    p.add_argument('--seeds', type=int, default=3, help='seeds per variant')
+    p.add_argument('--lr', type=float, default=2e-3, help='maximum learning rate')
     main(**vars(p.parse_args()))

@@ -1,4 +1,4 @@
-"""Read the experiments that `lab.claims` ran: variants that differ in one choice, several seeds each, measured on the same photos."""
+"""Read the experiments that `lab.claims` ran: variants with several seeds each, all tested on the same photos."""
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,7 @@ class Trial:
         return torch.tensor([r['ciede'][self._own(r)] for r in self.runs(variant, test)])/10
 
     def _own(self, row):
-        "Return the index of saturation 1; some experiments measured nothing else."
+        "Return the index of saturation 1; some experiments only measured at that saturation."
         return self.facts['factors'].index(1) if len(row['ciede'])>1 else 0
 
     def gray(self, test='held'):
@@ -87,7 +87,7 @@ class Trial:
         return self.error(variant, test).mean(0) - (self.error(other, test).mean(0) if other else self.gray(test))
 
     def difference_at_equal_color(self, variant, other):
-        "As `difference`, with `other` scaled to the same colorfulness; None if no saturation makes it as colorful."
+        "Return `difference` with `other` scaled to the same colorfulness; None if no saturation makes it as colorful."
         try: return self.frontier(variant).gain(self.frontier(other))
         except ValueError: return None
 
@@ -103,7 +103,7 @@ class Trial:
         return {**found, 'lower error at equal colorfulness': answer}
 
     def _equal_color_by_seed(self, variant, other):
-        "As `difference_at_equal_color`, one mean per seed, against the same seed of `other`."
+        "Return the mean of `difference_at_equal_color` for each seed, compared with the same seed of `other`."
         seeds = [r['seed'] for r in self.runs(variant)]
         return torch.stack([self.frontier(variant, s).gain(self.frontier(other, s)).mean() for s in seeds])
 
@@ -149,7 +149,7 @@ def load_trial(
     name:str, # Name of an experiment, such as 'losses'
     folder=None, # Folder with result files; `TRIALS` by default
 )->Trial:
-    "Load the results of an experiment. Raises `ValueError` if it was not run."
+    "Load the results of an experiment. Raises `ValueError` if it wasn't run."
     folder = Path(folder or TRIALS)
     path = folder/f'{name}.json'
     if not path.exists():

@@ -1,6 +1,7 @@
 """The papers' claims, each with its quotation, what would count as evidence, the verdict, and the effect we measured.
 
-`results/claims/verdicts.json` holds one row per claim. Effects are computed from the result files each time, never stored.
+`results/claims/verdicts.json` holds one row per claim. Effects are computed from the result files each time, never
+stored.
 """
 import json
 from html import escape
@@ -71,7 +72,7 @@ def _constant(paper, constant, scale=1, photos='eval256'):
     return f"{paper:g} in the paper; constant {scale*row['seeds'][0]:.3g} [{low:.3g}, {high:.3g}]"
 
 def _course(file, variant, reference):
-    "Compare two variants of an experiment that a tutorial uses too."
+    "Compare two variants of an experiment whose results a tutorial also uses."
     rows = json.loads((COURSE/f'{file}.json').read_text())['rows']
     def errors(arm): return torch.tensor([[p[0] for p in r['photos']] for r in rows if r['arm']==arm])
     difference = errors(variant)-errors(reference)

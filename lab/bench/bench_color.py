@@ -1,11 +1,11 @@
-"How fast RGB goes to Lab and back, beside other libraries: with one thread and with all, and with gradients."
+"Compare the speed of our RGB to Lab conversion with other libraries: one thread, all threads, and gradients."
 import os
 
 from lab.bench.timing import medians
 
 
 def photos(n, px):
-    "`(n,px,px,3)` floats in [0,1]: corners of scikit-image's pictures."
+    "Return corners of scikit-image's sample photos: `(n,px,px,3)` floats in [0,1]."
     import numpy as np
     from skimage import data
     pictures = (data.astronaut(), data.coffee(), data.chelsea(), data.rocket())
@@ -14,7 +14,7 @@ def photos(n, px):
 
 
 def pairs(hwc):
-    "`{library: (to Lab, back)}` of functions without arguments; libraries that are not installed are left out."
+    "Return `{library: (to Lab, back)}`, functions without arguments. Skips libraries that aren't installed."
     import torch
     from skimage import color
     from colorize_nb.color.space import lab2rgb, rgb2lab
@@ -37,8 +37,8 @@ def pairs(hwc):
     return ways
 
 
-def learned(hwc):
-    "The same with gradients, there and back: `{library: function}`."
+def round_trips(hwc):
+    "Return `{library: function}`. Each function converts RGB to Lab and back, and computes gradients."
     import torch
     from colorize_nb.color.space import lab2rgb, rgb2lab
     x = torch.tensor(hwc.astype('f4')).permute(0, 3, 1, 2).contiguous().requires_grad_()
@@ -52,7 +52,7 @@ def learned(hwc):
 
 
 def rows_of(what, ways, mpx, runs, target=None):
-    "Rows with Mpx/s, and ours beside each."
+    "Yield one row per library: its speed in megapixels per second, and how many times as fast ours is."
     seconds = medians(ways, runs)
     ours = seconds['colorize_nb']
     for k,s in seconds.items():
@@ -61,7 +61,7 @@ def rows_of(what, ways, mpx, runs, target=None):
 
 
 def bench_color(n=16, px=256, runs=15):
-    "Rows for `make bench`: megapixels per second, without gradients by number of threads, and with."
+    "Return rows for `make bench`: megapixels per second by number of threads, without and with gradients."
     import torch
     hwc, mpx, rows, threads = photos(n, px), n*px*px/1e6, [], torch.get_num_threads()
     for t in dict.fromkeys((1, os.cpu_count())):
@@ -71,7 +71,8 @@ def bench_color(n=16, px=256, runs=15):
             for i,way in enumerate(('RGB -> Lab', 'Lab -> RGB')):
                 one = {k: f[i] for k,f in ways.items()}
                 rows += rows_of(f'{way}, {t} thread{"s"[:t>1]}', one, mpx, runs, ('OpenCV, float32', '0.5 x'))
-        rows += rows_of(f'there, back, gradients, {t} thread{"s"[:t>1]}', learned(hwc[:4]), mpx*4/n, runs, ('kornia', '2 x'))
+        what = f'RGB -> Lab -> RGB with gradients, {t} thread{"s"[:t>1]}'
+        rows += rows_of(what, round_trips(hwc[:4]), mpx*4/n, runs, ('kornia', '2 x'))
     torch.set_num_threads(threads)
     return rows
 

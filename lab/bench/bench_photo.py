@@ -1,4 +1,4 @@
-"Seconds and memory of 12-megapixel photos from file to file, in processes of their own: one photo, and each of twenty."
+"Measure seconds and memory for coloring 12-megapixel photos, from file to file: one photo, and twenty."
 import statistics
 import subprocess
 import sys
@@ -22,8 +22,8 @@ print((time.perf_counter()-start)/len(photos), alone, loaded, mb())
 '''
 
 
-def measured(photos, runs):
-    "Medians of seconds per photo, and of the peak memory in MB: torch alone, with the model, in the end."
+def measure(photos, runs):
+    "Return medians: seconds per photo, and peak memory in MB with torch alone, with the model, and at the end."
     found = []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as out:
@@ -33,14 +33,14 @@ def measured(photos, runs):
 
 
 def bench_photo(runs=3, n=20):
-    "Rows of the bench table."
+    "Return rows for `make bench`: seconds per photo and peak memory."
     with tempfile.TemporaryDirectory() as d:
         src = Path(d)/'large.jpg'
         Image.open(bundled_photos()['china']).convert('RGB').resize((4096,2930), Image.BICUBIC).save(src, quality=92)
-        one, many = measured([src], runs), measured([src]*n, 1)
-    return [{'what': f'color {what} of 12 megapixels, file to file', 's': s, 'peak MB': peak, 'torch alone, MB': torch,
-             'model loaded, MB': loaded, 'target': target}
-            for what,target,(s,torch,loaded,peak) in (('a JPEG', '1 s, 600 MB', one), (f'each JPEG of {n}', '0.7 s', many))]
+        one, many = measure([src], runs), measure([src]*n, 1)
+    measured = (('a 12-megapixel JPEG', '1 s, 600 MB', one), (f'each of {n} 12-megapixel JPEGs', '0.7 s', many))
+    return [{'what': f'color {what}, file to file', 's': s, 'peak MB': peak, 'torch alone, MB': torch,
+             'model loaded, MB': loaded, 'target': target} for what,target,(s,torch,loaded,peak) in measured]
 
 
 if __name__=='__main__':

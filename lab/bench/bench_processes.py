@@ -1,4 +1,4 @@
-"Photos per second of one process with all cores, and of as many processes with one core each, at the same number of photos per step."
+"Compare training in one process on all cores with training in one process per core, at the same batch size."
 import json, os, subprocess, sys, tempfile
 from pathlib import Path
 
@@ -19,7 +19,7 @@ if not rank_distrib(): print(json.dumps(timer.images_per_s*max(1, num_distrib())
 '''
 
 def bench_processes(n=None, photos_a_step=32):
-    "Rows for `make bench`."
+    "Return rows for `make bench`: photos per second with one process, and with one process per core."
     from colorize_nb.data.folder import crop_photos
     n = n or os.cpu_count()
     with tempfile.TemporaryDirectory() as home:
@@ -31,7 +31,7 @@ def bench_processes(n=None, photos_a_step=32):
             return json.loads(r.stdout.splitlines()[-1])
         alone = speed('program.py', str(photos_a_step), str(n))
         many = speed('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(n), 'program.py', str(photos_a_step//n), '1')
-    ways = {f'one process, {n} threads': alone, f'{n} processes, a thread each': many}
+    ways = {f'one process, {n} threads': alone, f'{n} processes, one thread each': many}
     what = f'train unet_compact, 64 px, {photos_a_step} photos per step'
     return [{'what': f'{what}, {k}', 'images/s': v, 'x one process': v/alone} for k,v in ways.items()]
 

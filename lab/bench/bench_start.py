@@ -1,10 +1,10 @@
-"How long it takes to begin: the command line's help, the model, the whole library, each beside what it cannot do without."
+"Measure startup times: the command-line help, the model, and the library, compared with what they depend on."
 import subprocess
 import sys
 
 from lab.bench.timing import medians
 
-WAYS = { # what -> program, and the one it stands beside
+WAYS = { # name -> program, and the name of the program to compare it with
     'Python alone': ('pass', None),
     'colorize-nb --help': ('from colorize_nb.app.cli import main; main(["--help"])', 'Python alone'),
     'import torch': ('import torch', None),
@@ -16,11 +16,12 @@ TARGETS = {'colorize-nb --help': '0.2 s', 'load the shipped model': '0.8 s'}
 
 
 def bench_start(runs=3):
-    "Rows for `make bench`: medians of whole processes."
+    "Return rows for `make bench`: the median time of a whole process, from start to exit."
     def run(program): subprocess.run([sys.executable, '-W', 'ignore', '-c', program], stdout=subprocess.DEVNULL)
     seconds = medians({k: lambda p=p: run(p) for k,(p,_) in WAYS.items()}, runs)
-    return [{'what': f'start: {k}', 's': s, 'beside': beside and f'{s-seconds[beside]:+.2f} s to {beside}', 'target': TARGETS.get(k)}
-            for (k,(_,beside)),s in zip(WAYS.items(), seconds.values())]
+    return [{'what': f'start: {k}', 's': s, 'target': TARGETS.get(k),
+             'compared with': base and f'{s-seconds[base]:+.2f} s, {base}'}
+            for (k,(_,base)),s in zip(WAYS.items(), seconds.values())]
 
 
 if __name__=='__main__':

@@ -1,13 +1,15 @@
-"""Training speed: images per second and the share of time spent waiting for data, from JPEG files, as fp32, with channels last and in bf16;
-and a pipeline as tutorials have it, beside ours with the same network."""
+"""Measure training speed from JPEG files: images per second and the share of time spent waiting for data.
+
+Our networks train in fp32, with channels last, and in bf16. We also compare a typical tutorial pipeline with ours.
+"""
 import tempfile
 from pathlib import Path
 
-SKIMAGE = 'a U-Net on ResNet18 as in tutorials: scikit-image in the loader'
+SKIMAGE = 'a tutorial U-Net on ResNet18 with scikit-image in the loader'
 
 
 def tutorial_learner(files, size, bs):
-    "fastai's DynamicUnet on an untrained ResNet18, L1, Adam; photos are resized and become Lab one by one, by PIL and scikit-image."
+    "Build a DynamicUnet on an untrained ResNet18. PIL and scikit-image resize and convert photos one by one."
     import numpy as np
     import torch
     from fastai.data.core import DataLoaders
@@ -35,7 +37,7 @@ def tutorial_learner(files, size, bs):
 
 
 def our_learner(arch, files, size, bs, variant='fp32'):
-    "`colorize_learner`, in one of three ways."
+    "Build a `colorize_learner` in one of the `variants`."
     from fastai.callback.channelslast import ChannelsLast
     from colorize_nb.data.folder import ColorizeDataLoaders
     from colorize_nb.train.learner import colorize_learner
@@ -47,7 +49,7 @@ def our_learner(arch, files, size, bs, variant='fp32'):
 
 
 def in_bf16():
-    "A callback that runs network and loss in bfloat16 where PyTorch thinks that safe."
+    "Return a callback that runs the network and the loss under autocast to bfloat16."
     import torch
     from fastai.callback.core import Callback
     class Bf16(Callback):
@@ -60,14 +62,14 @@ def in_bf16():
 
 
 def variants():
-    "bf16 where the machine has instructions for it: without them a CPU is many times slower."
+    "Return the variants to measure. Skips bf16 on CPUs without instructions for it, where it's many times slower."
     import torch
     able = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
     return ('fp32', 'channels last', *['bf16']*able)
 
 
 def timed(learn, seconds):
-    "Images per second, share of waiting, steps."
+    "Train for some seconds; returns images per second, the share of waiting time, and the number of steps."
     from colorize_nb.train.callbacks import DataTimer
     timer = DataTimer(warmup=1, seconds=seconds)
     with learn.no_bar(), learn.no_logging(): learn.fit(1000, 1e-3, cbs=timer)
@@ -75,7 +77,7 @@ def timed(learn, seconds):
 
 
 def bench_train(archs=('unet_compact','unet_lite','unet_resnet34'), size=128, bs=16, seconds=8):
-    "Rows of the bench table."
+    "Return rows for `make bench`: the training speed of each network and variant."
     from colorize_nb.data.folder import crop_photos
     from colorize_nb.core.photo import find_photos
     rows = []

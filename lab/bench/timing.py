@@ -1,14 +1,14 @@
-"What the measurements share: medians over interleaved runs, so that whatever else the machine does meets every way alike."
+"Time functions in interleaved runs, so that other load on the machine affects all of them equally."
 import statistics
 import time
 
 
-def medians(ways, runs):
-    "Median seconds of each function in `{name: function}`; the first run of each is not counted."
-    times = {k: [] for k in ways}
+def medians(functions, runs):
+    "Return the median seconds of each function in `{name: function}`. The first run of each isn't counted."
+    times = {k: [] for k in functions}
     for i in range(runs+1):
-        for k,f in ways.items():
-            time.sleep(.02) # threads of the last one that still wait by spinning stop
+        for k,f in functions.items():
+            time.sleep(.02) # let threads of the previous function stop spinning
             start = time.perf_counter()
             f()
             if i: times[k].append(time.perf_counter()-start)
