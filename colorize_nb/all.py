@@ -9,7 +9,6 @@ __all__ = []
 from .core.files import *
 from .core.photo import *
 from .core.show import *
-from .models.layers import *
 
 # %% ../nbs/all.ipynb #70dda5df
 from .color.space import *
@@ -24,6 +23,7 @@ from .data.shapes import *
 from .data.features import *
 
 # %% ../nbs/all.ipynb #ac5552fd
+from .models.layers import *
 from .models.encoders import *
 from .models.compact import *
 from .models.store import *
@@ -36,10 +36,10 @@ from .train.metrics import *
 from .train.callbacks import *
 from .train.learner import *
 from .train.resume import *
-from .train.distributed import *
 from .train.recipes import *
 from .train.gan import *
 from .train.search import *
+from .train.distributed import *
 
 # %% ../nbs/all.ipynb #00236eac
 from .infer.paint import *

@@ -33,8 +33,8 @@ def affinities(
 )->np.ndarray: # `(8,h,w)`
     "Return Levin's weight of each neighbor in the order of `SHIFTS`. They sum to 1, and neighbors outside the photo get 0."
     h, w = Y.shape
-    def neighbours(P): return np.stack([P[1+i:1+i+h,1+j:1+j+w] for i,j in SHIFTS])
-    near, there = neighbours(np.pad(Y, 1)), neighbours(np.pad(np.ones((h,w)), 1))
+    def neighbors(P): return np.stack([P[1+i:1+i+h,1+j:1+j+w] for i,j in SHIFTS])
+    near, there = neighbors(np.pad(Y, 1)), neighbors(np.pad(np.ones((h,w)), 1))
     n = there.sum(0)+1
     mean = ((near*there).sum(0)+Y)/n
     var = (((near-mean)**2*there).sum(0)+(Y-mean)**2)/n
