@@ -9,7 +9,7 @@ export const RETRAIN = ['loss', 'beside', 'width'], LIVE = ['red', 'noise', 'rat
 
 export const STORY = [
   {name: 'The mean', set: {loss: 'l2', beside: '', red: 65},
-    tale: 'Each shirt is red or blue at random, and the gray input doesn't show which. Squared error (L2) is lowest at the mean of the two. So every shirt turns the same dull pink and every car the same brown, colors that no shirt and no car ever had.'},
+    tale: 'Each shirt is red or blue at random, and the gray input does not show which. Squared error (L2) is lowest at the mean of the two. So every shirt turns the same dull pink and every car the same brown, colors that no shirt and no car ever had.'},
   {name: 'The median', set: {loss: 'l2', beside: 'l1', red: 65},
     tale: 'Absolute error (L1) is lowest at the median, so it picks the more frequent color. Move the share of red shirts below 50 while it trains: L1 switches to blue, and L2 only changes its mixture.'},
   {name: 'Classes', set: {loss: 'l2', beside: 'soft_ce', red: 65, how: 'mean'},

@@ -10,7 +10,7 @@ const L = 55, PLURAL = {shirt: 'Shirts', leaf: 'Leaves', car: 'Cars'};
 export class Answers {
   constructor() {
     this.cards = KINDS.slice(1).map(kind => { const dice = h('div', {class: 'dice', role: 'img'}), pairs = h('div', {}); return {kind, dice, pairs, el: h('article', {class: 'card', 'data-kind': kind}, h('h3', {}, PLURAL[kind]), dice, pairs)} });
-    this.el = h('section', {class: 'answers'}, h('h2', {}, 'Predictions and the best possible ones'), h('p', {}, 'The bar shows the true shares of each color. Below it, on the left, is the network's average prediction inside such an object. On the right is the best possible prediction for this loss.'), h('div', {class: 'cards'}, this.cards.map(c => c.el)));
+    this.el = h('section', {class: 'answers'}, h('h2', {}, 'Predictions and the best possible ones'), h('p', {}, 'The bar shows the true shares of each color. Below it, on the left, is the average prediction inside such an object. On the right is the best possible prediction for this loss.'), h('div', {class: 'cards'}, this.cards.map(c => c.el)));
   }
   draw({state, run, tasks}) {
     const red = state.red/100, table = colors(red), {how, T} = state;
