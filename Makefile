@@ -100,6 +100,7 @@ readme: $(READY) ## Write README.md from nbs/index.ipynb
 
 export: $(READY) ## After editing notebooks: clean them and write the modules and README.md
 	@$(BIN)/python tools/published.py
+	@$(BIN)/python tools/house.py
 	@$(BIN)/nbdev_clean
 	@$(BIN)/nbdev_export
 	@$(BIN)/python tools/readme.py

@@ -143,10 +143,10 @@ def test_density_bins_of_a_single_color():
 def test_the_registry_lists_describes_and_warns():
     import warnings
     from colorize_nb.color.codecs import Codec, describe_codecs, list_codecs, register_codec
-    assert list_codecs()==['ChannelBins','JointBins','LabAB','RGB','YCbCr'] and list_codecs('*Bins')==['ChannelBins','JointBins']
+    assert {'ChannelBins','JointBins','LabAB','RGB','YCbCr'} <= {*list_codecs()} and list_codecs('*Bins')==['ChannelBins','JointBins']
     kinds = {r['codec']: (r['kind'], r['channels out']) for r in describe_codecs().rows}
-    assert kinds=={'ChannelBins': ('classification',20), 'JointBins': ('classification',261),
-                   'LabAB': ('regression',2), 'RGB': ('regression',3), 'YCbCr': ('regression',2)}
+    assert kinds.items() >= {'ChannelBins': ('classification',20), 'JointBins': ('classification',261),
+                   'LabAB': ('regression',2), 'RGB': ('regression',3), 'YCbCr': ('regression',2)}.items()
     assert [c.joint for c in (LabAB(), ChannelBins(), JointBins())]==[False, False, True]
     def other():
         class LabAB(Codec): "Another one."

@@ -1,4 +1,5 @@
 "The folders of notebooks and modules, their order, and which may import which. Tests, the site, and `colorize_nb.all` read this."
+import json
 import re
 from pathlib import Path
 
@@ -49,3 +50,16 @@ def may_import(folder):
 def in_all():
     "Return the modules that `colorize_nb.all` imports."
     return [m for m in modules() if not any(m==n or m.startswith(f'{n}.') for n in NOT_IN_ALL)]
+
+def write_all():
+    "Write the imports of `nbs/all.ipynb`, one cell per folder."
+    path = NBS/'all.ipynb'
+    nb = json.loads(path.read_text('utf8'))
+    cells = [c for c in nb['cells'] if ''.join(c['source']).startswith('#| export\nfrom')]
+    folders = [f for f in FOLDERS if any(m.startswith(f'{f}.') for m in in_all())]
+    for cell,folder in zip(cells, folders, strict=True):
+        lines = [f'from colorize_nb.{m} import *' for m in in_all() if m.startswith(f'{folder}.')]
+        cell['source'] = '\n'.join(['#| export', *lines]).splitlines(True)
+    path.write_text(json.dumps(nb, indent=1, ensure_ascii=False, sort_keys=True)+'\n', 'utf8')
+
+if __name__=='__main__': write_all()
