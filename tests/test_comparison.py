@@ -14,6 +14,8 @@ from lab import compare_recipes, paper_numbers
 from lab.comparison import compare_durations, overfitting_table, plot_ranking, results_table
 from lab.comparison import paper_numbers as paper_table
 
+pytestmark = pytest.mark.slow # trains several recipes
+
 BOTH = 'fordham_vgg16', 'indiana_unet' # with a frozen encoder, and without one
 
 

@@ -32,11 +32,10 @@ def test_a_broken_driver_means_cpu_for_auto_and_an_error_for_cuda(monkeypatch):
 def test_the_command_line_reports_a_gpu_it_chose(monkeypatch, capsys):
     from colorize_nb.app import cli
     monkeypatch.setattr(devices, 'pick_device', lambda name: torch.device('mps' if name=='auto' else name))
-    assert cli.chosen_device('auto').type=='mps' and capsys.readouterr().err=='on mps (--device cpu for the CPU)\n'
-    for name in ('mps','cpu'): assert cli.chosen_device(name).type==name and not capsys.readouterr().err
-    for command in ('color','train','evaluate','audit'):
-        parser = getattr(cli, f'_{command}_parser')()
-        assert parser.get_default('device')=='auto', command
+    assert cli._choose_device('auto').type=='mps' and capsys.readouterr().err=='on mps (--device cpu for the CPU)\n'
+    for name in ('mps','cpu'): assert cli._choose_device(name).type==name and not capsys.readouterr().err
+    for command in (cli.color, cli.train, cli.evaluate):
+        assert cli._parser(command, 'colorize-nb').get_default('device')=='auto', command.__name__
     assert device_line('cpu')==''
 
 

@@ -337,7 +337,7 @@ def test_showing_features_raises_an_error():
     noise = lambda: GeneratedBatches(lambda i: torch.rand(4,3,32,32), 1)
     dl = stream_loaders(noise(), noise(), device='cpu').valid
     x, y = dl.one_batch()
-    with pytest.raises(ValueError, match='hold features and no photos'): dl.show_results(([plain(x)], y), y)
+    with pytest.raises(ValueError, match='contain features instead of photos'): dl.show_results(([plain(x)], y), y)
     learn = make(stream_loaders(dl.dataset, dl.dataset, device='cpu', size=32))
     learn.show_results(max_n=2)
     assert len(strips())==2 and plt.gcf().axes[0].get_title()=='input | prediction | target'

@@ -127,7 +127,7 @@ def test_readable_errors(learn, monkeypatch):
     monkeypatch.setenv('WORLD_SIZE', '2')
     with pytest.raises(TrainingError, match='StreamDL cannot be shared'):
         with distributed(learn): pass
-    with pytest.raises(TrainingError, match='one process'): gan_learner(learn)
+    with pytest.raises(TrainingError, match='a single process'): gan_learner(learn)
     monkeypatch.setitem(sys.modules, 'accelerate', None)
     with pytest.raises(TrainingError, match='pip install accelerate'):
         with distributed(learn): pass

@@ -34,6 +34,7 @@ def built(name):
     return r, codec, size, {**r.kwargs, **kw}, create_model(r.arch, codec.n_in, codec.n_out, size, **{**r.kwargs, **kw})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', list_recipes())
 def test_recipe_overfits_and_colors_a_photo(name, folder, tmp_path):
     set_seed(0) # the same photos and weights, whatever ran before

@@ -28,7 +28,7 @@ def test_every_module_of_the_package_is_found(home):
 def test_a_page_added_later_is_found(home, tmp_path):
     filters = Registry('filter', home)
     with pytest.raises(ValueError): filters.get('late')
-    (tmp_path/home/'new.py').write_text('from colorize_nb.core.registry import Registry\n'
+    tmp_path.joinpath(home, 'new.py').write_text('from colorize_nb.core.registry import Registry\n'
                                         '@Registry("filter", "darkroom").register\ndef late(x): return x\n')
     import importlib
     importlib.invalidate_caches()

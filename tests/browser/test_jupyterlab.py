@@ -104,6 +104,17 @@ class Book:
         dialog.locator('.jp-mod-accept').click()
         return words
 
+    def open_menu(self, menu, entry, seconds=60):
+        "Choose an entry of a menu. A dialog of JupyterLab that is in the way is answered first."
+        end = time.monotonic()+seconds
+        while True:
+            try:
+                self.answer_dialog()
+                self.page.get_by_role('menuitem', name=menu, exact=True).click(timeout=3000)
+                return self.page.get_by_role('menuitem', name=re.compile(entry)).first.click(timeout=3000)
+            except Exception:
+                if time.monotonic()>end: raise
+
     @property
     def line(self): return self.page.locator('.jp-OutputArea pre code').first.inner_text()
     def picture(self): # a hash of the first picture's bytes
@@ -249,7 +260,6 @@ def test_hint(book):
 def test_a_panel_says_when_its_kernel_is_gone(book):
     with book('hint') as b:
         assert b.page.locator('.lifeline').count()==0
-        b.page.get_by_role('menuitem', name='Kernel', exact=True).click()
-        b.page.get_by_role('menuitem', name=re.compile('^Restart Kernel')).first.click()
+        b.open_menu('Kernel', '^Restart Kernel')
         b.page.get_by_role('button', name='Confirm Kernel Restart').click()
         b.until("document.querySelector('.jp-OutputArea .lifeline')?.innerText.includes('Run its cell again')")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HTML = ROOT/'docs/_build/html'
 sys.path.insert(0, str(ROOT/'docs'))
 sys.path.append(str(ROOT/'tests'))
-from build import digest, moved
+from build import digest
 from conftest import until
 STAMP = HTML/'made-from.txt'
 if not STAMP.exists() or STAMP.read_text()!=digest():
@@ -24,7 +24,7 @@ if not STAMP.exists() or STAMP.read_text()!=digest():
     pytest.skip(why, allow_module_level=True)
 
 FOUND = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob('*.html') if '_static' not in p.parts)
-PAGES = [p for p in FOUND if p not in moved()]
+PAGES = FOUND
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *a): pass
@@ -180,18 +180,6 @@ def test_a_wrong_file_gets_a_message(watched, site, tmp_path):
     watched.set_input_files('#colorizer input[type=file]', f)
     watched.wait_for_function("document.querySelector('#colorizer').dataset.state === 'failed'", timeout=30_000)
     assert 'notes.jpg is not a picture' in watched.locator('#colorizer .said').inner_text()
-
-@pytest.mark.parametrize('old,new', moved().items(), ids=moved())
-def test_an_old_place_leads_to_the_new(old, new):
-    text = (HTML/old).read_text('utf8')
-    links = set(re.findall(r'(?:href=|url=|replace\()"?([^"]+)"', text))
-    assert new not in moved() and (HTML/new).is_file()
-    assert [os.path.normpath((HTML/old).parent/l) for l in links]==[os.path.normpath(HTML/new)]
-
-def test_an_old_place_is_left_for_the_new_with_its_part(watched, site):
-    watched.goto(site+'nbs/03_metrics.html#psnr')
-    watched.wait_for_url('**/nbs/color/03_metrics.html#psnr')
-    assert watched.wrong==[]
 
 def test_every_page_has_a_policy_before_any_script():
     for p in (p for p in HTML.rglob('*.html') if '_static' not in p.parts):
