@@ -104,7 +104,7 @@ def wall(folder):
     "Return a strip of photos per trained recipe, lowest error first, with what fails and why."
     done = load_results(folder=RESULTS)
     gray, mean = done['gray'], done['mean_color']
-    order = sorted(done, key=lambda n: done[n]['CIEDE2000'])
+    order = sorted(done.keys()-{'photo'}, key=lambda n: done[n]['CIEDE2000'])
     def figure(n, words, mark=''):
         shutil.copy2(RESULTS/f'{n}.jpg', folder/'_static/gallery'/f'{n}.jpg')
         image = f'<img loading="lazy" src="_static/gallery/{n}.jpg" alt="Sample photos: {html.escape(n)}">'

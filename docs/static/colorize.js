@@ -52,7 +52,7 @@ const Colorize = (() => {
     const scale = span/to, wide = Math.max(scale, 1), reach = support*wide;
     return Array.from({length: to}, (_, i) => {
       const center = (i+.5)*scale, lo = Math.max(0, Math.trunc(center-reach+.5)), hi = Math.min(from, Math.trunc(center+reach+.5));
-      const w = Float64Array.from({length: hi-lo}, (_, k) => f((k+lo-centre+.5)/wide)), sum = w.reduce((s, v) => s+v, 0);
+      const w = Float64Array.from({length: hi-lo}, (_, k) => f((k+lo-center+.5)/wide)), sum = w.reduce((s, v) => s+v, 0);
       return [lo, w.map(v => v/sum)];
     });
   }

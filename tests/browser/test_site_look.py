@@ -1,6 +1,7 @@
 """What the built site looks like and how it is found: photos keep their colors in the dark, tables sort, a cold page is light, axe finds
 nothing serious."""
-import io, re
+import io, json, re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,8 +146,10 @@ def test_code_has_a_button_to_copy_it(watched, site):
 def test_a_notebook_is_opened_and_downloaded_from_its_page(watched, site):
     watched.goto(site+'nbs/tutorials/03_why_brown.html')
     with watched.expect_download() as d: watched.get_by_role('link', name='Download this notebook').click()
-    assert d.value.path().read_bytes()==(ROOT/'nbs/tutorials/03_why_brown.ipynb').read_bytes()
-    watched.get_by_role('link', name='Solutions').click()
+    got, notebook = (json.loads(p.read_text('utf8')) for p in (Path(d.value.path()), ROOT/'nbs/tutorials/03_why_brown.ipynb'))
+    assert [c['source'] for c in got['cells']]==[c['source'] for c in notebook['cells']]
+    assert not any(c.get('outputs') for c in got['cells'])
+    watched.locator('.notebook').get_by_role('link', name='Solutions').click()
     watched.wait_for_url('**/solutions/03_why_brown.html')
 
 def test_panels_show_their_picture():
@@ -171,7 +174,7 @@ def test_the_gallery_wipes(watched, site):
 @pytest.mark.parametrize('paper', ['fordham','stanford','indiana','cats','koalarization'])
 def test_a_paper_says_who_and_how_much(paper):
     text = (HTML/f'papers/{paper}.html').read_text('utf8')
-    assert all(w in text for w in ('Authors','Year','Link','How to cite','built here')) and '% numbers' not in text
+    assert all(w in text for w in ('Authors','Year','Link','How to cite','next to baselines and ours')) and '% numbers' not in text
 
 def test_the_state_of_the_panel_is_in_the_address(watched, site):
     watched.goto(site+'color.html#saturation=0.40&photo=china&left=own')
