@@ -128,7 +128,7 @@ def central_square(
 
 # %% ../../nbs/data/00_folder.ipynb #82da1ea7
 class _BatchTensor(TensorBase):
-    "A tensor that can be combined with other `_BatchTensor` types, which fastai's tensors can't."
+    "A tensor that can be combined with other `_BatchTensor` types. With two of fastai's types, that's an error."
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         types = tuple(torch.Tensor if issubclass(t, _BatchTensor) else t for t in types)
@@ -141,7 +141,7 @@ class TensorColor(_BatchTensor):
     "The target of a network: `(B,n_out,H,W)`, in the codec's scale."
 
 class ColorPhoto(TensorBase):
-    "An RGB photo `(3,H,W)` in [0,1] that shows itself with a fixed range."
+    "An RGB photo `(3,H,W)` in [0,1] that is always shown with the same range."
     def show(self, ctx=None, **kwargs):
         return show_image(self.as_subclass(torch.Tensor).float().clamp(0, 1), ctx=ctx, **kwargs)
 
