@@ -123,7 +123,7 @@ def _lock(path):
             f.close()
             raise TrainingError(f'{path}: in use by another run. Wait until it ends, or use another file.') from None
         if name.exists() and os.path.samestat(os.fstat(f.fileno()), os.stat(name)): break
-        f.close() # its owner has just removed it
+        f.close() # another run has just removed it
     _locks[path] = [f, 1]
 
 def _unlock(path):
