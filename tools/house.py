@@ -22,7 +22,7 @@ IDEAS = dict(core='open any photo, write files safely, show grids and tables, an
 TEN_PAGES = ['color.space', 'color.codecs', 'color.classes', 'train.losses', 'train.learner', 'models.compact', 'models.lite',
              'infer.paint', 'infer.colorizer', 'widgets.explorers']
 # Modules and folders that `from colorize_nb.all import *` leaves out
-NOT_IN_ALL = ('core.registry', 'models.papers', 'app')
+NOT_IN_ALL = ('core.registry', 'models.papers', 'models.released', 'app')
 
 def pages(*folders):
     "Return the notebooks of `folders` (all by default) in reading order: by number, then subfolders."
