@@ -6,6 +6,7 @@ from colorize_nb.color.classes import ChannelBins
 from colorize_nb.color.classes import JointBins, color_prior
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import *
+from colorize_nb.color.metrics import Frontier, saturate
 from colorize_nb.color.space import lab2rgb, rgb2lab
 
 
