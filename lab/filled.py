@@ -1,5 +1,6 @@
 "Weights for released networks, filled by a rule from the names of their tensors, and what the original programs compute with them."
 import csv
+import gzip
 import zlib
 from pathlib import Path
 
@@ -7,11 +8,14 @@ import numpy as np
 import torch
 
 DATA = Path(__file__).resolve().parent.parent/'tests'/'released'
+# Largest difference between the float32 reference and the same network in float64
+NOISE = dict(siggraph17=1e-4, eccv16=1.8e-5, ddcolor_tiny=2.2e-4, ddcolor_large=2e-4, deoldify_artistic=3.2e-6,
+             deoldify_stable=1.6e-5, moein_unet=1.3e-6, moein_dynamicunet=7.7e-7)
 
 
 def layout(name):
     "Return the rows of a network's layout, in the order of the released file."
-    with open(DATA/f'{name}.keys.csv', newline='') as f: return list(csv.DictReader(f))
+    with gzip.open(DATA/f'{name}.keys.csv.gz', 'rt', newline='') as f: return list(csv.DictReader(f))
 
 
 def shape_of(row): return tuple(int(n) for n in row['shape'].split('x')) if row['shape'] else ()
@@ -62,3 +66,14 @@ def filled_weights(name):
 def golden(name):
     "Return what the original program computed with these weights: inputs, raw outputs, and final pictures."
     with np.load(DATA/f'{name}.golden.npz') as arrays: return dict(arrays)
+
+
+def tolerance(name):
+    "Return the largest difference from the reference output that rounding can explain."
+    return max(1e-4, 10*NOISE[name])
+
+
+def wrong_checksums(name, tensors):
+    "Return the keys whose values differ from the reference, because the fill went wrong."
+    def crc(v): return f'{zlib.crc32(v.numpy().tobytes()):08x}'
+    return [r['key'] for r in layout(name) if r['crc32'] and crc(tensors[r['key']])!=r['crc32']]
