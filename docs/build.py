@@ -16,7 +16,7 @@ VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-th
             'mathjax/es5': ('mathjax', ['tex-svg.js'])}
 # Everything the site is made from: (folder, files)
 MADE_FROM = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('lab','*.py'), ('lab/results','*'), ('colorize_nb/course','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'),
-             ('docs/static','*'), ('docs/play','*'), ('colorize_nb','static/*'))
+             ('docs/static','*'), ('docs/play','*'), ('docs/find','*'), ('colorize_nb','static/*'))
 # Pages that aren't notebooks, for llms.txt: name -> description
 MORE = {'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'terms',
         'playground': 'train a network in the page and compare losses',
@@ -93,8 +93,9 @@ def sources():
 
 def finish():
     "Read and write every page once: remove what it doesn't use and add its content security policy."
-    import lighten, policy
+    import finding, lighten, policy
     pages = {p: lighten.light(p.read_text('utf8'), p.name) for p in sorted(HTML.rglob('*.html'))}
+    finding.write(HTML, pages)
     for p,text in policy.guarded(pages).items(): p.write_text(text, 'utf8')
     lighten.drop_unused(HTML)
 

@@ -11,7 +11,7 @@ cfg = cfg['DEFAULT']
 
 project, author, version, copyright = cfg['lib_name'], cfg['author'], cfg['version'], cfg['copyright']
 release = version
-extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.mathjax', 'sphinx_copybutton', 'reference', 'finding']
+extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.mathjax', 'sphinx_copybutton', 'reference']
 exclude_patterns = ['**/.ipynb_checkpoints']
 default_role = 'code'
 
@@ -34,7 +34,6 @@ html_title = 'colorize_nb'
 html_static_path = [str(DOCS/'_build/src/_static')] # prepared by build.py
 html_css_files = ['site.css']
 html_js_files = [('wipe.js', dict(defer='defer')), ('site.js', dict(defer='defer'))]
-html_search_scorer = str(DOCS/'static/scorer.js') # rank lessons above reference pages
 copybutton_selector = 'div.highlight pre, .first pre, pre.cite'
 html_favicon = str(DOCS/'static/favicon.svg')
 html_theme_options = dict(

@@ -1,43 +1,47 @@
-"""Synonyms for the site's search: someone who types `grayscale`, `colour`, or `video` finds pages that write gray, color, and film."""
-import re
+"""The site's search index: what each page says, in fields that count differently (docs/find/engine.js ranks them), and what people type
+who need a page."""
+import json, re
 
-from docutils import nodes
+from bs4 import BeautifulSoup # sphinx-book-theme brings it along
 
-# A pattern of words on a page -> other words that people search for
-SYNONYMS = {
-    r'color': 'colour colours colouring colourise',
-    r'gray|black-and-white': 'grayscale greyscale grey monochrome bw',
-    r'film': 'video movie clip mp4',
-    r'photo': 'image picture',
-    r'old photograph|scan': 'restore vintage antique',
-    r'validation': 'held-out test set',
-    r'chroma': 'saturation',
-    r'brown|sepia': 'dull desaturated pale',
-    r'CUDA|GPU': 'gpu cuda nvidia'}
-# A page -> what a reader who needs it would type
+# A page -> words of someone who needs it
 QUERIES = {
     'nbs/tutorials/05_train_your_own': 'train my own model custom photos folder dataset finetune fine-tune',
-    'nbs/tutorials/03_why_brown': 'why is my photo gray brown dull sepia',
-    'color': 'try online browser upload demo colorize my photo',
+    'nbs/tutorials/03_why_brown': 'why is my photo gray brown dull sepia pale',
+    'color': 'try online browser upload demo colorize my photo color',
     'nbs/infer/02_film': 'video movie mp4 frames flicker',
     'nbs/tutorials/01_color_a_photo': 'start begin quickstart first colorize my photo',
     'nbs/app/00_cli': 'command line terminal batch folder',
     'nbs/train/00_losses': 'loss losses',
     'model_card': 'weights download pretrained license',
-    'index': 'install installation repository gpu cuda'}
+    'index': 'install installation requirements setup gpu cuda nvidia'}
+KINDS = (('nbs/tutorials/solutions/', 'solution'), ('nbs/tutorials/', 'lesson'), ('nbs/claims/', 'claim'), ('nbs/', 'library'),
+         ('changelog', 'other'), ('contributing', 'other'), ('publish', 'other'))
+DROPPED = ('.notebook', '.headerlink', '.cell_output', 'div.highlight', 'table', 'script', 'style', 'noscript', '.toctree-wrapper', '.copybtn', 'dl.py', 'figure.panel', '#colorizer', 'svg')
+LONGEST = 20_000 # Characters of text per page
 
+def plain(el):
+    "Return the text of an element on one line."
+    return re.sub(r'\s+', ' ', el.get_text(' ')).strip(' #¶\n')
 
-def synonyms(text, name=''):
-    "Return the extra search words for the page `name` with this `text`."
-    return ' '.join([more for word,more in SYNONYMS.items() if re.search(rf'(?i)\b(?:{word})', text)] + [QUERIES.get(name, '')]).strip()
+def entry(url, page):
+    "Return the fields of a page for the index, from its article alone, or None if it has no article."
+    article, name = BeautifulSoup(page, 'html.parser').select_one('article.bd-article'), url.removesuffix('.html')
+    title = article and article.select_one('h1')
+    if not title: return None
+    names = [e.get_text() for e in article.select('dl.py > dt .sig-name')]
+    code = ' '.join(map(plain, article.select('div.highlight')))
+    for el in article.select(', '.join(DROPPED)): el.decompose()
+    summary = article.select_one('h1 + blockquote')
+    fields = dict(title=plain(title), summary=plain(summary) if summary else '', asked=QUERIES.get(name, ''), code=code[:LONGEST])
+    fields['headings'] = ' '.join([*map(plain, article.select('h2, h3')), *names])
+    for el in article.select('h1, h2, h3, h1 + blockquote'): el.decompose()
+    kind = next((k for place,k in KINDS if name.startswith(place)), 'page')
+    return dict(url=url, kind=kind, **fields, text=plain(article)[:LONGEST])
 
-
-def add(app, tree):
-    "Add the extra words as keywords, which the search index includes."
-    name = app.env.docname
-    if words := synonyms(tree.astext(), name): tree += nodes.meta(name='keywords', content=', '.join(words.split()))
-
-
-def setup(app):
-    app.connect('doctree-read', add)
-    return dict(parallel_read_safe=True)
+def write(folder, pages):
+    "Write the search index from `pages` (path -> HTML)."
+    urls = {p.relative_to(folder).as_posix(): text for p,text in pages.items()}
+    entries = [entry(u, t) for u,t in urls.items() if not u.startswith(('_modules/', '_static/')) and u not in ('search.html', 'genindex.html')]
+    text = json.dumps([e for e in entries if e], ensure_ascii=False).replace('</', r'<\/')
+    (folder/'_static/search-index.js').write_text(f'globalThis.SEARCH = {text}', 'utf8')

@@ -39,4 +39,5 @@ def write(static, work):
     wasm = base64.b64encode(WASM.read_bytes()).decode()
     text = dict(script=(work/'built/engine.js').read_text('utf8'), wasm=f'data:application/wasm;base64,{wasm}')
     (static/'play-engine.js').write_text(f'globalThis.PlayEngine = {json.dumps(text)}', 'utf8')
+    bundle(DOCS/'find/page.js', static/'find.js', '--format=iife')
     for page,script in (('page','play'), ('explorers','explorers')): bundle(work/f'{page}.js', static/f'{script}.js', '--format=iife')

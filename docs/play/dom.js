@@ -27,6 +27,14 @@ export function radios(label, options, value, change) {
   set(value);
   return {el, set};
 }
+export function copier(code) { // a button that copies the text of an element
+  const button = h('button', {type: 'button', class: 'copy', onclick: async () => {
+    try { await navigator.clipboard.writeText(code.textContent); button.textContent = 'Copied' }
+    catch { getSelection().selectAllChildren(code); button.textContent = 'Selected: press Ctrl+C' }
+    setTimeout(() => { button.textContent = 'Copy' }, 2000);
+  }}, 'Copy');
+  return button;
+}
 export function later(draw) { // at most once a frame
   let asked = false;
   return () => { if (!asked) { asked = true; requestAnimationFrame(() => { asked = false; draw() }) } };

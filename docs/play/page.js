@@ -5,7 +5,7 @@ import {Knobs} from './view_knobs.js';
 import {Pictures} from './view_pictures.js';
 import {Pixel} from './view_pixel.js';
 import {Story} from './view_story.js';
-import {h, later} from './dom.js';
+import {copier, h, later, radios} from './dom.js';
 import {Link} from './link.js';
 import {LIVE, read, RETRAIN, write} from './state.js';
 import {NAMES, task} from './task.js';
@@ -18,13 +18,16 @@ class Playground {
     this.redraw = later(() => this.draw());
     const change = set => this.change(set), parts = {pick: at => this.change({at}), change};
     this.story = new Story(set => { change(set); if (this.run.status === 'fresh') this.play() });
+    this.side = radios('Show at the right', [['objects', 'each object'], ['pixel', 'one pixel']], this.state.view, view => change({view}));
     this.knobs = new Knobs(this, change);
     this.views = [this.story, this.knobs, this.pictures = new Pictures(parts), this.answers = new Answers(), this.pixel = new Pixel(), this.costs = new Costs()];
     this.code = h('code', {});
-    root.replaceChildren(this.story.el, this.knobs.bar, this.pictures.el, this.knobs.decoding, this.answers.el, this.knobs.el, this.pixel.el, this.costs.el,
-      h('section', {}, h('h2', {}, 'The same in Python'), h('pre', {tabindex: 0}, this.code)));
+    const look = h('div', {class: 'look'}, this.pictures.el, h('section', {class: 'side', 'aria-label': 'Predictions'}, this.side.el, this.answers.el, this.pixel.el));
+    root.replaceChildren(this.story.el, this.knobs.bar, look, this.knobs.el, this.costs.el,
+      h('details', {class: 'fold'}, h('summary', {}, 'The same in Python'), h('div', {class: 'code'}, h('pre', {tabindex: 0}, this.code), copier(this.code))));
+    skipTo('Skip to the five steps', () => this.story.focus());
     this.root = root;
-    addEventListener('hashchange', () => { if (location.hash.includes('=') && location.hash !== write(this.state)) this.change(read(location.hash)) });
+    addEventListener('hashchange', () => { if (/^#?$|=/.test(location.hash) && location.hash !== write(this.state)) this.change(read(location.hash)) });
     new MutationObserver(() => this.redraw()).observe(document.documentElement, {attributeFilter: ['data-theme']}); // the plane's ink
     this.draw();
   }
@@ -40,9 +43,10 @@ class Playground {
     const going = this.run.status === 'running';
     if (anew && this.run.status !== 'fresh') this.reset();
     else if (LIVE.some(k => this.state[k] !== before[k])) this.link.say({do: 'set', settings: this.settings});
-    history.replaceState(null, '', write(this.state));
+    history[this.state.step === before.step ? 'replaceState' : 'pushState'](null, '', write(this.state)); // the browser's own Back goes a step back
+    const follow = this.run.status === 'done' && ['red', 'noise'].some(k => this.state[k] !== before[k]); // a trained network learns the new shares
     this.redraw();
-    if (anew && going) this.play();
+    if (anew && going || follow) this.play();
   }
   reset() { this.link.turn++; this.link.say({do: 'pause'}); this.run = {step: 0, status: 'fresh', models: null, curves: []} }
   again() { this.reset(); this.play() }
@@ -76,22 +80,29 @@ class Playground {
   }
   draw() {
     for (const v of this.views) v.draw(this);
+    this.side.set(this.state.view);
+    this.answers.el.hidden = this.state.view !== 'objects';
+    this.pixel.el.hidden = this.state.view !== 'pixel';
     this.code.textContent = this.python();
     Object.assign(this.root.dataset, {state: this.run.status, step: this.run.step});
   }
   python() {
-    const {red, steps, rate, how, T} = this.state, p = red/100;
-    const lines = [`COLORS['shirt'] = ((${p}, 52., 28.), (${+(1-p).toFixed(2)}, 14., -48.))`, 'def draw(i): return ambiguous_shapes(16, 32, seed=i)[0] # on a ground of noise 100%'];
+    const {red, noise, steps, rate, width, how, T} = this.state, p = red/100;
+    const lines = [`COLORS['shirt'] = ((${p}, 52., 28.), (${+(1-p).toFixed(2)}, 14., -48.))`, `def draw(i): return ambiguous_shapes(16, 32, seed=i, noise=${noise/100})[0]`];
     for (const loss of this.losses) {
       const classes = loss.endsWith('_ce'), codec = loss === 'rebalanced_ce' ? 'JointBins().with_prior(prior)' : classes ? 'JointBins()' : 'LabAB()';
       lines.push('');
       if (loss === 'rebalanced_ce') lines.push('prior = color_prior(JointBins(), map(draw, range(8)))');
       lines.push(`dls = stream_loaders(GeneratedBatches(draw, ${steps}), GeneratedBatches(draw, 1, fresh=False), ${codec}, size=32)`,
-        `learn = colorize_learner(dls, 'unet_compact', loss='${loss}', wd=0.) # ${NAMES[loss]}`, `learn.fit_one_cycle(1, ${rate})`);
-      if (classes) lines.push('x, y = learn.dls.valid.one_batch()', `show_photos(learn.dls.codec.decode(x, learn.model(x), how='${how}'${how === 'annealed' ? `, T=${T}` : ''}))`);
+        `learn = colorize_learner(dls, loss='${loss}', model_kwargs=dict(widths=(${width},${2*width},${2*width})), wd=0.) # ${NAMES[loss]}`, `learn.fit_one_cycle(1, ${rate})`,
+        'x, y = learn.dls.valid.one_batch()', `show_photos(learn.dls.codec.decode(x, learn.model.eval()(x)${classes ? `, how='${how}'${how === 'annealed' ? `, T=${T}` : ''}` : ''}))`);
     }
     return ['from colorize_nb.all import *', '', ...lines].join('\n');
   }
+}
+function skipTo(words, go) { // a link before everything else, for people who use the keyboard
+  const link = h('a', {class: 'skip-steps', href: '#playground-panel', onclick: e => { e.preventDefault(); go() }}, words), first = document.querySelector('#pst-skip-link');
+  if (first) first.after(link); else document.body.prepend(link);
 }
 const root = document.querySelector('#playground-panel');
 if (root) new Playground(root);

@@ -92,6 +92,11 @@ class Classes { // one of the cells: JointBins; `weighted` is rebalanced by the 
     return {y, w, least: hit.reduce((s, h, i) => s+kind(h, Math.floor(i/OUT**2)).least, 0)/hit.length};
   }
 }
+export function average(task, pred, how, T) { // ab of several pixels' answers
+  const n = pred.length/task.n, ab = [0, 0], sum = [0, 0];
+  for (let i = 0; i < n; i++) { task.ab(pred, i, how, T, ab); sum[0] += ab[0]/n; sum[1] += ab[1]/n }
+  return sum;
+}
 export const task = loss => new (isClasses(loss) ? Classes : Numbers)(loss);
 
 const counts = new Map();

@@ -1,16 +1,17 @@
 // For each kind of object: the true shares of its colors, and the prediction next to the best possible one.
 import {ciede2000} from './ciede.js';
+import {colorName} from './names.js';
 import {css} from './color.js';
 import {h} from './dom.js';
 import {KINDS} from './shapes.js';
-import {colors, NAMES} from './task.js';
+import {average, colors, NAMES} from './task.js';
 
 const L = 55, PLURAL = {shirt: 'Shirts', leaf: 'Leaves', car: 'Cars'};
 
 export class Answers {
   constructor() {
     this.cards = KINDS.slice(1).map(kind => { const dice = h('div', {class: 'dice', role: 'img'}), pairs = h('div', {}); return {kind, dice, pairs, el: h('article', {class: 'card', 'data-kind': kind}, h('h3', {}, PLURAL[kind]), dice, pairs)} });
-    this.el = h('section', {class: 'answers'}, h('h2', {}, 'Predictions and the best possible ones'), h('p', {}, 'The bar shows the true shares of each color. Below it, on the left, is the average prediction inside such an object. On the right is the best possible prediction for this loss.'), h('div', {class: 'cards'}, this.cards.map(c => c.el)));
+    this.el = h('div', {class: 'answers'}, h('p', {class: 'legend'}, 'Bar: true shares. Halves: prediction | best possible'), h('div', {class: 'cards'}, this.cards.map(c => c.el)));
   }
   draw({state, run, tasks}) {
     const red = state.red/100, table = colors(red), {how, T} = state;
@@ -29,13 +30,9 @@ export class Answers {
     said.style.background = got ? css(L, ...got) : css(L, 0, 0);
     name.textContent = NAMES[task.loss];
     const far = got && ciede2000([L, ...got], [L, ...at]), round = ab => ab.map(v => v.toFixed(0)).join(', ');
-    words.textContent = got ? `difference ${far.toFixed(1)}` : 'not trained yet';
+    words.textContent = `${got ? colorName(...got) : 'not trained'} | ${colorName(...at)}`;
+    el.title = got ? `difference ${far.toFixed(1)} (CIEDE2000)` : 'not trained yet';
     Object.assign(el.dataset, {loss: task.loss, got: got ? round(got) : '', best: round(at), apart: got ? far.toFixed(2) : ''});
-    el.firstChild.setAttribute('aria-label', `${kind}, ${NAMES[task.loss]}: ${got ? `predicted a, b ${round(got)}` : 'no prediction yet'}; best ${round(at)}`);
+    el.firstChild.setAttribute('aria-label', `${kind}, ${NAMES[task.loss]}: ${got ? `predicted ${colorName(...got)}, a, b ${round(got)}` : 'no prediction yet'}; best possible ${colorName(...at)}, ${round(at)}`);
   }
-}
-function average(task, pred, how, T) {
-  const n = pred.length/task.n, ab = [0, 0], sum = [0, 0];
-  for (let i = 0; i < n; i++) { task.ab(pred, i, how, T, ab); sum[0] += ab[0]/n; sum[1] += ab[1]/n }
-  return sum;
 }

@@ -6,7 +6,7 @@ import {NAMES} from './task.js';
 export class Costs {
   constructor() {
     this.frames = [0, 1].map(i => { const c = curve(`Cost ${i+1}`), name = h('b', {}), words = h('span', {}); return {c, name, words, el: h('figure', {}, h('figcaption', {}, name, words), c.el)} });
-    this.el = h('section', {class: 'costs'}, h('h2', {}, 'The loss and the lowest possible loss'), h('div', {class: 'curves'}, this.frames.map(f => f.el)));
+    this.el = h('details', {class: 'costs fold'}, h('summary', {}, 'The loss, and the lowest possible loss'), h('div', {class: 'curves'}, this.frames.map(f => f.el)));
   }
   draw({state, run, tasks}) {
     this.frames.forEach((f, i) => {

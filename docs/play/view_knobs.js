@@ -4,7 +4,7 @@ import {CHOICES, RANGES} from './state.js';
 import {isClasses, NAMES} from './task.js';
 
 const WORDS = {
-  red: v => `${v} of 100 shirts are red, ${100-v} blue`,
+  red: v => `${v}% red, ${100-v}% blue`,
   noise: v => v === 0 ? 'none, a plain background' : v === 100 ? 'as the library draws it' : `${v}% of what the library draws`,
   rate: v => `up to ${v}`,
   T: v => v === 0 ? '0, the mode' : v === 1 ? '1, the mean' : `${v}, between the mode (0) and the mean (1)`,
@@ -21,11 +21,11 @@ export class Knobs {
     this.line = h('progress', {max: 1, value: 0, 'aria-label': 'Training progress'});
     pick('loss', 'Loss', v => NAMES[v]);
     pick('beside', 'Compare with', v => NAMES[v] ?? 'nothing');
-    this.bar = h('section', {class: 'bar', 'aria-label': 'Training'}, this.loss.el, this.beside.el, this.go, this.again, this.said, this.line);
-    this.how = radios('Turn the classes into a color by their', [['mean', 'mean'], ['annealed', 'annealed mean'], ['mode', 'mode']], state.how, how => change({how}));
-    this.decoding = h('section', {class: 'decoding', 'aria-label': 'Decoding'}, this.how.el, knob('T').el);
-    this.el = h('section', {class: 'knobs', 'aria-label': 'Knobs'}, h('h2', {}, 'Change the settings'), h('p', {}, 'You can change the share of red shirts, the noise, and the learning rate while the network trains. A different width or loss starts a new one.'),
-      h('div', {class: 'grid'}, knob('red').el, knob('noise').el, knob('rate').el, pick('width', 'Width', v => `${v} channels`).el, pick('steps', 'Length', v => `${v} steps`).el));
+    this.how = radios('Color of the classes', [['mean', 'mean'], ['annealed', 'annealed mean'], ['mode', 'mode']], state.how, how => change({how}));
+    this.decoding = h('div', {class: 'decoding', role: 'group', 'aria-label': 'Decoding'}, this.how.el, knob('T').el);
+    this.bar = h('section', {class: 'bar', 'aria-label': 'Controls'}, this.loss.el, this.beside.el, knob('red').el, h('div', {class: 'run'}, this.go, this.again), this.decoding, this.said, this.line);
+    this.el = h('details', {class: 'knobs fold'}, h('summary', {}, 'More settings: noise, learning rate, width, length'), h('p', {}, 'You can change the share of red shirts, the noise, and the learning rate while the network trains. A different width or loss starts a new one.'),
+      h('div', {class: 'grid'}, knob('noise').el, knob('rate').el, pick('width', 'Width', v => `${v} channels`).el, pick('steps', 'Length', v => `${v} steps`).el));
   }
   draw({state, run}) {
     for (const k of ['loss', 'beside', 'width', 'steps', 'how']) this[k].set(state[k]);

@@ -12,7 +12,7 @@ export class Pixel {
   constructor() {
     this.frames = [0, 1].map(() => { const canvas = h('canvas', {role: 'img'}), name = h('b', {}), words = h('span', {}); return {canvas, name, words, el: h('figure', {}, canvas, h('figcaption', {}, name, words))} });
     this.where = h('span', {});
-    this.el = h('section', {class: 'pixel'}, h('h2', {}, 'What color could this pixel be? ', this.where), h('p', {}, 'The ab plane: green is on the left, red on the right, blue at the bottom, and yellow at the top. The area of each disc is the predicted probability of its cell. Dashed rings show the true shares for this object.'), h('div', {class: 'planes'}, this.frames.map(f => f.el)));
+    this.el = h('div', {class: 'pixel'}, h('p', {class: 'legend'}, 'What color could this pixel be? ', this.where, '. Discs: predicted probabilities. Dashed rings: true shares.'), h('div', {class: 'planes'}, this.frames.map(f => f.el)));
   }
   draw({state, run, tasks}) {
     const [p, x, y] = state.at.split(',').map(Number), kind = KINDS[SHOWN[p].kind], style = getComputedStyle(document.documentElement), theme = k => style.getPropertyValue(k).trim();

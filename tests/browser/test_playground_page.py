@@ -70,7 +70,7 @@ def test_the_address_keeps_the_state(watched, site):
     watched.goto(site+'playground.html#loss=l1&red=30&noise=0&width=24&T=0.5&at=2,3,4')
     assert watched.get_by_label('Loss', exact=True).input_value()=='l1' and watched.get_by_label('Width').input_value()=='24'
     slider = watched.get_by_role('slider', name='Share of red shirts')
-    assert slider.get_attribute('aria-valuetext')=='30 of 100 shirts are red, 70 blue'
+    assert slider.get_attribute('aria-valuetext')=='30% red, 70% blue'
     slider.focus()
     watched.keyboard.press('ArrowRight')
     watched.locator('.pictures').focus()
@@ -81,6 +81,81 @@ def test_the_address_keeps_the_state(watched, site):
     watched.reload()
     assert watched.get_by_role('slider', name='Share of red shirts').input_value()=='31'
     assert watched.get_by_label('Loss', exact=True).input_value()=='l1'
+
+STEP2 = 'playground.html#step=2&width=8&steps=200'
+
+def tasks(page): return ['done' in (t.get_attribute('class') or '') for t in page.locator('.tasks li').all()]
+
+def test_the_story_watches_the_reader(watched, site):
+    watched.goto(site+STEP2)
+    tale = watched.locator('.tale').inner_text()
+    assert 'median' in tale and tasks(watched)==[False]*3
+    watched.get_by_role('button', name='Train', exact=True).click()
+    until(watched, "document.querySelectorAll('.tasks .done').length===1", 400)
+    assert 'red shirts' in watched.locator('.tasks li').first.inner_text()
+    watched.get_by_role('slider', name='Share of red shirts').fill('20')
+    until(watched, "document.querySelectorAll('.tasks .done').length===3", 600)
+    assert 'blue shirts' in watched.locator('.tasks li').last.inner_text() # L1 has changed its mind
+    assert watched.locator('.tale').inner_text()==tale, 'the text stays while the reader does what it says'
+    assert watched.locator('.story ol button').nth(1).get_attribute('aria-label')=='The median, done'
+    watched.get_by_role('button', name='Undo my changes').click()
+    until(watched, "!location.hash.includes('red=')")
+    watched.get_by_role('button', name='Back', exact=True).click()
+    until(watched, "document.querySelector('.tale').textContent.includes('mean')")
+    assert watched.get_by_role('button', name='Back', exact=True).is_disabled()
+    watched.go_back() # the browser's own Back
+    until(watched, "document.querySelector('.tale').textContent.includes('median')")
+    assert watched.wrong==[]
+
+def test_cause_and_effect_fit_in_one_window(watched, site):
+    for where in ('playground.html', STEP2, 'playground.html#step=4'):
+        watched.set_viewport_size(dict(width=1300, height=900))
+        watched.goto('about:blank')
+        watched.goto(site+where)
+        boxes = [watched.locator(s).bounding_box() for s in ('.tasks', '[aria-label=Controls]', '.go', '.pictures', '.card[data-kind=shirt]')]
+        slider = watched.get_by_role('slider', name='Share of red shirts').bounding_box()
+        assert all(b['y'] >= 0 and b['y']+b['height'] <= 900 for b in [*boxes, slider]), (where, boxes)
+
+def test_the_controls_stay_above_the_pictures(watched, site):
+    watched.set_viewport_size(dict(width=1300, height=600))
+    watched.goto(site+STEP2)
+    watched.locator('.pictures .row').last.scroll_into_view_if_needed()
+    slider, last = watched.get_by_role('slider', name='Share of red shirts').bounding_box(), watched.locator('.pictures .row').last.bounding_box()
+    assert 0 <= slider['y'] < last['y'] < 600
+    assert watched.evaluate("([x, y]) => document.elementFromPoint(x, y).type === 'range'", [slider['x']+slider['width']/2, slider['y']+slider['height']/2])
+
+def test_title_colors_and_dice_agree(watched, site):
+    watched.goto(site+'playground.html')
+    title = watched.locator('article h1').inner_text()
+    best = watched.locator('.card[data-kind=shirt] figcaption').inner_text().split('|')[1].strip()
+    assert best=='dull pink' and 'pink' in title and best in watched.locator('.tale').inner_text()
+    assert 'brown' in watched.locator('.card[data-kind=car] figcaption').inner_text().split('|')[1]
+    red, blue = watched.locator('.card[data-kind=shirt] .dice span').evaluate_all('all => all.map(e => getComputedStyle(e).flexGrow)')
+    assert (float(red), float(blue))==(.65, .35)
+
+def test_a_link_skips_to_the_steps(watched, site):
+    watched.goto(site+'playground.html')
+    watched.keyboard.press('Tab')
+    watched.keyboard.press('Tab')
+    link = watched.get_by_role('link', name='Skip to the five steps')
+    assert link.evaluate('e => e === document.activeElement') and link.bounding_box()['y'] >= 0
+    watched.keyboard.press('Enter')
+    assert watched.evaluate("document.activeElement.closest('.story') !== null")
+
+def test_the_code_of_the_page_runs_and_gives_its_picture(watched, site):
+    "What is below the controls is run as it stands: L2 learns the same dull pink from the same dice, without background."
+    watched.goto(site+'playground.html#step=0&loss=l2&width=8&steps=200&noise=0&red=65')
+    code = watched.locator('#playground-panel pre code').text_content()
+    assert 'noise=0)' in code and 'widths=(8,16,16)' in code
+    before = COLORS['shirt']
+    try:
+        ns = {}
+        exec(code, ns)
+        rgb, (target, kind) = ns['learn'].dls.codec.decode(ns['x'], ns['learn'].model(ns['x'])).detach(), ns['ambiguous_shapes'](16, 32, seed=0, noise=0)
+    finally: COLORS['shirt'] = before
+    assert (rgb2lab(rgb)[:,0]-rgb2lab(target)[:,0]).abs().mean() < 1 # the pictures without background
+    got = rgb2lab(rgb)[:,1:].permute(0,2,3,1)[kind==1].mean(0).numpy()
+    assert np.linalg.norm(got-best_color('shirt', 'mean').numpy()) < 20 < np.linalg.norm(got-RED), got
 
 def test_nonsense_in_the_address_is_passed_over(watched, site):
     watched.goto(site+'playground.html#loss=magic&red=1e9&width=7&at=9,99,-1&rate=x')
@@ -96,7 +171,7 @@ def test_sliders_move_the_page_at_once(watched, site, note, scheme):
     cdp.send('Performance.enable', dict(timeDomain='threadTicks')) # time of the page's own thread, however busy the machine is
     def worked(): return next(m['value'] for m in cdp.send('Performance.getMetrics')['metrics'] if m['name']=='TaskDuration')
     move = """async to => {
-        const s = document.querySelector('.knobs input[type=range]');
+        const s = document.querySelector('.bar input[type=range]');
         for (let i = 20; i < to; i++) {
             s.value = i; s.dispatchEvent(new Event('input')); await new Promise(r => requestAnimationFrame(r)) } }"""
     watched.evaluate(move, 30)

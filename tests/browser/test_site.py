@@ -181,6 +181,47 @@ def test_a_wrong_file_gets_a_message(watched, site, tmp_path):
     watched.wait_for_function("document.querySelector('#colorizer').dataset.state === 'failed'", timeout=30_000)
     assert 'notes.jpg is not a picture' in watched.locator('#colorizer .said').inner_text()
 
+def test_a_transparent_photo_stays_transparent_and_a_moved_slider_keeps_its_value(watched, site, tmp_path):
+    from colorize_nb.core.photo import bundled_photos, open_photo
+    photo = np.dstack([np.asarray(open_photo(bundled_photos()['chelsea']).resize((240,160))), np.full((160,240), 255, np.uint8)])
+    photo[:40,:,3], photo[40:80,:,3] = 0, 128
+    Image.fromarray(photo).save(f := tmp_path/'cut.png')
+    watched.goto(site+'color.html')
+    watched.set_input_files('#colorizer input[type=file]', f)
+    watched.evaluate("() => { const s = document.querySelector('.saturation'); s.value = .3; s.dispatchEvent(new Event('input')) }") # while it loads
+    watched.wait_for_function("document.querySelector('#colorizer').dataset.state === 'done'", timeout=90_000)
+    assert watched.locator('#colorizer output').inner_text()=='0.30' and 'transparency' in watched.locator('#colorizer .said').inner_text()
+    with watched.expect_download() as d: watched.get_by_role('button', name='Save as PNG').click()
+    saved = np.asarray(Image.open(d.value.path()))
+    assert np.array_equal(saved[...,3], photo[...,3])
+    opaque = saved[80:,:,:3].astype(int)
+    assert 5 < np.ptp(opaque, 2).max() < 90
+
+def test_a_large_photo_does_not_freeze_the_page_and_can_be_canceled(watched, site, tmp_path, note):
+    Image.effect_noise((6000, 4000), 60).convert('RGB').save(f := tmp_path/'large.jpg', quality=70)
+    watched.goto(site+'color.html')
+    watched.set_input_files('#colorizer input[type=file]', f)
+    watched.evaluate("() => { globalThis.most = 0; let t = performance.now(); const f = () => { const n = performance.now(); most = Math.max(most, n-t); t = n; requestAnimationFrame(f) }; f() }")
+    def said(): return watched.locator('#colorizer .said').inner_text()
+    watched.wait_for_function("document.querySelector('#colorizer .said').textContent.startsWith('Coloring')", timeout=240_000) # a preview in color is there before all pixels are
+    colored = watched.locator('canvas.after').evaluate("c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].some((v, i, all) => i%4 === 0 && Math.abs(v-all[i+2]) > 4)")
+    assert colored and watched.locator('#colorizer progress').is_visible() and watched.locator('.save').is_disabled()
+    note(f"24 megapixels: the page stood still for {watched.evaluate('most'):.0f} ms at most")
+    watched.get_by_role('button', name='Cancel').click()
+    assert said().startswith('Canceled') and watched.locator('#colorizer').get_attribute('data-state')=='canceled'
+    watched.wait_for_timeout(500)
+    assert said().startswith('Canceled') and watched.wrong==[]
+
+@pytest.mark.parametrize('width,height', [(1300,900), (900,900), (390,844)])
+def test_picture_saturation_and_save_fit_in_the_window(watched, site, width, height):
+    watched.set_viewport_size(dict(width=width, height=height))
+    watched.goto(site+'color.html')
+    watched.get_by_role('button', name='Grace Hopper').click()
+    colored_in_page(watched)
+    watched.locator('#colorizer .said').evaluate('e => e.scrollIntoView()')
+    boxes = [watched.locator(s).bounding_box() for s in ('#colorizer .wipe', '.saturation', '.save')]
+    assert all(b['y'] >= 0 and b['y']+b['height'] <= height and b['x']+b['width'] <= width for b in boxes), boxes
+
 def test_every_page_has_a_policy_before_any_script():
     for p in (p for p in HTML.rglob('*.html') if '_static' not in p.parts):
         head = p.read_text('utf8').split('<script')[0]
