@@ -72,6 +72,8 @@ test-latest: $(LATEST)/.ready ## Run the tests with the newest fastai and fastco
 	@REQUIRE_BROWSER= OMP_NUM_THREADS=1 $(LATEST)/bin/python -m pytest -n 2 -rs
 
 lab: $(READY) ## Open JupyterLab on the start page
+	@mkdir -p $(VENV)/share/jupyter/lab/settings
+	@cp tools/overrides.json $(VENV)/share/jupyter/lab/settings/ # JupyterLab asks for permission to fetch news otherwise
 	@$(BIN)/jupyter lab nbs/index.ipynb
 
 app: $(READY) ## Serve a local page that colors the photos you upload

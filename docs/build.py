@@ -46,11 +46,11 @@ def npm():
     tool = Path(sys.executable).parent/'npm'
     subprocess.run([str(tool if tool.exists() else 'npm'), 'ci', '--no-audit', '--no-fund', '--silent'], cwd=DOCS, check=True)
 
-def contents(title, promise, sections):
-    "Return a page that lists other pages."
-    lines = [f'# {title}', '', f'> {promise}', '']
+def contents(title, promise, sections, opening=''):
+    "Return a page that lists other pages, after the Markdown `opening`."
+    lines = [f'# {title}', '', f'> {promise}', '', opening, '']
     for name,files in sections.items():
-        lines += [f'## {name}', '', *(f"- [{first_lines(p)[0]}]({p.relative_to(ROOT).as_posix()}): {first_lines(p)[1]}" for p in files), '']
+        lines += [f"## {'The experiments' if opening else name}", '', *(f"- [{first_lines(p)[0]}]({p.relative_to(ROOT).as_posix()}): {first_lines(p)[1]}" for p in files), '']
         toctree = [p.relative_to(ROOT).with_suffix('').as_posix() for p in files]
         lines += ['```{toctree}', ':hidden:', f':caption: {name}', '', *toctree, '```', '']
     return '\n'.join(lines)
@@ -77,7 +77,9 @@ def sources():
     lists = (('claims', 'Do the claims hold up?', 'What five papers claim about colorization, and whether it holds up.', claims),
              ('tutorials', 'Tutorials', 'Chapters that run on a laptop, from a first photo to old photographs.', tutorials),
              ('book', 'The book', 'Every module of the library, explained in the notebook it comes from.', others))
-    for name,title,promise,sections in lists: (SRC/f'{name}.md').write_text(contents(title, promise, sections), 'utf8')
+    for name,title,promise,sections in lists:
+        opening = generated.verdicts() if name=='claims' else ''
+        (SRC/f'{name}.md').write_text(contents(title, promise, sections, opening), 'utf8')
     for f in ('CHANGELOG.md','CONTRIBUTING.md'): shutil.copy2(ROOT/f, SRC/f.lower())
     colorizer = Colorizer.load('shipped')
     generated.script_and_style(static)

@@ -190,6 +190,22 @@ def recipe(name, r, done):
     layers = f'<details><summary>Layers</summary><table class="params">{head}{table}</table></details>'
     return row, text + ['```{raw} html', layers, '```', '']
 
+def verdicts():
+    "Return the claims with their verdicts and measured effects, as the opening of the page about claims."
+    from lab.verdicts import WORDS, effect, load_verdicts
+    rows = sorted(load_verdicts(), key=lambda r: WORDS.index(r['verdict']))
+    n = {w: sum(r['verdict']==w for r in rows) for w in WORDS}
+    def row(r):
+        place = f"nbs/claims/{r['page'].replace('.ipynb', '.html')}"
+        return (f'<tr><td><b class="verdict {r["verdict"]}">{r["verdict"]}</b></td><td><a href="{place}">{html.escape(r["claim"])}</a></td>'
+                f'<td>{html.escape(effect(r))}</td><td>{html.escape(r["paper"])}</td></tr>')
+    head = '<tr><th>Verdict</th><th>Claim</th><th>What we measured, with 95% intervals</th><th>Paper</th></tr>'
+    return '\n'.join([
+        f"We tested {len(rows)} claims. **{n['holds']} hold, {n['fails']} fails, {n['mixed']} are mixed, and {n['inconclusive']} are inconclusive**: "
+        "our networks are small, so many experiments can't decide. Effects on the error are differences in CIEDE2000, where negative is better. "
+        "Colorfulness is a percentage of that of the photos. [What counts as evidence](nbs/claims/00_verdicts.ipynb) explains the rules.", '',
+        '```{raw} html', f'<div class="scroll claims" tabindex="0" role="region" aria-label="Claims and verdicts"><table><thead>{head}</thead><tbody>{"".join(map(row, rows))}</tbody></table></div>', '```'])
+
 def recipes(folder):
     "Write the page of recipes from the registry."
     done = load_results(folder=RESULTS)

@@ -1,10 +1,11 @@
 """The API reference: the public names of a module, with their docments as tables, at the end of the module's page. Also the Sphinx
-extension that makes these tables."""
+extension that makes these tables, with an
+example above each."""
 import importlib, inspect, re
 
 from fastcore.docments import docments
 
-import house
+import examples, house
 
 def module(name): return importlib.import_module(f'colorize_nb.{name}')
 
@@ -84,6 +85,7 @@ def table(o):
 
 def docstring(app, what, name, o, options, lines):
     lines[:] = [rst(l) for l in lines]
+    if what in ('function','class'): lines += examples.lines(o.__module__, name.split('.')[-1])
     if what in ('function','method','class'): lines += table(o.__init__ if what=='class' and '__init__' in vars(o) else o)
 
 def setup(app):

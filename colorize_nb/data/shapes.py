@@ -79,21 +79,22 @@ def _object_coordinates(n, size, g):
     y, x = r[None,:,None]-dy, r[None,None,:]-dx
     return (x*t.cos()+y*t.sin())/scale, (y*t.cos()-x*t.sin())/scale
 
-def _lightness(n, size, g):
+def _lightness(n, size, g, noise):
     "Return the lightness of background and objects, each `(n,1,size,size)`."
-    background = 50+12*_noise(n, size, 3, g).clamp(-2,2) + _uniform(n, -15, 15, g)[:,None]
-    return background, 55 + _uniform(n, -4, 4, g)[:,None] + 3*_noise(n, size, 16, g).clamp(-2,2)
+    background = 12*_noise(n, size, 3, g).clamp(-2,2) + _uniform(n, -15, 15, g)[:,None]
+    return 50+noise*background, 55 + _uniform(n, -4, 4, g)[:,None] + 3*_noise(n, size, 16, g).clamp(-2,2)
 
 def ambiguous_shapes(
     n:int=16, # Number of pictures
     size:int=64, # Side in pixels
     seed:int=0, # The same seed gives the same pictures
+    noise:float=1., # Contrast of the background; with 0, it's plain gray
 )->tuple: # rgb `(n,3,size,size)` in [0,1]; kind `(n,size,size)`, an index into `KINDS`
     "Draw a shirt, leaf, or car on a gray background. Its color follows `COLORS`; its lightness is about 45 to 65."
     g = torch.Generator().manual_seed(seed)
     u, v = _object_coordinates(n, size, g)
     which = torch.randint(1, len(KINDS), (n,1,1), generator=g)
-    L, object_L = _lightness(n, size, g)
+    L, object_L = _lightness(n, size, g, noise)
     ab, kind = torch.zeros(n, 2, size, size), torch.zeros(n, size, size, dtype=torch.long)
     for k,name in enumerate(KINDS[1:], 1):
         p, colors = _distribution(name)

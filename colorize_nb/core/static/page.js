@@ -93,6 +93,13 @@
     box.before(open);
   }
 
+  function fades(box) { // the edge of a table fades out where there is more of it
+    const mark = () => { box.dataset.more = box.scrollWidth-box.clientWidth-box.scrollLeft > 2 ? 'right' : ''; if (box.scrollWidth > box.clientWidth+2) box.tabIndex = 0 };
+    box.addEventListener('scroll', mark, {passive: true});
+    new ResizeObserver(mark).observe(box);
+    mark();
+  }
+
   function widens(wipe) { // a wipe keeps its line where it was
     const caption = wipe.closest('figure')?.querySelector('figcaption'), title = caption?.querySelector('b')?.textContent ?? '';
     if (!caption || wipe.closest('.hero, #colorizer')) return;
@@ -107,6 +114,7 @@
   addEventListener('load', () => {
     if (!root) return;
     root.querySelectorAll('table').forEach(dress);
+    root.querySelectorAll('.scroll, .pst-scrollable-table-container, .output.text_html').forEach(fades);
     root.querySelectorAll('.wipe').forEach(widens);
     root.querySelectorAll('img').forEach(img => img.complete ? opens(img) : img.addEventListener('load', () => opens(img)));
     document.querySelectorAll('.bd-article .cell_output pre, .bd-article .highlight pre').forEach(pre => { if (pre.scrollWidth > pre.clientWidth+2) pre.tabIndex = 0 });
