@@ -108,7 +108,7 @@ def test_collapse_is_reported(gen, capsys):
     gan = gan_learner(gen)
     gan.gan_history.patience, gan.gan_history.floor, gan.gan_history.stop = 3, 1e9, True
     quiet(gan, lambda: gan.fit_gan(3))
-    assert gan.collapsed and 'generator learns nothing more' in capsys.readouterr().out and len(gan.gan_losses['critic'])==3
+    assert gan.collapsed and 'generator cannot learn any more from it' in capsys.readouterr().out and len(gan.gan_losses['critic'])==3
 
 def test_save_generator_and_critic(gen, tmp_path):
     gan = gan_learner(gen)

@@ -57,7 +57,7 @@ class ColorizeMemoryError(MemoryError): "The network's input doesn't fit in memo
 
 # %% ../../nbs/infer/01_colorizer.ipynb #f27083ec
 def attempt(
-    name, # What the error message calls the photo
+    name, # Name of the photo in the error message
     f, # Function to call
     *args, # Its arguments
 ):
@@ -70,7 +70,7 @@ def attempt(
 # %% ../../nbs/infer/01_colorizer.ipynb #b044f5e7
 def read_photo(
     photo, # A path, PIL image, or the bytes of a file
-    name=None, # What errors call it; default: its path
+    name=None, # Its name in errors; default: its path
 )->tuple: # (RGB PIL image, metadata from `photo_meta`)
     "Read a photo and its metadata, opening the file only once. Raises `PhotoError`."
     if isinstance(photo, Image.Image): return open_photo(photo, flatten=False), photo_meta(photo)
@@ -113,7 +113,7 @@ def _largest_size(run, x, size):
     return 0
 
 def _run_one(run, x, size, name):
-    "Return `run(x)`. If memory runs out, raise `ColorizeMemoryError` with a size that would have worked."
+    "Return `run(x)`. If there isn't enough memory, raise `ColorizeMemoryError` with a size that works."
     try: return run(x)
     except (MemoryError, RuntimeError) as e:
         if not _is_out_of_memory(e): raise

@@ -58,7 +58,7 @@ def _round_channels(c):
     return n+8 if n<.9*c else n
 
 def _scaled_stages(version):
-    "Return the rows of `_STAGES` for a version."
+    "Return the rows of `_STAGES`, scaled for a version."
     if version not in _SCALES: raise ValueError(f'version is {version!r}; it must be 0, 1, or 2')
     width, depth = _SCALES[version]
     last = len(_STAGES)-1

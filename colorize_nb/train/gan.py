@@ -125,7 +125,7 @@ class GANHistory(Callback):
         if self.low!=self.patience: return
         self.learn.collapsed = True
         print(f"the critic's loss has been below {self.floor} for {self.patience} steps: it recognizes every prediction, and the "
-              'generator learns nothing more. Try a lower learning rate for the critic, or a smaller critic')
+              'generator cannot learn any more from it. Try a lower learning rate for the critic, or a smaller critic')
         if self.stop: raise CancelFitException
 
 # %% ../../nbs/train/06_gan.ipynb #48c570fa
