@@ -54,7 +54,7 @@ test-slow: $(READY) ## Run the slower tests and the solutions to the exercises
 	@$(PYTEST) -m slow
 
 fuzz: $(READY) ## Feed corrupt photos, films, names, and model files to the package for a minute per kind (FUZZ_SECONDS=60)
-	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),60) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/test_fuzz_files.py tests/test_fuzz_photo.py tests/test_fuzz_film.py
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),60) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rP tests/test_fuzz_files.py tests/test_fuzz_photo.py tests/test_fuzz_film.py
 
 mutants: $(READY) ## Plant one bug at a time and print those that the tests don't catch
 	@OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py

@@ -49,7 +49,7 @@ def test_a_folder_with_good_and_bad_files(album):
     written = sorted(str(p.relative_to(out)) for p in out.rglob('*') if p.is_file())
     assert written==['cmyk-color.jpg','good-color.jpg','in/good-color.jpg','sixteen-color.png']
     bad = [l for l in got.stderr.splitlines() if l.startswith('album')]
-    assert [l.split(':')[0] for l in sorted(bad)]==['album/cut.jpg','album/empty.jpg','album/letter.jpg']
+    assert [l.split(':')[0] for l in sorted(bad)]==['album/cut.jpg','album/empty.jpg','album/letter.jpg','album/sixteen.png'], 'three errors and a note'
     assert '4 colored, 3 failed' in got.stdout
     assert 'Traceback' not in got.stderr and all(p.read_bytes()==b for p,b in before.items())
     assert 'predicted' in Image.open(out/'good-color.jpg').getexif()[0x0131]
@@ -61,6 +61,13 @@ def test_a_folder_with_good_and_bad_files(album):
     once_more = run('album', '-o', 'out', cwd=album.parent)
     assert once_more.returncode==0 and '0 colored, 0 failed, 4 already there' in once_more.stdout and not once_more.stderr
 
+
+def test_salvage_uses_what_is_left_of_a_truncated_photo(album):
+    assert '--salvage' in run('album/cut.jpg', '-o', 'out', cwd=album.parent).stderr
+    got = run('album/cut.jpg', '-o', 'out', '--salvage', cwd=album.parent)
+    lines = [l for l in got.stderr.splitlines() if 'cut.jpg' in l]
+    assert got.returncode==0 and len(lines)==1 and 'album/cut.jpg: the file ends early; about' in lines[0] and 'rows are missing' in lines[0]
+    assert Image.open(album.parent/'out/cut-color.jpg').size==(150,100)
 
 def test_next_to_the_photo_and_force(album):
     assert run('good.jpg', cwd=album).returncode==0 and (album/'good-color.jpg').exists()

@@ -300,6 +300,42 @@ def test_ten_bits_are_mentioned(tmp_path, fast, capsys):
     assert capsys.readouterr().out.strip().endswith('deep.mkv: its bit depth was reduced to 8 bits')
 
 
+def test_transparency_is_mentioned(tmp_path, fast, capsys):
+    write(tmp_path/'logo.mov', [f.convert('RGBA') for f in pan(3)], codec='png', fmt='rgba')
+    color_film(tmp_path/'logo.mov', colorizer=fast)
+    assert 'logo.mov: transparency was left out' in capsys.readouterr().out
+
+@needs_ffmpeg
+def test_other_streams_are_mentioned(tmp_path, fast, capsys):
+    write(tmp_path/'film.mp4', pan(3))
+    subprocess.run(['ffmpeg','-v','error','-i',tmp_path/'film.mp4','-timecode','01:00:00:00','-c','copy',tmp_path/'timed.mov'], check=True)
+    color_film(tmp_path/'timed.mov', colorizer=fast)
+    assert 'timed.mov: a stream of data was left out' in capsys.readouterr().out
+
+def test_dv_has_its_frame_rate_and_shape(tmp_path, fast):
+    "A frame rate of 60000 in its header used to stop the encoder."
+    frame = Image.linear_gradient('L').resize((720,576)).convert('RGB')
+    src = write(tmp_path/'tape.dv', [frame]*3, 25, codec='dvvideo', container='dv', sample_aspect_ratio=Fraction(16, 15))
+    to = color_film(src, colorizer=fast)
+    with av.open(str(to)) as f: assert (f.streams.video[0].average_rate, f.streams.video[0].sample_aspect_ratio)==(25, Fraction(16, 15))
+    assert [t for t,_ in read(to)[0]]==[0, .04, .08]
+
+@pytest.mark.parametrize('suffix,brand,codec,tag', [('.heics','hevc','libx265','hvc1'), ('.avifs','avis','libsvtav1','av01')])
+def test_sequences_of_heic_and_avif_are_films(tmp_path, fast, suffix, brand, codec, tag):
+    if codec not in av.codecs_available: pytest.skip(f'PyAV without {codec}')
+    options = {'x265-params': 'log-level=none'} if codec=='libx265' else {}
+    with av.open(str(tmp_path/'x.mp4'), 'w', options={'brand': brand}) as out:
+        v = add_video(out, pan(4), 5, codec, options=options)
+        v.codec_context.codec_tag = tag
+        mux_video(out, v, pan(4))
+    b = (tmp_path/'x.mp4').read_bytes()
+    assert b[8:12]==brand.encode()
+    src = tmp_path/f'burst{suffix}'
+    src.write_bytes(b.replace(b'vide', b'pict', 1)) # the handler of a sequence
+    to = color_film(src, colorizer=fast)
+    assert to.name=='burst-color.mp4' and len(read(to)[0])==4
+
+
 # options: each value is compared with a number known without the package
 
 def first_ab(path): return mean_ab(read(path)[0][2][1])

@@ -51,7 +51,9 @@ def fuzz(check, examples, *strategies):
     outcomes, end = [], time.monotonic()+SECONDS
     run()
     while time.monotonic()<end: run()
-    return {o: outcomes.count(o) for o in set(outcomes)}
+    counts = {o: outcomes.count(o) for o in set(outcomes)}
+    print(f'{len(outcomes)} examples: {counts}')
+    return counts
 
 EDITS = st.lists(st.tuples(st.sampled_from(('replace','zero','repeat','delete','cut')), st.floats(0, 1, exclude_max=True),
                            st.sampled_from((1, 2, 4, 16, 256)), st.binary(min_size=1, max_size=16)), min_size=1, max_size=12)

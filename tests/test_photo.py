@@ -1,5 +1,6 @@
 "Open any common photo with the correct pixels, find photos in folders, and save results that other programs can read."
 import io, os, shutil, subprocess, warnings
+from importlib.util import find_spec
 
 import numpy as np, pytest, torch
 from PIL import Image, ImageCms, ImageFile
@@ -96,6 +97,27 @@ def test_wide_gamut_photos_are_converted_to_srgb(tmp_path, profile, mode, ext):
     through(tmp_path/f'x.{ext}', tmp_path/'y.png')
     assert 'sRGB' in ImageCms.getProfileDescription(io.BytesIO(Image.open(tmp_path/'y.png').info['icc_profile']))
 
+@pytest.mark.parametrize('index,want', [('R03', [(255,0,0), (0,255,1), (0,0,255)]), ('R98', None)])
+@pytest.mark.parametrize('ext', ['png','webp'])
+def test_exif_alone_can_say_adobe_rgb(tmp_path, index, want, ext):
+    "The primaries of sRGB, in the values of Adobe RGB (1998)."
+    stored = [(219,0,0), (144,255,60), (0,0,250)]
+    img, exif = Image.new('RGB', (3,1)), Image.Exif()
+    img.putdata(stored)
+    exif[0x8769] = {0xA001: 65535, 0xA005: {1: index}}
+    img.save(tmp_path/f'x.{ext}', exif=exif, **({'lossless': True} if ext=='webp' else {}))
+    got = [tuple(c) for c in np.asarray(open_photo(tmp_path/f'x.{ext}'))[0].tolist()]
+    assert got==(want or stored)
+    through(tmp_path/f'x.{ext}', tmp_path/'y.png')
+    assert Image.open(tmp_path/'y.png').getexif().get_ifd(0x8769)[0xA001]==1 and error(open_photo(tmp_path/'y.png'), np.array([got]))==0
+
+def test_the_adobe_rgb_profile_equals_adobes():
+    steps = np.linspace(0, 255, 18).astype(np.uint8)
+    grid = Image.fromarray(np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 18, 3))
+    ours, theirs = (ImageCms.profileToProfile(grid, io.BytesIO(p), ImageCms.createProfile('sRGB'), outputMode='RGB')
+                    for p in (page._adobe_rgb_profile(), icc('a98')))
+    assert error(ours, np.asarray(theirs))<=1
+
 def test_srgb_pixels_stay_exactly_as_they_are(photo, tmp_path):
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
     photo.save(tmp_path/'x.png', icc_profile=srgb)
@@ -165,6 +187,31 @@ def test_saving_an_open_photo_inherits_no_compression(photo, tmp_path):
     save_photo(open_photo(tmp_path/'x.tif'), tmp_path/'y.tif', exact=True)
     save_photo(img, tmp_path/'z.tif', exact=True)
     for f in ('y.tif','z.tif'): assert np.array_equal(Image.open(tmp_path/f), img)
+
+def test_32_bit_scans_are_read_as_unsigned(tmp_path):
+    tifffile.imwrite(tmp_path/'x.tif', (GRAY/255*(2**32-1)).astype('uint32'), photometric='minisblack')
+    assert error(open_photo(tmp_path/'x.tif'), GRAY)<=1
+
+def write_jpeg2000(path, value):
+    "A JPEG 2000 in which each channel has 16 bits."
+    av = pytest.importorskip('av')
+    with av.open(str(path), 'w', format='image2') as out:
+        v = out.add_stream('jpeg2000', rate=1)
+        v.width, v.height, v.pix_fmt = 40, 30, 'rgb48le'
+        out.mux(v.encode(av.VideoFrame.from_ndarray(np.full((30,40,3), value, np.uint16), format='rgb48le')))
+        out.mux(v.encode())
+
+def test_jpeg2000_of_more_than_8_bits_is_right_or_rejected(tmp_path):
+    "Pillow reads white as black in color, and gray correctly."
+    write_jpeg2000(tmp_path/'x.jp2', 65535)
+    with pytest.raises(PhotoError, match='JPEG 2000 with 16 bits per channel'): open_photo(tmp_path/'x.jp2')
+    Image.fromarray((GRAY*257).astype('uint16')).save(tmp_path/'y.jp2')
+    assert error(open_photo(tmp_path/'y.jp2'), GRAY)<=1.01
+
+def test_fewer_bits_are_mentioned(tmp_path, photo):
+    for name,a in dict(deep=(RGB*257).astype('uint16'), gray=(GRAY*257).astype('uint16'), plain=RGB.astype('uint8')).items():
+        tifffile.imwrite(tmp_path/f'{name}.tif', a, photometric='rgb' if a.ndim==3 else 'minisblack')
+        assert photo_notes(photo_meta(tmp_path/f'{name}.tif'))==([] if name=='plain' else ['its bit depth was reduced to 8 bits'])
 
 def test_planar_16_bit_tiffs_are_rejected_rather_than_scrambled(tmp_path):
     tifffile.imwrite(tmp_path/'x.tif', np.moveaxis(RGB*257, -1, 0).astype('uint16'), photometric='rgb', planarconfig='separate')
@@ -245,13 +292,65 @@ def test_errors_name_the_file_and_the_reason(photo, tmp_path):
     for name, content, why in (('empty.jpg', b'', 'empty'),
                                ('text.jpg', b'hello there', 'not a picture'),
                                ('cut.jpg', whole[:len(whole)//2], 'damaged.*salvage=True'),
-                               ('a.heic', b'\0\0\0\x18ftypheic\0\0\0\0mif1heic', r'colorize_nb\[heif\]'),
+                               ('a.heic', b'\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'damaged' if find_spec('pillow_heif') else r'colorize_nb\[heif\]'),
+                               ('b.heic', b'\0\0\0\x18ftyphevc\0\0\0\0msf1hevc', 'a sequence of pictures; rename it to .heics'),
+                               ('c.heic', b'\0\0\0\x18ftypmsf1\0\0\0\0msf1hevc', 'a sequence of pictures; rename it to .heics'),
+                               ('x.psd', b'8BPS\0\1'+bytes(20), 'a Photoshop file'),
                                ('a.jxl', b'\xff\x0a\0\0', 'JPEG XL'), ('b.jxl', b'\0\0\0\x0cJXL \r\n\x87\n', 'JPEG XL')):
         (tmp_path/name).write_bytes(content)
         with pytest.raises(PhotoError, match=why) as e: open_photo(tmp_path/name)
         assert str(tmp_path/name) in str(e.value) and '\n' not in str(e.value)
     for path, why in ((tmp_path/'gone.jpg', 'no such file'), (tmp_path, 'a folder')):
         with pytest.raises(PhotoError, match=why): open_photo(path)
+
+def test_unsupported_tiffs_are_not_called_pictures_of_another_kind(tmp_path):
+    tifffile.imwrite(tmp_path/'x.tif', RGB/255, photometric='rgb')
+    with pytest.raises(PhotoError, match="a kind of TIFF that isn't supported.*save it with 8 or 16 bits"): open_photo(tmp_path/'x.tif')
+
+@pytest.mark.parametrize('compression', ['group4','tiff_lzw','tiff_adobe_deflate'])
+def test_libtiff_prints_nothing_to_the_terminal(photo, tmp_path, capfd, compression):
+    "A damaged fax is used, and one warning names the file. The others are rejected."
+    img = photo.resize((400,300)).convert('1' if compression=='group4' else 'L')
+    img.save(tmp_path/'x.tif', compression=compression)
+    data = bytearray((tmp_path/'x.tif').read_bytes())
+    at = Image.open(tmp_path/'x.tif').tag_v2[273][0]
+    for i in range(at+40, at+200, 7): data[i] ^= 255
+    (tmp_path/'x.tif').write_bytes(data)
+    if compression!='group4':
+        with pytest.raises(PhotoError, match='x.tif: damaged'): open_photo(tmp_path/'x.tif')
+    else:
+        with pytest.warns(UserWarning, match=r'x.tif: damaged; the decoder reported \d+ error.*Fax4') as caught:
+            assert open_photo(tmp_path/'x.tif').size==img.size
+        assert len(caught)==1
+    photo_meta(tmp_path/'x.tif')
+    assert capfd.readouterr().err==''
+
+def heif():
+    "Pillow with HEIC, or skip."
+    pytest.importorskip('pillow_heif')
+    page._register_heif()
+
+def test_heic(photo, tmp_path):
+    heif()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, 'painted'
+    photo.save(tmp_path/'x.heic', quality=100, chroma=444, exif=exif.tobytes())
+    want = np.asarray(photo.transpose(Image.Transpose.ROTATE_270))
+    got = open_photo(tmp_path/'x.heic')
+    assert got.size==(48,64) and np.abs(np.asarray(got).astype(int)-want).mean()<3
+    through(tmp_path/'x.heic', tmp_path/'y.jpg')
+    exif = Image.open(tmp_path/'y.jpg').getexif()
+    assert exif[0x010E]=='painted' and exif.get(0x0112, 1)==1 and Image.open(tmp_path/'y.jpg').size==(48,64)
+    img, alpha = with_alpha(photo, 'RGBA')
+    img.save(tmp_path/'a.heic', quality=100)
+    assert np.abs(np.asarray(photo_meta(tmp_path/'a.heic')['alpha']).astype(int)-alpha).max()<=2
+
+def test_a_heic_with_several_pictures_uses_the_first(tmp_path):
+    heif()
+    frames = [Image.new('RGB', (64,64), c) for c in ('red','blue','lime')]
+    frames[0].save(tmp_path/'x.heic', save_all=True, append_images=frames[1:])
+    assert np.asarray(open_photo(tmp_path/'x.heic'))[5,5,0]>240
+    assert photo_notes(photo_meta(tmp_path/'x.heic'))==['only the first of its 3 pictures was used']
 
 @pytest.mark.parametrize('name', ['x.dng','x.nef','x.tif'])
 def test_the_thumbnail_of_a_raw_file_is_not_taken_for_the_photo(photo, tmp_path, name):
@@ -365,6 +464,14 @@ def test_iptc_is_kept_in_jpegs(photo, tmp_path):
     photo.save(tmp_path/'x.jpg', extra=page._iptc_segment(iptc))
     through(tmp_path/'x.jpg', tmp_path/'y.jpg')
     assert IptcImagePlugin.getiptcinfo(Image.open(tmp_path/'y.jpg'))[2,120]==b'a river'
+
+def test_iptc_is_kept_in_tiffs(photo, tmp_path):
+    from PIL import IptcImagePlugin
+    iptc = b'\x1c\x02\x78\x00\x07a river'
+    tifffile.imwrite(tmp_path/'x.tif', np.asarray(photo), photometric='rgb', extratags=[(33723, 7, len(iptc), iptc, True)])
+    for ext in ('jpg','tif'):
+        through(tmp_path/'x.tif', tmp_path/f'y.{ext}')
+        assert IptcImagePlugin.getiptcinfo(Image.open(tmp_path/f'y.{ext}'))[2,120]==b'a river'
 
 OLD_XMP = b'''<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
  rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from upath import UPath
 
 from ..core.files import whole_file
-from ..core.photo import EXTENSIONS, PhotoError, photo_notes
+from ..core.photo import EXTENSIONS, PhotoError, _collect_warnings, photo_notes
 from ..infer.colorizer import Colorizer
 from ..infer.film import (ANIMATION_FORMATS, FILM_FORMATS, FILM_SUFFIXES, TemporalSmoothing, color_moving,
     is_animation, is_moving)
@@ -141,14 +141,17 @@ def _upload(file, to, force):
         with to.fs.transaction, file.open('rb') as src, to.open('wb') as dst: shutil.copyfileobj(src, dst)
     except Exception as e: raise PhotoError(f'{to}: could not be written ({str(e) or type(e).__name__})') from None
 
-def _color_into(path, photo, colorizer, force, exact=False, mark=False, steady=.8, **options):
+def _color_into(path, photo, colorizer, force, exact=False, mark=False, steady=.8, salvage=False, **options):
     "Color `photo` and save it at `path`. Returns the size of a photo and notes about what couldn't be preserved."
     if is_moving(photo):
         color_moving(photo, path, colorizer, force, steady=steady, **options)
         return (None, None), []
-    colored = colorizer(photo, **options)
-    colored.save(path, force=force, exact=exact, mark=mark)
-    return colored.image.size, photo_notes(colored.meta or {}, path)
+    warned = []
+    with _collect_warnings(warned):
+        colored = colorizer(photo, salvage=salvage, **options)
+        colored.save(path, force=force, exact=exact, mark=mark)
+    ours = [w.removeprefix(f'{photo}: ') for w in warned if w.startswith(f'{photo}: ')]
+    return colored.image.size, [*ours, *photo_notes(colored.meta or {}, path)]
 
 def _row(photo, result, status, message='', width=None, height=None, seconds=None):
     "Return a row of the report."
@@ -291,7 +294,7 @@ def _run_on_ray(jobs, n, model, device, options, address):
         yield row
 
 # %% ../../nbs/app/01_album.ipynb #5e88edae
-def _check_options(colorizer, mark=False, size=None, steady=.8, **knobs):
+def _check_options(colorizer, mark=False, size=None, steady=.8, salvage=False, **knobs):
     "Raise `ValueError` for an option that can't be used."
     TemporalSmoothing(steady)
     colorizer.merge_knobs(**knobs)
@@ -338,7 +341,7 @@ def color_album(
     ray:str=None, # Ray cluster: 'local', 'auto', or 'HOST:PORT'
     model='shipped', # Shipped name or model file
     device='auto', # 'cpu', 'cuda', 'mps', or 'auto' for a GPU if there is one
-    **options # `mark` as `ColorizedPhoto.save`; `size` and `steady` as `color_frames`; knobs as `Colorizer.__call__`
+    **options # `mark` as `ColorizedPhoto.save`; `salvage` as `open_photo`; `size` and `steady` as `color_frames`; knobs as `Colorizer.__call__`
 )->Album:
     "Color files, folders, and buckets. Raises `ChildProcessError` if a worker dies; the same call resumes."
     colorizer = Colorizer.load(model, 'cpu' if ray or workers else device)

@@ -47,6 +47,7 @@ def color(
     suffix:str='-color', # added to the name of each result
     exact:bool=False, # photos: save in a lossless format
     mark:bool=False, # photos: write "predicted colors" into a corner
+    salvage:bool=False, # photos: use what is left of a truncated JPEG
     force:bool=False, # overwrite existing results
     workers:int=0, # number of processes; 0 uses one, or with --ray every core of the cluster
     ray:str=None, # Ray cluster to run on: local, auto, or HOST:PORT (needs colorize_nb[ray])

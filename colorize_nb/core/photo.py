@@ -12,6 +12,8 @@ import html
 import numpy as np
 import os
 import re
+import struct
+import tempfile
 import threading
 import torch
 import warnings
@@ -56,6 +58,24 @@ def _is_srgb(icc):
     converted = ImageCms.profileToProfile(grid, BytesIO(icc), ImageCms.createProfile('sRGB'), outputMode='RGB')
     return np.abs(np.asarray(converted).astype(int)-np.asarray(grid)).max()<=2
 
+def _is_adobe_rgb(img):
+    "Return whether a camera marked the photo as Adobe RGB: EXIF's interoperability index is 'R03', and there is no profile."
+    with suppress(Exception): return 'icc_profile' not in img.info and img.getexif().get_ifd(0xA005).get(1)=='R03'
+
+@cache
+def _adobe_rgb_profile():
+    "Build the ICC profile of Adobe RGB (1998) from its primaries, adapted to D50, and its gamma of 563/256."
+    def xyz(*values): return b'XYZ \0\0\0\0' + struct.pack('>3i', *(round(v*2**16) for v in values))
+    gamma, white = b'curv\0\0\0\0' + struct.pack('>IHxx', 1, 563), xyz(.9642, 1, .8249)
+    tags = dict(wtpt=white, rXYZ=xyz(.60974, .31111, .01947), gXYZ=xyz(.20528, .62567, .06087), bXYZ=xyz(.14919, .06322, .74457),
+                rTRC=gamma, gTRC=gamma, bTRC=gamma)
+    at, table, data = 132+12*len(tags), struct.pack('>I', len(tags)), b''.join(tags.values())
+    for name,tag in tags.items():
+        table += struct.pack('>4sII', name.encode(), at, len(tag))
+        at += len(tag)
+    head = struct.pack('>I4xI4s4s4s12x4s28x12s48x', at, 0x2100000, b'mntr', b'RGB ', b'XYZ ', b'acsp', white[8:])
+    return head+table+data
+
 def _to_srgb(img, icc):
     "Convert an image without transparency to sRGB, through its color profile if it has one that works."
     if img.mode not in ('RGB','L','CMYK','LAB'): img = img.convert('L' if img.mode=='1' else 'RGB')
@@ -69,12 +89,14 @@ def _full_scale(top, is_float):
     "Return the value that means white in a picture whose largest value is `top`."
     if is_float and top<=2: return 1.
     if top<256 or top in (2**10-1, 2**12-1, 2**14-1): return max(255., top)
-    return next((2.**n-1 for n in (16, 24, 31) if top<2**n), top)
+    return next((2.**n-1 for n in (16, 24, 31, 32) if top<2**n), top)
 
 def _to_8bit(img):
     "Convert a gray picture of more than 8 bits to 8 bits. Infinite values become black or white, NaN becomes black."
     tags = getattr(img, 'tag_v2', {})
-    a = np.asarray(img, dtype=np.float64)
+    a = np.asarray(img)
+    if tags.get(258)==(32,) and tags.get(339, (1,))==(1,): a = a.view(np.uint32) # Pillow reads them as signed
+    a = a.astype(np.float64)
     finite = a[np.isfinite(a)]
     white = _full_scale(finite.max() if finite.size else 1, img.mode.startswith('F'))
     a = np.nan_to_num(a, nan=0, posinf=white, neginf=0)
@@ -108,7 +130,7 @@ def _to_rgb(img, flatten=True):
     "Convert any image to upright sRGB, and clear its `info`. `flatten` puts transparent pixels on white."
     colors, alpha = _split(img)
     if colors.mode.startswith(('I','F')): colors = _to_8bit(img)
-    rgb = _to_srgb(colors, img.info.get('icc_profile'))
+    rgb = _to_srgb(colors, _adobe_rgb_profile() if _is_adobe_rgb(img) else img.info.get('icc_profile'))
     if flatten and alpha: rgb = Image.composite(rgb, Image.new('RGB', rgb.size, 'white'), alpha)
     rgb.info = {}
     return _upright(rgb, img)
@@ -116,7 +138,11 @@ def _to_rgb(img, flatten=True):
 # %% ../../nbs/core/01_photo.ipynb #2d4c8ff6
 _HEIC = "HEIC needs another package: pip install 'colorize_nb[heif]'"
 _JXL = "JPEG XL isn't supported; convert it to PNG"
-_NEEDS = {b'ftyphe': _HEIC, b'ftypmif1': _HEIC, b'JXL ': _JXL, b'\xff\x0a': _JXL}
+_SEQUENCE = 'a sequence of pictures; rename it to .heics to color it as a film'
+_TIFF = "damaged, or a kind of TIFF that isn't supported, such as colors in floats; save it with 8 or 16 bits per channel"
+_PSD = "damaged, or a Photoshop file that isn't supported; save it with 8 bits per channel"
+_NEEDS = {b'ftyphevc': _SEQUENCE, b'ftyphevx': _SEQUENCE, b'ftypmsf1': _SEQUENCE, b'ftyphe': _HEIC, b'ftypmif1': _HEIC,
+          b'JXL ': _JXL, b'\xff\x0a': _JXL, b'II*\0': _TIFF, b'MM\0*': _TIFF, b'II+\0': _TIFF, b'MM\0+': _TIFF, b'8BPS': _PSD}
 
 def _check_path(path):
     "Raise a `PhotoError` that is clearer than the decoder's error would be."
@@ -124,17 +150,26 @@ def _check_path(path):
     if path.is_dir(): raise PhotoError(f'{path}: a folder, not a photo')
     if not path.stat().st_size: raise PhotoError(f'{path}: the file is empty')
 
-def _check_kind(img, name):
+def _jpeg2000_bits(start):
+    "Return the bits per channel of a JPEG 2000; they come after the sizes in the first marker of its codestream."
+    at = start.find(b'\xff\x4f\xff\x51')
+    return (start[at+42] & 127)+1 if 0<=at<len(start)-42 else 8
+
+def _check_kind(img, name, start):
     "Raise a `PhotoError` for files that Pillow opens but reads incorrectly."
     tags = getattr(img, 'tag_v2', {})
     if Path(str(name)).suffix.lower() in _RAW or 50706 in tags:
         raise PhotoError(f"{name}: raw camera files aren't supported; export it as JPEG or TIFF")
     if tags.get(284)==2 and max(tags.get(258, (8,)))>8:
         raise PhotoError(f"{name}: 16-bit TIFF with separate color planes isn't supported; save it with interleaved pixels")
+    bits = _jpeg2000_bits(start) if img.format=='JPEG2000' else 8
+    if bits<8 or (bits>8 and img.mode!='I;16'): # Pillow turns white into black
+        raise PhotoError(f"{name}: JPEG 2000 with {bits} bits per channel isn't supported; convert it to PNG or TIFF")
 
 def _reason(error, start):
     "Explain in a few words why a file that begins with `start` can't be opened."
     needs = next((text for magic,text in _NEEDS.items() if magic in (start[:len(magic)], start[4:4+len(magic)])), None)
+    if needs==_HEIC and 'HEIF' in Image.OPEN: needs = 'damaged'
     too_large = f'larger than {_LIMIT:.0f} megapixels; set COLORIZE_MEGAPIXELS to allow more'
     known = {UnidentifiedImageError: needs or 'not a picture in a supported format', PermissionError: 'permission denied',
              Image.DecompressionBombError: too_large, MemoryError: 'too large for the available memory'}
@@ -142,7 +177,7 @@ def _reason(error, start):
     if text: return text
     is_cut = start.startswith(b'\xff\xd8') and 'truncated' in str(error)
     details = ' '.join(str(error).split()) or type(error).__name__
-    return f'damaged ({details})' + '; salvage=True uses what is left of it'*is_cut
+    return f'damaged ({details})' + '; salvage=True (--salvage) uses what is left of it'*is_cut
 
 # %% ../../nbs/core/01_photo.ipynb #b0c0e1a2
 _lock = threading.RLock() # all threads share Python's list of warning filters
@@ -156,13 +191,32 @@ def _collect_warnings(notes):
         try: yield
         finally: notes += dict.fromkeys(' '.join(str(w.message).split()) for w in caught)
 
-def _load(file, name, salvage):
-    "Open and decode a file. With `salvage`, a truncated JPEG is padded, and a warning says how much is missing."
+@contextmanager
+def _collect_stderr(messages):
+    "Append a summary of what libtiff prints to `messages`. It writes errors directly to the terminal, sometimes hundreds."
+    try: terminal = os.dup(2)
+    except OSError: return (yield) # a program without a terminal
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try: yield
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            file.seek(0)
+            errors = [e for e in file.read().decode('utf8', 'replace').splitlines() if 'Warning,' not in e]
+            if errors: messages.append(f'damaged; the decoder reported {len(errors)} error(s), for example: {errors[0]}')
+
+def _collector(start, messages): return _collect_stderr(messages) if start[:2] in (b'II', b'MM') else nullcontext()
+
+def _load(file, name, salvage, messages):
+    "Open and decode a file. With `salvage`, a truncated JPEG is padded, and a message says how much is missing."
+    start = file.read(2**20)
+    file.seek(0)
     img = _open(file)
-    _check_kind(img, name)
+    _check_kind(img, name, start)
     try:
         img.load()
-        return img, None
+        return img
     except OSError:
         if not (salvage and img.format in ('JPEG','MPO')): raise
     file.seek(0)
@@ -170,7 +224,8 @@ def _load(file, name, salvage):
     img.load()
     varies = np.flatnonzero(np.ptp(np.asarray(img.convert('L')), axis=1)) # rows that aren't a single color
     missing = 1-(varies[-1]+1 if len(varies) else 0)/img.height
-    return img, f'{name}: the file ends early; about {missing:.0%} of the rows are missing'
+    messages.append(f'the file ends early; about {missing:.0%} of the rows are missing')
+    return img
 
 def open_photo(
     src, # A path, an open binary file, or a PIL image
@@ -180,19 +235,18 @@ def open_photo(
     "Open a photo. If the file contains several pictures, this returns the first one. Raises `PhotoError`."
     if isinstance(src, Image.Image): return _to_rgb(src, flatten)
     is_path = isinstance(src, (str, Path))
-    name, start, missing = src if is_path else getattr(src, 'name', 'the file'), b'', None
+    name, start, messages = src if is_path else getattr(src, 'name', 'the file'), b'', []
     try:
         if is_path: _check_path(Path(src))
         with open(src, 'rb') if is_path else nullcontext(src) as file: # given a path, Pillow maps the file to memory
             start = file.read(16)
             file.seek(0)
-            with _collect_warnings([]):
-                img, missing = _load(file, name, salvage)
-                return _to_rgb(img, flatten)
+            with _collect_warnings([]), _collector(start, messages):
+                rgb = _to_rgb(_load(file, name, salvage, messages), flatten)
     except PhotoError: raise
     except Exception as e: raise PhotoError(f'{name}: {_reason(e, start)}') from None
-    finally:
-        if missing: warnings.warn(missing, stacklevel=2)
+    for message in messages: warnings.warn(f'{name}: {message}', stacklevel=2)
+    return rgb
 
 # %% ../../nbs/core/01_photo.ipynb #40c8e586
 def to_tensor(
@@ -299,7 +353,7 @@ def is_gray(
 # %% ../../nbs/core/01_photo.ipynb #42dcf651
 # Tags of TIFF and EXIF that describe a photo: title, camera, resolution, software, date, artist, rating, copyright
 _DESCRIBE = (269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096))
-_SOFTWARE, _XMP, _EXIF, _GPS = 305, 700, 0x8769, 0x8825
+_SOFTWARE, _XMP, _EXIF, _GPS, _IPTC = 305, 700, 0x8769, 0x8825, 33723
 _TEXT = {'Title': 270, 'Description': 270, 'Author': 315, 'Copyright': 33432} # PNG's keywords
 
 def _read_exif(img):
@@ -342,10 +396,18 @@ def _read_icc(img):
     "Return the sRGB profile, if the source had a profile."
     if 'icc_profile' in img.info: return ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
 
-def _read_iptc(img): return img.info.get('photoshop', {}).get(0x0404)
+def _read_iptc(img):
+    "Return IPTC data from a JPEG or TIFF as bytes, or None."
+    if img.format!='TIFF': return img.info.get('photoshop', {}).get(0x0404)
+    iptc = img.tag_v2.get(_IPTC)
+    return iptc if isinstance(iptc, bytes) else None
 
 _READERS = dict(exif=_read_exif, icc=_read_icc, xmp=_read_xmp, iptc=_read_iptc, dpi=_read_dpi, text=_read_text,
                 alpha=_read_alpha)
+
+def _is_deep(img):
+    "Return whether a picture that isn't decoded yet has more than 8 bits per channel."
+    return img.mode.startswith(('I','F')) or img.info.get('bit_depth', 8)>8 or any(';16' in str(t) for t in getattr(img, 'tile', ()))
 
 def photo_meta(
     src, # Path, open binary file, or PIL image
@@ -356,8 +418,10 @@ def photo_meta(
         is_path = isinstance(src, (str, Path))
         with open(src, 'rb') if is_path else nullcontext(src) as file:
             img = src if isinstance(src, Image.Image) else _open(file)
-            for key,read in _READERS.items():
-                with suppress(Exception): meta[key] = read(img)
+            if _is_deep(img): meta['notes'].append('its bit depth was reduced to 8 bits')
+            with _collector(b'II' if img.format=='TIFF' else b'', []): # `open_photo` reports errors
+                for key,read in _READERS.items():
+                    with suppress(Exception): meta[key] = read(img)
             n = getattr(img, 'n_frames', 1)
             if n>1: meta['notes'].append(f'only the first of its {n} pictures was used')
     return meta
@@ -425,7 +489,8 @@ def _iptc_segment(iptc):
 def _options(fmt, meta, note, quality, exact):
     "Return the options of Pillow's writer for `fmt`."
     xmp = xmp_packet(note, meta.get('xmp')) if note else meta.get('xmp')
-    tags = {**({_SOFTWARE: note} if note else {}), **({_XMP: xmp} if xmp and fmt=='TIFF' else {})}
+    tags = {_SOFTWARE: note, **({_XMP: xmp, _IPTC: meta.get('iptc')} if fmt=='TIFF' else {})}
+    tags = {tag: v for tag,v in tags.items() if v}
     opts = dict(icc_profile=meta.get('icc'), dpi=meta.get('dpi'))
     if fmt in ('JPEG','PNG','WEBP','TIFF','AVIF'): opts['exif'] = _exif_with(meta.get('exif'), tags)
     if fmt in ('JPEG','WEBP','AVIF'): opts |= dict(quality=quality, xmp=xmp)

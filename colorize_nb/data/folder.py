@@ -8,7 +8,9 @@ __all__ = ['TensorGray', 'TensorColor', 'ColorPhoto', 'GrayPhoto', 'EncodeColor'
 
 # %% ../../nbs/data/00_folder.ipynb #e3e7b915
 import contextlib
+import multiprocessing
 import random
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -81,6 +83,9 @@ class PhotoSet:
         if new: print(f'{len(self._reported)} of {len(self)} photos skipped so far{more}')
 
 # %% ../../nbs/data/00_folder.ipynb #4c1c3b7d
+if sys.platform=='linux': # workers started by a forkserver, Python 3.14's default, then don't import fastai one by one
+    multiprocessing.set_forkserver_preload(['__main__', __name__])
+
 class PhotoDL(TfmdDL):
     "Load batches from a `PhotoSet`, replacing each unusable photo with the next usable one."
     def create_item(self, s):

@@ -82,7 +82,7 @@ def read_photo(
         if not photo: return open_photo(path), {} # raises an error that says why
     file = BytesIO(photo)
     file.name = str(name)
-    return open_photo(file, flatten=False), photo_meta(BytesIO(photo)) # `save_photo` puts the alpha channel back
+    return open_photo(file, flatten=False, salvage=salvage), photo_meta(BytesIO(photo)) # `save_photo` puts the alpha channel back
 
 # %% ../../nbs/infer/01_colorizer.ipynb #da7afed4
 #| export
@@ -228,10 +228,10 @@ class Colorizer:
         except ValueError as e: raise PhotoError(f'{name}: {e}') from None
         return ColorizedPhoto(image, name if isinstance(name, Path) else None, meta, f'{COLOR_NOTE} (model {self.name})')
 
-    def _colorize_batch(self, photos, size, knobs):
+    def _colorize_batch(self, photos, size, salvage, knobs):
         "Yield a result or an error for each of a few photos."
         names = ['the photo' if isinstance(p, Image.Image) else Path(p) for p in photos]
-        opened = [attempt(n, read_photo, p) for n,p in zip(names, photos)]
+        opened = [attempt(n, read_photo, p, None, salvage) for n,p in zip(names, photos)]
         good = [i for i,o in enumerate(opened) if not isinstance(o, Exception)]
         inputs = [_network_input(opened[i][0], self.codec, size) for i in good]
         predictions = _run_all(self._run, inputs, size, [names[i] for i in good], self.batched)
@@ -245,11 +245,12 @@ class Colorizer:
         photos, # Paths or PIL images, for example a generator
         bs:int=8, # Photos in memory at a time if `batched`; otherwise one
         size:int=None, # Short side of the network's input; default: the model's
+        salvage:bool=False, # Use what is left of a truncated JPEG?
         **knobs, # As for `__call__`
     ):
         "Yield a `ColorizedPhoto` for each photo, or the `PhotoError` or `ColorizeMemoryError` that explains why there is none."
         size, knobs = size or self.size, self.merge_knobs(**knobs)
-        for batch in chunked(photos, bs if self.batched else 1): yield from self._colorize_batch(batch, size, knobs)
+        for batch in chunked(photos, bs if self.batched else 1): yield from self._colorize_batch(batch, size, salvage, knobs)
 
     def __call__(
         self,
@@ -258,11 +259,12 @@ class Colorizer:
         saturation:float=None, # Factor for the predicted chroma; 1 keeps the prediction
         gamut:str=None, # 'chroma' or 'clip', see `paint`
         upsample:str=None, # 'guided', 'bilinear', or 'nearest', see `paint`
+        salvage:bool=False, # Use what is left of a truncated JPEG?
         **knobs, # Options of the codec; default: `.knobs`
     )->ColorizedPhoto:
         "Color one photo. Raises `PhotoError` if it can't be opened, `ColorizeMemoryError` if `size` is too large."
         if not isinstance(photo, (str, Path, Image.Image)): photo = Image.fromarray(np.asarray(photo))
-        [result] = self.colorize_many([photo], 1, size, saturation=saturation, gamut=gamut, upsample=upsample, **knobs)
+        [result] = self.colorize_many([photo], 1, size, salvage, saturation=saturation, gamut=gamut, upsample=upsample, **knobs)
         if isinstance(result, Exception): raise result
         return result
 

@@ -380,6 +380,7 @@ class _Reader:
         context = self.video.codec_context
         curve = context.color_trc if frame.color_trc==2 else frame.color_trc # 2: not specified
         primaries = context.color_primaries if frame.color_primaries==2 else frame.color_primaries
+        if any(c.is_alpha for c in frame.format.components): self.notes['transparency was left out'] = True
         if frame.format.components[0].bits>8: self.notes['its bit depth was reduced to 8 bits'] = True
         if curve in (_PQ,_HLG) or primaries==_BT2020:
             name = {_PQ: 'HDR (PQ)', _HLG: 'HDR (HLG)'}.get(curve, 'BT.2020 color')
@@ -445,6 +446,8 @@ def _add_others(out, film, kind):
         name = _codec_name(s)
         if name in _SUBTITLES[kind]: others[s] = _copier(out, s)
         else: notes.append(f'subtitles ({name}) were left out'+('' if kind=='matroska' else '; .mkv may keep them'))
+    for s in film.streams:
+        if s.type in ('data','attachment') and film.format.name!='mpeg': notes.append(f'a stream of {s.type} was left out')
     return others, notes
 
 def _add_video(out, film, video, first, crf):
@@ -463,7 +466,7 @@ def _add_video(out, film, video, first, crf):
     v.metadata.update({k: x for k,x in video.metadata.items() if k in ('language','title')})
     return v
 
-def _rate(video): return video.average_rate or video.guessed_rate or 25
+def _rate(video): return min(filter(None, (video.average_rate, video.guessed_rate)), default=25) # a DV's average is wrong
 
 def _add_metadata(out, film, note):
     "Copy title, date, and chapters, and add the note to the comment."

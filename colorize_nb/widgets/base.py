@@ -11,6 +11,7 @@ import html
 import io
 import ipywidgets as W
 import math
+import sys
 import traitlets
 from PIL import Image, ImageDraw
 from importlib.resources import files
@@ -54,6 +55,14 @@ def divided(
     return out
 
 # %% ../../nbs/widgets/00_base.ipynb #4026d950
+def enable_colab():
+    "Allow widgets from other packages if this is Colab."
+    if 'google.colab' not in sys.modules: return
+    from google.colab import output
+    output.enable_custom_widget_manager()
+
+enable_colab()
+
 def asset(
     name:str, # A file in `colorize_nb/widgets/static`
 )->str:
