@@ -48,6 +48,7 @@ from .infer.film import *
 from .infer.onnx import *
 from .infer.evaluate import *
 from .infer.hub import *
+from .infer.released import *
 
 # %% ../nbs/all.ipynb #3aa652f4
 from .widgets.base import *
