@@ -23,6 +23,7 @@ from ..core.photo import EXTENSIONS, PhotoError, _collect_warnings, photo_notes
 from ..infer.colorizer import Colorizer
 from ..infer.film import (ANIMATION_FORMATS, FILM_FORMATS, FILM_SUFFIXES, TemporalSmoothing, color_moving,
     is_animation, is_moving)
+from ..models.released.table import released_models
 from ..models.store import pick_device, shipped_models
 
 # %% ../../nbs/app/01_album.ipynb #49950927
@@ -283,7 +284,7 @@ def _run_on_ray(jobs, n, model, device, options, address):
     gpus = 0 if device=='cpu' else int(has.get('GPU', 0))
     if device.startswith('cuda') and not gpus: raise ValueError('this cluster has no GPU; use --device auto or cpu')
     n = n or 4*gpus or int(has.get('CPU', 1))
-    data = None if str(model) in shipped_models() else ray.put(Path(model).read_bytes())
+    data = None if str(model) in {**shipped_models(), **released_models()} else ray.put(Path(model).read_bytes())
     settings = os.getcwd(), Path(model).name if data else model, data, 'cuda' if gpus else 'cpu', options
     task = ray.remote(num_cpus=1, num_gpus=min(1, int(1e4*gpus/n)/1e4), scheduling_strategy='SPREAD')(_work)
     died = ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError
@@ -339,7 +340,7 @@ def color_album(
     report=None, # CSV file with a row for each file; with workers, report.csv in `out` if not given
     workers:int=0, # Processes; 0 uses this process, or with `ray` every core of the cluster
     ray:str=None, # Ray cluster: 'local', 'auto', or 'HOST:PORT'
-    model='shipped', # Shipped name or model file
+    model='shipped', # Name of a shipped or released model, or a model file
     device='auto', # 'cpu', 'cuda', 'mps', or 'auto' for a GPU if there is one
     **options # `mark` as `ColorizedPhoto.save`; `salvage` as `open_photo`; `size` and `steady` as `color_frames`; knobs as `Colorizer.__call__`
 )->Album:

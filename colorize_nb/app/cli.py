@@ -8,6 +8,7 @@ __all__ = ['color', 'train', 'evaluate', 'export', 'models', 'demo', 'main']
 # %% ../../nbs/app/00_cli.ipynb #c13d2919
 import argparse
 import inspect
+import os
 import signal
 import sys
 import tempfile
@@ -52,10 +53,12 @@ def color(
     workers:int=0, # number of processes; 0 uses one, or with --ray every core of the cluster
     ray:str=None, # Ray cluster to run on: local, auto, or HOST:PORT (needs colorize_nb[ray])
     report:str=None, # CSV file with a row for each photo; with workers, report.csv in the folder by default
+    offline:bool=False, # never download the weights of a released model
     device:str='auto', # cpu, cuda, or mps; auto uses a GPU if there is one
 )->int: # Exit status
     "Color black-and-white photos and films."
     options = dict(locals())
+    if options.pop('offline'): os.environ['COLORIZE_NB_OFFLINE'] = '1' # worker processes inherit it
     _check_range(0, None, workers=workers)
     _check_range(32, 4096, size=size)
     from colorize_nb.app.album import color_album
@@ -199,12 +202,20 @@ def export(
     return 0
 
 def models(
-    files:list[str]=(), # names or .safetensors files; all shipped models by default
+    files:list[str]=(), # names or .safetensors files; all shipped and released models by default
+    *,
+    verify:bool=False, # check released models: hash, layout, and the colors of a photo; those you name are downloaded
 )->int: # Exit status
-    "List the shipped models, or describe model files."
+    "List the models, or describe or verify some of them."
+    from colorize_nb.infer.released import describe_released, verify_released
+    from colorize_nb.models.released.table import released_models
     from colorize_nb.models.store import shipped_models
-    shipped = shipped_models()
-    for name in files or shipped: print(_describe(Path(shipped.get(name, name))))
+    if verify:
+        print(verify_released(files).to_text())
+        return 0
+    shipped, released = shipped_models(), released_models()
+    for name in (f for f in files or shipped if f not in released): print(_describe(Path(shipped.get(name, name))))
+    if chosen := [n for n in released if not files or n in files]: print(describe_released(chosen).to_text())
     return 0
 
 def _describe(path):

@@ -16,8 +16,10 @@ from io import BytesIO
 from pathlib import Path
 from PIL import Image
 
+from ..color.codecs import LabAB
 from ..core.photo import PhotoError, marked, open_photo, photo_meta, save_photo
 from .paint import PAINT_KNOBS, STRIDE, check_knobs, lightness, pad_to_stride, paint, small_copy
+from ..models.released.table import load_released, released_models
 from ..models.store import StoreError, full_precision, load_model_file, pick_device, shipped_models
 
 # %% ../../nbs/infer/01_colorizer.ipynb #ccf8d170
@@ -160,11 +162,17 @@ class Colorizer:
     @classmethod
     def load(
         cls,
-        path='shipped', # A file from `save_colorizer`, or a name from `shipped_models()`
+        path='shipped', # A file from `save_colorizer`, or a name from `shipped_models()` or `released_models()`
         device='cpu', # 'cpu', 'cuda', 'mps', or 'auto' for a GPU if there is one
+        weights=None, # A local file with the weights of a released model; by default, they're downloaded into a cache
+        offline:bool=None, # Forbid the download? Default: if `COLORIZE_NB_OFFLINE` is set
     )->'Colorizer':
         "Load a colorizer. Raises `StoreError` for a file that isn't a model, `ValueError` if the device isn't available."
         device = pick_device(device)
+        if facts := released_models().get(str(path)):
+            net = load_released(str(path), weights, offline).to(device)
+            return cls(net, LabAB(ab_scale=1.), facts['size'], str(path), device=device)
+        if weights is not None: raise ValueError(f"{path}: only released models take weights ({', '.join(released_models())})")
         model, codec, spec, meta = load_model_file(path, device)
         try: return cls(model, codec, spec['size'], Path(path).stem, meta, device)
         except (ValueError, TypeError) as e: raise StoreError(f'{path}: its default knobs are invalid ({e})') from None
@@ -240,6 +248,13 @@ class Colorizer:
             p = found.get(i, o)
             yield p if isinstance(p, Exception) else attempt(name, self._paint, name, *o, p, knobs)
 
+    def _original(self, photo, size, salvage):
+        "Color a photo with the preprocessing and postprocessing of the program that the model comes from."
+        if not hasattr(self.model, 'original'): raise ValueError(f'{self.name}: faithful=True is for released models')
+        img, meta = read_photo(photo, salvage=salvage)
+        source = None if isinstance(photo, Image.Image) else Path(photo)
+        return ColorizedPhoto(self.model.original(img.convert('RGB'), size), source, meta, f'{COLOR_NOTE} (model {self.name})')
+
     def colorize_many(
         self,
         photos, # Paths or PIL images, for example a generator
@@ -260,10 +275,12 @@ class Colorizer:
         gamut:str=None, # 'chroma' or 'clip', see `paint`
         upsample:str=None, # 'guided', 'bilinear', or 'nearest', see `paint`
         salvage:bool=False, # Use what is left of a truncated JPEG?
+        faithful:bool=False, # Color it exactly like the original program? Only for released models, without other options
         **knobs, # Options of the codec; default: `.knobs`
     )->ColorizedPhoto:
         "Color one photo. Raises `PhotoError` if it can't be opened, `ColorizeMemoryError` if `size` is too large."
         if not isinstance(photo, (str, Path, Image.Image)): photo = Image.fromarray(np.asarray(photo))
+        if faithful: return self._original(photo, size, salvage)
         [result] = self.colorize_many([photo], 1, size, salvage, saturation=saturation, gamut=gamut, upsample=upsample, **knobs)
         if isinstance(result, Exception): raise result
         return result
@@ -279,12 +296,13 @@ def _load_one(m):
         found = {f.stem: Colorizer.load(f) for f in sorted(Path(m).glob('*.safetensors'))}
         if not found: raise ValueError(f'{m}: this folder has no .safetensors files; learn.save_colorizer writes one')
         return found
-    if str(m) in shipped_models() or Path(m).is_file(): return {Path(m).stem: Colorizer.load(m)}
-    raise ValueError(f"{m}: not a file, and not one of the shipped models ({', '.join(shipped_models())}). "
+    names = [*shipped_models(), *released_models()]
+    if str(m) in names or Path(m).is_file(): return {Path(m).stem: Colorizer.load(m)}
+    raise ValueError(f"{m}: not a file, and not one of the models ({', '.join(names)}). "
                      f"A recipe has to be trained first, with recipe_learner({str(m)!r}, dls)")
 
 def load_colorizers(
-    models, # A shipped name, file, folder of files, `Colorizer`, or `Learner`; or a list of these, or a dict by name
+    models, # A shipped or released name, file, folder of files, `Colorizer`, or `Learner`; or a list of these, or a dict by name
 )->dict: # Name -> `Colorizer`
     "Load models by name. Raises `ValueError` for anything that isn't a model."
     if not isinstance(models, (list, tuple, dict)): models = [models]
