@@ -73,6 +73,7 @@ def attempt(
 def read_photo(
     photo, # A path, PIL image, or the bytes of a file
     name=None, # Its name in errors; default: its path
+    salvage:bool=False, # Use what is left of a truncated JPEG?
 )->tuple: # (RGB PIL image, metadata from `photo_meta`)
     "Read a photo and its metadata, opening the file only once. Raises `PhotoError`."
     if isinstance(photo, Image.Image): return open_photo(photo, flatten=False), photo_meta(photo)
