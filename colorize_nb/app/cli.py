@@ -167,25 +167,36 @@ def _print_scores(learn, path, size, device):
 
 # %% ../../nbs/app/00_cli.ipynb #b3f05ec2
 def evaluate(
-    model:str, # a name from `colorize-nb models`, or a .safetensors file
+    model:str, # a name from `colorize-nb models`, or a .safetensors file; several, separated by commas, to compare them
     photos:list[str], # color photos or folders of them; their own colors are the target
     *,
-    sizes:list[int]=None, # short sides of the network's input to measure at; 64 to 512 by default
+    sizes:list[int]=None, # short sides of the network's input; 64 to 512, or for several models each one's own, by default
     split:str=None, # even or odd: use every second photo, to choose on one half and report the other
     every:int=1, # use only every k-th photo
+    page:bool=False, # write an HTML page with a strip of pictures for each photo, and the table
+    out:Path=Path('evaluation.html'), # the page
+    force:bool=False, # overwrite the page if it exists
     card:bool=False, # write the table into the model's card, the .md file next to it
     device:str='auto', # cpu, cuda, or mps; auto uses a GPU if there is one
 )->int: # Exit status
-    "Measure a model on color photos, next to the all-gray baseline and the mean color."
+    "Measure models on color photos, next to the all-gray baseline and the mean color."
     _check_range(1, None, every=every)
     for s in sizes or (): _check_range(32, 4096, sizes=s)
+    names, several = [m.strip() for m in model.split(',') if m.strip()], page or ',' in model
+    if card and several: raise ValueError('--card needs a single model, without --page')
+    if page and out.exists() and not force: raise ValueError(f'{out}: exists already; --force overwrites it')
+    if page: _check_writable(out)
     from colorize_nb.infer.colorizer import Colorizer
-    from colorize_nb.infer.evaluate import EVALUATION_SIZES, evaluate_colorizer, write_card
-    def progress(i, n): print(f'{i} of {n} photos', end='\r' if i<n else '\n', file=sys.stderr, flush=True)
-    colorizer, progress = Colorizer.load(model, _choose_device(device)), progress if sys.stderr.isatty() else None
-    evaluation = evaluate_colorizer(colorizer, photos, sizes or EVALUATION_SIZES, split, every, progress)
+    from colorize_nb.infer.evaluate import EVALUATION_SIZES, evaluate_colorizer, evaluate_models, write_card
+    def show(i, n): print(f'{i} of {n} photos', end='\r' if i<n else '\n', file=sys.stderr, flush=True)
+    device, show = _choose_device(device), show if sys.stderr.isatty() else None
+    if several:
+        colorizers = [Colorizer.load(m, device) for m in names]
+        evaluation = evaluate_models(colorizers, photos, out if page else None, sizes, split, every, show)
+    else: evaluation = evaluate_colorizer(Colorizer.load(model, device), photos, sizes or EVALUATION_SIZES, split, every, show)
     print(evaluation.table().to_text())
     if card: print(f'wrote {write_card(model, evaluation)}')
+    if page: print(f'wrote {out}')
     return 0
 
 def export(
