@@ -15,6 +15,7 @@ from .color.space import *
 from .color.codecs import *
 from .color.classes import *
 from .color.metrics import *
+from .color.response import *
 
 # %% ../nbs/all.ipynb #8d777f38
 from .data.folder import *

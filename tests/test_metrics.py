@@ -197,3 +197,24 @@ def test_inside_a_learner(photos):
         assert c == pytest.approx(ciede(out, photos).mean().item(), abs=1e-3)
         learn.fit(1, 1e-3)
     assert learn.recorder.metric_names == ['epoch', 'train_loss', 'valid_loss', 'psnr', 'ciede', 'colorfulness', 'time']
+
+def test_frechet_is_the_textbook_formula():
+    "Against scipy's matrix root, with more photos than features, and with fewer."
+    from scipy.linalg import sqrtm
+    from colorize_nb.color.metrics import frechet
+    import numpy as np
+    g = torch.Generator().manual_seed(1)
+    for n in (60, 5):
+        x, y = torch.randn(n, 7, generator=g), 1.5*torch.randn(n+3, 7, generator=g)+.3
+        s, t = (np.cov(v.numpy().T) for v in (x, y))
+        root = np.real(np.trace(sqrtm(s@t)))
+        expected = ((x.mean(0)-y.mean(0))**2).sum().item()+np.trace(s)+np.trace(t)-2*root
+        assert abs(frechet(x, y)-expected)<1e-3*max(1, expected)
+
+def test_the_limit_removes_most_of_the_bias():
+    from colorize_nb.color.metrics import frechet, frechet_limit
+    g = torch.Generator().manual_seed(2)
+    x, y = (torch.randn(200, 20, generator=g) for _ in range(2))
+    limit, sizes, means = frechet_limit(x, y)
+    assert means==sorted(means, reverse=True) and sizes[-1]==200 and abs(limit)<frechet(x, y)/2
+    assert abs(frechet_limit(x, y+1)[0]-20)<2 # a shift of 1 in 20 dimensions

@@ -6,7 +6,7 @@
 __all__ = ['through_8bit', 'mse_ab', 'mae_ab', 'psnr', 'ciede', 'colorfulness', 'colorfulness_abs', 'gray_baseline',
            'mean_color_baseline', 'dataset_mean_ab', 'evaluate', 'bootstrap_interval', 'closeness', 'psnr_ab', 'auc_ab',
            'bin_accuracy', 'most_common_accuracy', 'keras_accuracy', 'ssim', 'chroma_noise', 'delta_colorfulness',
-           'lpips', 'fid', 'frontier']
+           'lpips', 'fid', 'frechet', 'frechet_limit', 'frontier']
 
 # %% ../../nbs/color/03_metrics.ipynb #96537432
 import inspect
@@ -309,6 +309,37 @@ def fid(
             n[i] += len(rgb)
     name = f'Inception {feature}' if isinstance(feature, int) else type(feature).__name__
     return dict(value=metric.compute().item(), n=n, backend=f'FID {name}, torchmetrics {version}')
+
+# %% ../../nbs/color/03_metrics.ipynb #689422fb
+def frechet(
+    x, # Features of one set of photos, `(n,D)`, for example from `load_encoder`
+    y, # Features of the other set, `(m,D)`
+)->float: # 0 for equal sets; lower is better
+    "Compute the squared Fréchet distance between the Gaussians that fit two sets of features."
+    x, y = (torch.as_tensor(t).double() for t in (x, y))
+    if x.ndim!=2 or y.ndim!=2 or x.shape[1]!=y.shape[1] or min(len(x), len(y))<2:
+        got = f'{tuple(x.shape)} and {tuple(y.shape)}'
+        raise ValueError(f'frechet needs features (n,D) and (m,D) of at least 2 photos each, but got {got}.')
+    a, b = ((t - t.mean(0))/(len(t) - 1)**.5 for t in (x, y)) # the covariances are a.T@a and b.T@b
+    root = torch.linalg.svdvals(a@b.T).sum() # trace of the square root of their product
+    return ((x.mean(0) - y.mean(0)).square().sum() + a.square().sum() + b.square().sum() - 2*root).clamp(min=0).item()
+
+# %% ../../nbs/color/03_metrics.ipynb #0ef22fbb
+def frechet_limit(
+    x, # Features of one set of photos, `(n,D)`
+    y, # Features of the other set, `(m,D)`
+    sizes=(), # Photos per sample, increasing; by default, five sizes from a quarter of the smaller set up to all of it
+    repeats:int=10, # Random samples per size
+    seed:int=0, # Seed of the samples
+)->tuple: # (limit, sizes, mean distance for each size)
+    "Extrapolate the squared Fréchet distance to infinitely many photos (Chong and Forsyth 2020)."
+    most, g = min(len(x), len(y)), torch.Generator().manual_seed(seed)
+    sizes = list(sizes) or [round(most*share) for share in (.25, .4, .55, .75, 1)]
+    def draw(t, n): return t[torch.randperm(len(t), generator=g)[:n]]
+    means = [sum(frechet(draw(x, n), draw(y, n)) for _ in range(repeats))/repeats for n in sizes]
+    inverse, d = 1/torch.tensor(sizes, dtype=torch.float64), torch.tensor(means, dtype=torch.float64)
+    slope = ((inverse - inverse.mean())*(d - d.mean())).sum()/(inverse - inverse.mean()).square().sum()
+    return (d.mean() - slope*inverse.mean()).item(), sizes, means
 
 # %% ../../nbs/color/03_metrics.ipynb #6f7502d4
 def saturate(
