@@ -21,9 +21,9 @@ SMALL = [n for n in MODELS if n not in LARGE]
 _latest = {}
 
 def network(name):
-    "The network with filled weights. Only the latest one is kept, because the large ones need a gigabyte."
+    "The network with filled weights. The large ones need a gigabyte, so each of them is alone in memory."
     if name not in _latest:
-        _latest.clear()
+        if name in LARGE or any(n in _latest for n in LARGE): _latest.clear()
         _latest[name] = fill_released(create_released(name), filled_weights(name), MODELS[name])
     return _latest[name]
 
@@ -77,27 +77,28 @@ def test_layout_is_complete_in_both_directions(name):
     converted, own = net.convert(tensors), net.state_dict()
     assert sorted(converted)==sorted(own)
     assert [k for k in own if converted[k].shape!=own[k].shape]==[]
-    folded = sum(k.endswith(('_u','_v','_g')) for k in given)
+    folded = sum(k.endswith(('_u','_v')) for k in given) # each is one tensor less
     unused = sum(k.startswith('encoder.arch.norm.') for k in given)
     assert len(own)==len(given)-folded-unused
 
 @pytest.mark.parametrize('name', ['ddcolor_tiny', 'deoldify_artistic'])
 def test_a_missing_or_unknown_tensor_is_named(name):
-    tensors = filled_weights(name)
+    tensors = {r['key']: torch.empty(shape_of(r), device='meta') for r in layout(name)}
     key = next(k for k in tensors if k.endswith('.bn.weight'))
     some = {k: v for k,v in tensors.items() if k!=key}
     with pytest.raises(StoreError, match='is missing.*1 of'): fill_released(create_released(name), some, name)
     with pytest.raises(StoreError, match='surprise is unknown'):
-        fill_released(create_released(name), {**tensors, 'surprise': torch.zeros(1)}, name)
+        fill_released(create_released(name), {**tensors, 'surprise': torch.empty(1, device='meta')}, name)
     cut = {**tensors, key: tensors[key][:-1]}
     with pytest.raises(StoreError, match=r'is \[\d+\], not \[\d+\]'): fill_released(create_released(name), cut, name)
 
-@pytest.mark.parametrize('name', SMALL)
+@pytest.mark.parametrize('name', ['ddcolor_tiny', 'deoldify_artistic'])
 def test_the_fill_has_the_stated_checksums(name): assert wrong_checksums(name, filled_weights(name))==[]
 
 def test_deoldify_and_ddcolor_are_told_apart():
     with pytest.raises(StoreError, match='weights of ddcolor_tiny, not of deoldify_artistic'):
-        fill_released(create_released('deoldify_artistic'), filled_weights('ddcolor_tiny'), 'deoldify_artistic')
+        tensors = {r['key']: torch.empty(shape_of(r), device='meta') for r in layout('ddcolor_tiny')}
+        fill_released(create_released('deoldify_artistic'), tensors, 'deoldify_artistic')
 
 # the colorizer's interface
 @pytest.mark.parametrize('name', SMALL)
@@ -117,10 +118,9 @@ def test_forward_of_ddcolor_is_its_network_on_a_gray_picture():
     assert (a-b).abs().max()<.05
 
 def test_forward_of_deoldify_has_the_color_of_its_rgb():
-    from skimage.color import rgb2lab
+    from skimage.color import lab2rgb, rgb2lab
     net, x = network('deoldify_artistic'), torch.full((1, 1, 64, 64), .2)
     L = torch.full((1, 64, 64), 60.)
-    from skimage.color import lab2rgb
     gray = torch.from_numpy(lab2rgb(torch.cat([L, 0*L, 0*L]).movedim(0, -1).numpy())).movedim(-1, 0)[None].float()
     with torch.inference_mode(): rgb, ab = net.from_gray(gray)[0], net(x)[0]
     want = rgb2lab(rgb.movedim(0, -1).numpy())[...,1:]
@@ -208,3 +208,124 @@ def test_only_the_tutorials_network_imports_fastai():
             'create_released("moein_dynamicunet")\nassert "fastai" in sys.modules')
     r = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=ROOT, capture_output=True, text=True)
     assert r.returncode==0, r.stderr
+
+# ONNX files in the conventions that people share
+def exported(path, net, *shape):
+    pytest.importorskip('onnx')
+    pytest.importorskip('onnxruntime')
+    import warnings
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.onnx.export(net, (torch.zeros(shape),), path, opset_version=17, dynamo=False)
+    return path
+
+class Tint(torch.nn.Module):
+    "ab from the mean of the input, as a stand-in for a colorizer that shows what its input is."
+    def forward(self, x): return torch.cat([x.mean(1, keepdim=True), -x.mean(1, keepdim=True)], 1)
+
+class Red(torch.nn.Module):
+    def forward(self, x): return x*torch.tensor([1.2, 1., .9]).view(1, 3, 1, 1)
+
+def test_onnx_with_lightness_in(tmp_path):
+    from colorize_nb.models.released.onnx import OnnxNet
+    net = OnnxNet(exported(tmp_path/'l.onnx', Tint(), 1, 1, 32, 32))
+    assert (net.n_in, net.fixed, net.size)==(1, (32, 32), 32)
+    ab = net(torch.full((2, 1, 32, 32), .2)) # L is 60; the file has a fixed batch size of 1
+    assert torch.allclose(ab[:,0], torch.full((2, 32, 32), 60.)) and torch.allclose(ab[:,1], -ab[:,0])
+
+def test_onnx_with_gray_in_and_ab_out_is_ddcolors_convention(tmp_path):
+    from skimage.color import lab2rgb
+    from colorize_nb.models.released.onnx import OnnxNet
+    path = exported(tmp_path/'gray.onnx', Tint(), 1, 3, 32, 32)
+    gray = lab2rgb([[[60., 0, 0]]])[0,0,0]
+    for top,want in ((None, gray), (255, 255*gray)):
+        ab = OnnxNet(path, top)(torch.full((1, 1, 32, 32), .2))
+        assert abs(ab[0,0,0,0].item()-want)<1e-3*max(1, want)
+
+def test_onnx_with_rgb_out_is_deoldifys_convention(tmp_path):
+    from skimage.color import lab2rgb, rgb2lab
+    from colorize_nb.models.released.onnx import OnnxNet
+    net = OnnxNet(exported(tmp_path/'rgb.onnx', Red(), 1, 3, 32, 32))
+    assert net.top==255
+    gray = lab2rgb([[[60., 0, 0]]])
+    want = rgb2lab(gray*[1.2, 1, .9])[0,0,1:]
+    assert np.abs(net(torch.full((1, 1, 32, 32), .2))[0,:,5,5].numpy()-want).max()<.1
+
+@pytest.mark.parametrize('shape', [(96, 32), (32, 96), (20, 20), (64, 64)], ids=str)
+def test_a_fixed_size_pads_and_never_stretches(tmp_path, shape):
+    "The part that isn't padding keeps its aspect ratio: a ramp is still a ramp."
+    from colorize_nb.models.released.onnx import OnnxNet, fit_into
+    h, w = shape
+    ramp = torch.linspace(-.8, .8, w).expand(1, 1, h, w)
+    fitted, fh, fw = fit_into(ramp, 64, 64)
+    assert fitted.shape[-2:]==(64, 64) and max(fh, fw)==64 and abs(fh/fw-h/w)<.1*h/w
+    ab = OnnxNet(exported(tmp_path/'l.onnx', Tint(), 1, 1, 64, 64))(ramp)
+    assert ab.shape[-2:]==(fh, fw)
+    assert (ab[0,0,:,1:]>=ab[0,0,:,:-1]).all() and ab[0,0].max()>80 and ab[0,0].min()<20
+
+def test_a_file_that_is_no_colorizer_is_named(tmp_path):
+    from colorize_nb.models.released.onnx import OnnxNet
+    path = exported(tmp_path/'wrong.onnx', torch.nn.Conv2d(4, 5, 1), 1, 4, 8, 8)
+    with pytest.raises(StoreError, match='wrong.onnx: input .* C of 1 or 3'): OnnxNet(path)
+    (tmp_path/'text.onnx').write_text('nothing')
+    with pytest.raises(StoreError, match='text.onnx: not a usable ONNX file'): OnnxNet(tmp_path/'text.onnx')
+
+def test_colorizer_loads_an_onnx_file(tmp_path):
+    from colorize_nb.infer.colorizer import Colorizer
+    colorizer = Colorizer.load(exported(tmp_path/'rgb.onnx', Red(), 1, 3, 64, 64))
+    assert (colorizer.name, colorizer.size)==('rgb', 64)
+    gray = Image.new('RGB', (40, 90), (128, 128, 128))
+    r, g, b = np.array(colorizer(gray).image)[45,20].astype(int)
+    assert r>g>b and np.array(colorizer(gray).image).shape==(90, 40, 3)
+    with pytest.raises(ValueError, match='no original program'): colorizer(gray, faithful=True)
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['ddcolor_tiny', 'deoldify_artistic', 'moein_unet'])
+def test_released_networks_can_be_exported(tmp_path, name):
+    pytest.importorskip('onnxruntime')
+    from colorize_nb.color.codecs import LabAB
+    from colorize_nb.infer.colorizer import Colorizer
+    from colorize_nb.infer.onnx import export_onnx
+    from colorize_nb.models.released.onnx import OnnxNet
+    net = network(name)
+    path = export_onnx(Colorizer(net, LabAB(ab_scale=1.), 64, name), tmp_path/'net.onnx', half=False)
+    x = torch.linspace(-.9, .9, 96*128).view(1, 1, 96, 128)
+    with torch.inference_mode(): assert (OnnxNet(path)(x)-net(x)).abs().max()<.05
+
+# the page that compares models
+@pytest.fixture(scope='module')
+def color_photos(tmp_path_factory):
+    from colorize_nb.core.photo import bundled_photos, open_photo
+    folder = tmp_path_factory.mktemp('photos')
+    for n in ('coffee', 'china'): open_photo(bundled_photos()[n]).resize((96, 64)).save(folder/f'{n}.png')
+    return folder
+
+def test_evaluate_writes_a_page_of_strips(tmp_path, color_photos, capsys):
+    from colorize_nb.app.cli import main
+    page = tmp_path/'models.html'
+    command = ['evaluate', 'shipped,compact', str(color_photos), '--page', '-o', str(page), '--device', 'cpu']
+    assert main(command)==0
+    out, html = capsys.readouterr().out, page.read_text('utf8')
+    assert f'wrote {page}' in out and 'shipped' in out and 'compact' in out
+    assert html.count('<figure')==2 and html.count('data:image/jpeg')==2 and 'coffee.png' in html
+    assert html.index('Metrics')>html.index('china.png') and 'CIEDE2000' in html
+    assert main(command)==1 and 'exists already' in capsys.readouterr().err
+    assert main([*command, '--force'])==0
+
+def test_evaluate_compares_released_networks_by_the_same_scores(color_photos):
+    from colorize_nb.color.codecs import LabAB
+    from colorize_nb.infer.colorizer import Colorizer
+    from colorize_nb.infer.evaluate import evaluate_colorizer, evaluate_models
+    filled = Colorizer(network('deoldify_artistic'), LabAB(ab_scale=1.), 64, 'deoldify')
+    both = evaluate_models({'filled': filled, 'shipped': 'shipped'}, color_photos, sizes=[64])
+    alone = evaluate_colorizer('shipped', color_photos, sizes=[64])
+    assert [*both.scores][3:]==['filled, 64 px', 'shipped, 64 px']
+    assert torch.equal(both.scores['shipped, 64 px'], alone.scores['shipped, input 64 px'])
+    assert not torch.equal(both.scores['filled, 64 px'], both.scores['shipped, 64 px'])
+
+@pytest.mark.parametrize('arguments,message', [
+    (['shipped,gone'], 'gone'), (['shipped,compact', '--card'], '--card needs a single model')], ids=['model', 'card'])
+def test_evaluate_names_a_wrong_argument(color_photos, capsys, arguments, message):
+    from colorize_nb.app.cli import main
+    assert main(['evaluate', arguments[0], str(color_photos), *arguments[1:], '--device', 'cpu'])==1
+    assert message in capsys.readouterr().err

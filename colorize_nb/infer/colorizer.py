@@ -19,6 +19,7 @@ from PIL import Image
 from ..color.codecs import LabAB
 from ..core.photo import PhotoError, marked, open_photo, photo_meta, save_photo
 from .paint import PAINT_KNOBS, STRIDE, check_knobs, lightness, pad_to_stride, paint, small_copy
+from ..models.released.onnx import OnnxNet
 from ..models.released.table import load_released, released_models
 from ..models.store import StoreError, full_precision, load_model_file, pick_device, shipped_models
 
@@ -163,7 +164,7 @@ class Colorizer:
     @classmethod
     def load(
         cls,
-        path='shipped', # A file from `save_colorizer`, or a name from `shipped_models()` or `released_models()`
+        path='shipped', # A file from `save_colorizer`, an `.onnx` file, or a name from `shipped_models()` or `released_models()`
         device='cpu', # 'cpu', 'cuda', 'mps', or 'auto' for a GPU if there is one
         weights=None, # A local file with the weights of a released model; by default, they're downloaded into a cache
         offline:bool=None, # Forbid the download? Default: if `COLORIZE_NB_OFFLINE` is set
@@ -174,6 +175,9 @@ class Colorizer:
             net = load_released(str(path), weights, offline).to(device)
             return cls(net, LabAB(ab_scale=1.), facts['size'], str(path), device=device)
         if weights is not None: raise ValueError(f"{path}: only released models take weights ({', '.join(released_models())})")
+        if Path(path).suffix=='.onnx':
+            net = OnnxNet(path)
+            return cls(net, LabAB(ab_scale=1.), net.size, Path(path).stem, device=device)
         model, codec, spec, meta = load_model_file(path, device)
         try: return cls(model, codec, spec['size'], Path(path).stem, meta, device)
         except (ValueError, TypeError) as e: raise StoreError(f'{path}: its default knobs are invalid ({e})') from None

@@ -6,6 +6,8 @@
 __all__ = ['UnetLevel', 'MoeinNet', 'moein_unet', 'moein_dynamicunet']
 
 # %% ../../../nbs/models/released/05_moein.ipynb #e11f18ae
+import warnings
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -74,7 +76,10 @@ class MoeinNet(ReleasedNet):
         L = rgb2lab(np.array(img.resize((size or 256,)*2, Image.BICUBIC)))[...,:1]
         x = torch.from_numpy(L/50-1).float().movedim(-1, 0)[None]
         ab = self.net(x.to(next(self.parameters()).device))[0].movedim(0, -1).cpu().numpy()*110
-        return Image.fromarray((lab2rgb(np.concatenate([L, ab], -1))*255).round().astype(np.uint8))
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore') # scikit-image warns about colors outside sRGB
+            rgb = lab2rgb(np.concatenate([L, ab], -1))
+        return Image.fromarray((rgb*255).round().astype(np.uint8))
 
 @register_released(about="pix2pix's U-Net", source='moein-shariatnia')
 def moein_unet(): return MoeinNet(_plain_unet(), 256)

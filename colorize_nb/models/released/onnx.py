@@ -58,6 +58,8 @@ class OnnxNet(ReleasedNet):
         self.top = top or (255 if self.n_out==3 else 1)
         H, W = self.given.shape[2:]
         self.fixed = (H, W) if isinstance(H, int) and isinstance(W, int) else None
+        stored = self.session.get_modelmeta().custom_metadata_map.get('size', '') # our own exports contain their size
+        self.size = int(stored) if stored.isdigit() else min(self.fixed or (256,))
 
     def _run(self, x):
         "Run the file on `(B,n_in,H,W)`, one photo at a time, because many exports have a fixed batch size."
@@ -73,3 +75,5 @@ class OnnxNet(ReleasedNet):
         if self.n_out==3: out = rgb2lab((out/self.top).clamp(0, 1))[:,1:]
         h, w = (math.ceil(part*o/full) for part,o,full in zip((h, w), out.shape[-2:], x.shape[-2:]))
         return out[...,:h,:w]
+
+    def original(self, img, size=None): raise ValueError('an ONNX file has no original program, so faithful=True has no meaning for it')
