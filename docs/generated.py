@@ -10,19 +10,15 @@ from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.onnx import export_onnx, onnx_metadata
 from colorize_nb.color.metrics import ciede, colorfulness
 from colorize_nb.core.photo import bundled_photos, credit, open_photo, to_tensor
+from colorize_nb.core.registry import Registry
 from colorize_nb.core.show import CSS, JS, TABLES_CSS, TABLES_JS, wipe
-from colorize_nb.models.layers import keras_params
-from colorize_nb.models.layers import create_model
+from colorize_nb.models.layers import create_model, keras_params
 from colorize_nb.models.store import shipped_models
 from colorize_nb.train.recipes import describe_recipes, get_recipe
 from lab.comparison import label, load_results
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT/'lab/results/recipes'
-# First word of a recipe's source -> (page of its networks in nbs/models, page of its paper)
-PAGES = {'Fordham': ('papers/00_fordham','fordham'), 'Cats': ('papers/01_cats','cats'),
-         'Stanford': ('papers/02_stanford','stanford'), 'Koalarization': ('papers/03_koalarization','koalarization'),
-         'Indiana': ('papers/04_indiana','indiana'), 'Zhang': ('papers/05_zhang', None), 'this': ('02_compact', None)}
 WHY = {'people': 'Clothes can have any color, and lightness doesn\'t show which.',
        'things': 'A cup can be red or gray, and both look the same without color.',
        'pictures of science': 'The model was never trained on such pictures. '
@@ -169,10 +165,18 @@ def trained(name, done):
             *(f"With a learning rate of {o['rate']:g} instead of {d['rate']:g}: CIEDE2000 {o['CIEDE2000']}, colorfulness {o['colorfulness']}."
               for o in other), '']
 
+def pages_of(arch, source):
+    "Return the page that defines a network, and the name of its paper's page or None."
+    factory = Registry('model', 'colorize_nb.models').get(arch)
+    module = getattr(factory, 'func', factory).__module__.removeprefix('colorize_nb.')
+    page = next(p for p in house.pages('models') if house.module(p)==module)
+    paper = re.match(r'\w+', source)[0].lower()
+    return page.relative_to(ROOT).as_posix(), paper if (ROOT/f'docs/pages/papers/{paper}.md').exists() else None
+
 def recipe(name, r, done):
     "Return the row of a recipe in the table, and its section."
-    book, paper = next((v for k,v in PAGES.items() if r['source'].startswith(k)), ('../core/03_registry', None))
     spec = get_recipe(name)
+    book, paper = pages_of(spec.arch, r['source'])
     codec = spec.codec()
     model = create_model(spec.arch, codec.n_in, codec.n_out, spec.size, **spec.kwargs)
     n = keras_params(model)
@@ -181,7 +185,7 @@ def recipe(name, r, done):
     text = [f'(recipe-{slug})=', f'## {name}', '',
             f"Source: {r['source']}. Network `{r['model']}`, {n['total']:,} parameters ({n['trainable']:,} trainable). "
             f"Codec `{r['codec']}`, loss `{r['loss']}`, {r['size']} px, batch size {r['batch']}. "
-            f'[Its page](nbs/models/{book}.ipynb) has the layers, what the paper leaves open, and what we chose.'
+            f'[Its page]({book}) has the layers, what the paper leaves open, and what we chose.'
             + (f' See also [the paper](papers/{paper}.md).' if paper else ''), '',
             '```python', f"learn = recipe_learner('{name}', dls)", '```', '']
     text += trained(name, done) if done.get(name) else ['Not trained yet (`python -m lab.compare_recipes`).', '']

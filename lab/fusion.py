@@ -7,7 +7,6 @@ scores are the outputs of EfficientNet-Lite0, before the softmax, for the lightn
 `colorize_nb/course/fusion.json`, one row per variant and seed. Rows that the file already contains aren't computed
 again. This takes about 15 minutes on one core.
 """
-import argparse
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from fastai.callback.schedule import Learner
 from fastai.data.core import DataLoader, DataLoaders
+from fastcore.script import call_parse
 from torch import nn
 
 from lab import arms
@@ -88,7 +88,16 @@ def measure(net, rgb, scores):
     return [arms.scores(CODEC.decode(x, net(x, s)), photo) for x,s,photo in triples]
 
 
-def main(photos, n, held, steps, seeds, lr):
+@call_parse
+def main(
+    photos:Path, # folder of color photos
+    n:int=2000, # photos to train on
+    held:int=300, # photos to test on
+    steps:int=310, # optimizer steps, rounded to whole epochs
+    seeds:int=3, # seeds per variant
+    lr:float=3e-3, # maximum learning rate
+):
+    "Measure how much fused class scores help."
     files, held_files = arms.split(photos, n, held)
     (rgb, scores), (held_rgb, held_scores) = read_photos(files), read_photos(held_files)
     facts = dict(data=Path(photos).name, n_train=n, n_held=held, steps=steps, batch=BS, size=SIZE,
@@ -97,14 +106,3 @@ def main(photos, n, held, steps, seeds, lr):
         net, done, seconds = train(rgb, fused_scores(arm, scores, seed), seed, steps, lr)
         return done, seconds, measure(net, held_rgb, fused_scores(arm, held_scores, seed))
     arms.run(arms.RESULTS/'fusion.json', ARMS, seeds, facts, train_and_measure)
-
-
-if __name__=='__main__':
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('photos', metavar='PHOTOS', help='folder of color photos')
-    p.add_argument('--n', type=int, default=2000, help='photos to train on')
-    p.add_argument('--held', type=int, default=300, help='photos to test on')
-    p.add_argument('--steps', type=int, default=310, help='optimizer steps, rounded to whole epochs')
-    p.add_argument('--seeds', type=int, default=3, help='seeds per variant')
-    p.add_argument('--lr', type=float, default=3e-3, help='maximum learning rate')
-    main(**vars(p.parse_args()))

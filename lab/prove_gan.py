@@ -6,11 +6,12 @@ FOLDER contains color photos, used at 64 px. Both stages are measured on held-ou
 colorfulness. `--pretrain` and `--gan` set the minutes per stage and seed: CPU time, or wall-clock time on a GPU. The
 results go to `colorize_nb/course/gan.json`; seeds that the file already contains aren't trained again.
 """
-import argparse, json, time
+import json, time
 from pathlib import Path
 
 import torch
 from fastai.torch_core import set_seed
+from fastcore.script import call_parse
 
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline, psnr, through_8bit
@@ -38,7 +39,18 @@ def scores(rgb, true):
             'colorfulness': round(colorfulness(rgb).mean().item(), 2)}
 
 
-def main(folder, n, n_test, seeds, pretrain, gan, pixel, lr):
+@call_parse
+def main(
+    folder:Path, # folder of color photos
+    n:int=10_000, # photos to train on
+    n_test:int=300, # held-out photos
+    seeds:int=3, # number of seeds
+    pretrain:float=6., # minutes with L1 alone
+    gan:float=4., # minutes with L1 and a critic
+    pixel:float=10., # weight of L1 next to the critic
+    lr:float=2e-4, # learning rate with the critic
+):
+    "Measure whether a critic helps."
     files = find_photos([folder])[:n+n_test]
     every = len(files)//n_test
     test = torch.cat([square(f) for f in files[::every]])
@@ -71,16 +83,3 @@ def main(folder, n, n_test, seeds, pretrain, gan, pixel, lr):
                                  curves=curves))
         OUT.write_text(json.dumps(data, indent=1))
         print(json.dumps({k: v for k,v in data['rows'][-1].items() if k!='curves'}), flush=True)
-
-
-if __name__=='__main__':
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('folder', type=Path, metavar='FOLDER', help='folder of color photos')
-    p.add_argument('-n', type=int, default=10_000, help='photos to train on')
-    p.add_argument('--n-test', type=int, default=300, help='held-out photos')
-    p.add_argument('--seeds', type=int, default=3, help='number of seeds')
-    p.add_argument('--pretrain', type=float, default=6, help='minutes with L1 alone')
-    p.add_argument('--gan', type=float, default=4, help='minutes with L1 and a critic')
-    p.add_argument('--pixel', type=float, default=10., help='weight of L1 next to the critic')
-    p.add_argument('--lr', type=float, default=2e-4, help='learning rate with the critic')
-    main(**vars(p.parse_args()))

@@ -6,13 +6,13 @@ PHOTOS is a folder of color photos. The results go to `colorize_nb/course/transf
 Rows that the file already contains aren't computed again. For each variant, a strip of bundled photos as it colors them
 is saved next to the file. This takes about 15 minutes on one core.
 """
-import argparse
 import tempfile
 import time
 from pathlib import Path
 
 import torch
 from PIL import Image
+from fastcore.script import call_parse
 
 from lab import arms
 from colorize_nb.color.codecs import LabAB
@@ -73,7 +73,16 @@ def strip(model):
     return out
 
 
-def main(photos, n, held, steps, seeds, lr):
+@call_parse
+def main(
+    photos:Path, # folder of color photos
+    n:int=2000, # photos to train on
+    held:int=200, # photos to test on
+    steps:int=124, # optimizer steps, rounded to whole epochs
+    seeds:int=3, # seeds per variant
+    lr:float=2e-3, # maximum learning rate
+):
+    "Measure how much a pretrained encoder helps."
     files, held = arms.split(photos, n, held)
     facts = dict(data=Path(photos).name, n_train=n, n_held=len(held), steps=steps, batch=BS, size=SIZE,
                  loss='smooth_l1', lr=lr)
@@ -85,14 +94,3 @@ def main(photos, n, held, steps, seeds, lr):
                 strip(model).save(arms.RESULTS/f'transfer-{name}.jpg', quality=85)
             return done, seconds, measure(model, held)
         arms.run(arms.RESULTS/'transfer.json', ARMS, seeds, facts, train_and_measure)
-
-
-if __name__=='__main__':
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('photos', metavar='PHOTOS', help='folder of color photos')
-    p.add_argument('--n', type=int, default=2000, help='photos to train on')
-    p.add_argument('--held', type=int, default=200, help='photos to test on')
-    p.add_argument('--steps', type=int, default=124, help='optimizer steps, rounded to whole epochs')
-    p.add_argument('--seeds', type=int, default=3, help='seeds per variant')
-    p.add_argument('--lr', type=float, default=2e-3, help='maximum learning rate')
-    main(**vars(p.parse_args()))

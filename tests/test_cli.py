@@ -76,6 +76,17 @@ def test_next_to_the_photo_and_force(album):
     assert run('good.jpg', '--force', cwd=album).returncode==0 and (album/'good-color.jpg').stat().st_mtime_ns>stamp
 
 
+def test_saturation_multiplies_the_chroma(album):
+    from skimage.color import rgb2lab
+    chroma = {}
+    for factor in (0, .5, 1):
+        out = f'saturation-{factor}'
+        assert run('good.jpg', '--saturation', factor, '--exact', '-o', out, cwd=album).returncode==0
+        lab = rgb2lab(np.asarray(Image.open(album/out/'good-color.png')))
+        chroma[factor] = np.hypot(lab[...,1], lab[...,2]).mean()
+    assert chroma[0]<1 and chroma[1]>5 and chroma[.5]/chroma[1]==pytest.approx(.5, abs=.03)
+
+
 def test_results_do_not_overwrite_each_other(album):
     got = run('good.jpg', 'in/good.jpg', '-o', 'out', cwd=album)
     assert got.returncode==1 and 'overwrite the result of' in got.stderr and len(list((album/'out').iterdir()))==1

@@ -120,6 +120,56 @@ def test_limits_of_the_temperature():
     assert d==sorted(d)
 
 
+# --- each option, against numbers worked out by hand
+
+def one_pixel(values): return torch.tensor(values)[None,:,None,None]
+
+def test_channel_bins_how():
+    "Two bins that decode to -50 and 50: .75 on the first gives the mode -50 and the mean -25."
+    codec, logits = ChannelBins(2), one_pixel([.75,.25,.2,.8]).log()
+    for how,want in (('mode', [-50,50]), ('mean', [-25,30])):
+        assert codec.ab(None, logits, how=how).flatten().tolist()==pytest.approx(want, abs=1e-3)
+
+
+@pytest.mark.parametrize('how,T,want', [('mode',.38,0), ('median',.38,10), ('mean',.38,13.5), ('annealed',1.,13.5),
+                                        ('annealed',.5,10.797), ('annealed',.25,6.881), ('annealed',0.,0)])
+def test_joint_bins_how_and_temperature(how, T, want):
+    "Annealing with T=.5 squares .4, .35, and .25; T=.25 squares the squares."
+    codec = JointBins(centers=[[0.,0.],[10.,-10.],[40.,-40.]], k=1)
+    ab = codec.ab(None, one_pixel([.4,.35,.25]).log(), how=how, T=T).flatten().tolist()
+    assert ab[0]==pytest.approx(want, abs=2e-3)
+    if how!='median': assert ab[1]==pytest.approx(-want, abs=2e-3)
+
+
+@pytest.mark.parametrize('sigma,want', [(5.,.1192), (10.,.3775)])
+def test_sigma_of_targets_and_of_the_prior(sigma, want):
+    "A gray pixel gives a cell at distance 10 the share e/(1+e), where e = exp(-100/2sigma²)."
+    gray = torch.full((1,3,4,4), .5)
+    cells = dict(centers=[[0.,0.],[10.,0.]])
+    target = JointBins(**cells, k=2, sigma=sigma).encode(gray)[1]
+    assert target[0,:2,0,0].tolist()==[0,1] and target[0,3,0,0].item()==pytest.approx(want, abs=2e-3)
+    assert color_prior(JointBins(**cells, k=1), [gray], sigma=sigma)[1].item()==pytest.approx(want, abs=2e-3)
+
+
+@pytest.mark.parametrize('lam,want', [(0.,[.625,2.5]), (.5,[.8537,1.5854]), (1.,[1,1])])
+def test_lam_mixes_the_prior_with_equal_shares(lam, want):
+    "Classes with shares .8 and .2: weights 1/.8 and 1/.2 for lam=0, 1/(.4+.25) and 1/(.1+.25) for .5, scaled to a mean of 1."
+    assert class_weights(torch.tensor([.8,.2]), lam).tolist()==pytest.approx(want, abs=1e-4)
+
+
+@pytest.mark.parametrize('codec', [ChannelBins(2), JointBins(centers=[[-50.,-50.],[50.,50.]], k=1)], ids=['channel','joint'])
+def test_gamut_of_decoded_classes(codec):
+    "sRGB has no such cyan at lightness 60. 'clip' does what scikit-image does, 'chroma' keeps the hue and the lightness."
+    from skimage import color
+    x, y = codec.x_from_L(torch.full((1,1,1,1), 60.)), torch.zeros(1, codec.n_out, 1, 1)
+    y[:,::2] = 9. # the class with a = b = -50
+    clipped, reduced = (codec.decode(x, y, gamut=gamut).flatten().numpy() for gamut in ('clip','chroma'))
+    want = color.lab2rgb([60.,-50.,-50.])
+    assert np.allclose(clipped, want, atol=2e-3) and np.allclose(codec.decode(x, y).flatten(), want, atol=2e-3)
+    L, a, b = color.rgb2lab(reduced.astype(float))
+    assert L==pytest.approx(60, abs=.3) and a==pytest.approx(b, abs=.3) and 10<-a<50
+
+
 @pytest.mark.parametrize('make,message', [
     (lambda: ChannelBins(1), 'at least 2'),
     (lambda: ChannelBins(0), 'at least 2'),

@@ -137,7 +137,7 @@ def test_gray_and_mean_color_stand_below_the_runs(panel):
     photos = torch.cat([dls.codec.decode(*(t.as_subclass(torch.Tensor) for t in b)) for b in dls.valid])
     assert gray['ciede']==pytest.approx(ciede(gray_baseline(photos), photos).mean().item(), abs=2e-3)
     panel.set(seed=1).train().wait(60)
-    assert len(panel.baselines)==2, 'measured once for each size'
+    assert len(panel.history.baselines)==2, 'measured once for each size'
 
 def test_knobs_are_locked_while_it_trains(panel):
     panel.set(epochs=50).train()
@@ -149,10 +149,11 @@ def test_knobs_are_locked_while_it_trains(panel):
     assert not c['lr'].disabled and not c['loss'].buttons['l1'].disabled and c['loss'].buttons['ce'].disabled and c['bins'].disabled
 
 def test_earlier_runs_are_in_the_chart(panel):
+    def earlier(): return panel.history.earlier(panel.state(), panel.losses)
     for seed in (1, 2): panel.set(seed=seed, epochs=1).train().wait(60)
-    assert list(panel.earlier())==['run 1'] and panel.earlier()['run 1']==panel.courses['run 1']!=panel.losses
+    assert list(earlier())==['run 1'] and earlier()['run 1']==panel.history.losses['run 1']!=panel.losses
     panel.set(loss='l1')
-    assert panel.earlier()=={}, 'another loss has other units'
+    assert earlier()=={}, 'another loss has other units'
     assert panel.valid and panel.valid[-1][0]==len(panel.losses)
 
 def test_values_that_do_not_fit_are_said(panel, dls):

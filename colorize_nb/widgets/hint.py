@@ -115,6 +115,75 @@ def read_hints(
     except (ValueError, TypeError, KeyError) as e:
         raise ValueError(f'{path}: not a file of hints ({type(e).__name__}: {e})') from None
 
+# %% ../../nbs/widgets/04_hint.ipynb #44912cae
+BRUSH = 3 # pixels: radius of the disc that a hint colors; a single pixel has little influence against its eight neighbors
+PREVIEW = 160 # pixels: longest side of the preview shown before the whole photo is solved
+
+def _at_most(photo, side, how):
+    small = photo.copy()
+    small.thumbnail((side, side), how)
+    return small
+
+def _spots(hints, shape, brush):
+    "Return where a color is given, `(h,w)`, and which one, `(2,h,w)`."
+    (h, w), known, ab = shape, np.zeros(shape, bool), np.zeros((2, *shape))
+    for x,y,color in hints:
+        r, c = min(int(y*h), h-1), min(int(x*w), w-1)
+        spot = (np.arange(h)[:,None]-r)**2+(np.arange(w)-c)**2<=brush**2
+        rgb = torch.tensor([int(color[i:i+2], 16)/255 for i in (1,3,5)]).view(1,3,1,1)
+        known[spot], ab[:,spot] = True, rgb2lab(rgb)[0,1:,0].numpy()
+    return known, ab
+
+class HintedPhoto:
+    "A photo, and a smaller copy for previews, over which hints spread."
+    def __init__(self,
+        photo, # Path or PIL image
+        model=None, # `Colorizer` for the prediction below the hints
+        side:int=512, # Longest side used, in pixels
+    ):
+        self.photo = _at_most(open_photo(photo), side, Image.Resampling.LANCZOS)
+        self.small = _at_most(self.photo, PREVIEW, Image.Resampling.BOX)
+        self.model, self.predicted = model, {}
+
+    def base(self,
+        over:str, # 'gray' or 'model'
+        small:bool=False, # Use the small copy?
+    )->np.ndarray: # `(2,h,w)`
+        "Return a and b below the hints: zeros or the model's prediction."
+        photo = self.small if small else self.photo
+        if over=='gray' or self.model is None: return np.zeros((2, *photo.size[::-1]))
+        if photo.size not in self.predicted:
+            colored = self.model(photo).image
+            self.predicted[photo.size] = rgb2lab(to_tensor(colored))[0,1:].numpy().astype(float)
+        return self.predicted[photo.size]
+
+    def spread(self,
+        hints, # `(x, y, '#rrggbb')` each
+        over:str='gray', # See `base`
+        reach:float=.15, # How far a hint changes a prediction, as a share of the longer side
+        small:bool=False, # Use the small copy?
+        stale=lambda: False, # See `propagate`
+    )->np.ndarray: # `(2,h,w)`
+        "Return a and b of the photo with its hints."
+        base, photo = self.base(over, small), self.small if small else self.photo
+        if not hints: return base
+        L, brush = lightness(photo)[0,0].numpy(), max(1, BRUSH*max(photo.size)/max(self.photo.size))
+        known, ab = _spots(hints, L.shape, brush)
+        if over=='gray': return propagate(L, known, ab, stale)
+        return base + propagate(L, known, ab-base, stale)*fade(known, reach*max(L.shape))
+
+    def marked(self,
+        hints, # `(x, y, '#rrggbb')` each
+        x:float, y:float, # Where the next hint goes
+    )->Image.Image:
+        "Draw the gray photo with a disc at each hint and a ring where the next one goes."
+        marked, (w, h) = self.photo.convert('L').convert('RGB'), self.photo.size
+        d = ImageDraw.Draw(marked)
+        def box(x, y, r): return [x*w-r, y*h-r, x*w+r, y*h+r]
+        for u,v,color in hints: d.ellipse(box(u, v, 6), fill=color, outline='white', width=2)
+        d.ellipse(box(x, y, 8), outline='#ffe000', width=2)
+        return marked
+
 # %% ../../nbs/widgets/04_hint.ipynb #44912ca0
 PALETTE = {'skin': '#d9a384', 'hair': '#6b4a2f', 'wood': '#b5642e', 'brick': '#a5452f', 'red': '#c04030',
            'yellow': '#e0b040', 'grass': '#6d8f3a', 'leaf': '#3f6b35', 'sky': '#7aa7d9', 'sea': '#2f6d8c',
@@ -132,14 +201,60 @@ def palette(
         buttons.append(button)
     return W.HBox(buttons, layout=W.Layout(flex_flow='wrap'))
 
-# %% ../../nbs/widgets/04_hint.ipynb #44912cae
-BRUSH = 3 # pixels: radius of the disc that a hint colors; a single pixel has little influence against its eight neighbors
-PREVIEW = 160 # pixels: longest side of the preview shown before the whole photo is solved
+# %% ../../nbs/widgets/04_hint.ipynb #946ef1b0
+class Newest:
+    "Compute something for the newest of several keys in a background thread. `solved` is the last `(key, result)`."
+    def __init__(self,
+        solve, # Called with a key and a function `stale`; raises `Canceled` after `stale()` returns True
+        show, # Called without arguments after each result
+        failed, # Called with the exception if `solve` raises another one
+    ):
+        self.solve, self.show, self.failed = solve, show, failed
+        self.lock, self.thread, self.working = threading.RLock(), None, False
+        self.wanted = self.solved = None
 
-def _at_most(photo, side, how):
-    small = photo.copy()
-    small.thumbnail((side, side), how)
-    return small
+    def has(self, key)->bool:
+        "Return whether `solved` is the result for `key`."
+        return self.solved is not None and self.solved[0]==key
+
+    def now(self, key):
+        "Return the result for `key`, and wait for it if necessary."
+        if not self.has(key): self.solved = key, self.solve(key, lambda: False)
+        return self.solved[1]
+
+    def want(self, key):
+        "Start with `key`. The result for any other key is no longer needed."
+        with self.lock:
+            self.wanted, start = key, not self.working
+            self.working = True
+        if not start: return
+        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.thread.start()
+
+    def _work(self):
+        while True:
+            with self.lock:
+                key = self.wanted
+                if key is None: self.working = False
+            if key is None: return
+            try: result = self.solve(key, lambda: self.wanted!=key)
+            except Canceled: continue
+            except Exception as e:
+                self.wanted, self.working = None, False
+                return self.failed(e)
+            with self.lock:
+                if self.wanted!=key: continue
+                self.solved, self.wanted = (key, result), None
+            self.show()
+
+# %% ../../nbs/widgets/04_hint.ipynb #44912caf
+def _hint_controls(model):
+    "Return the controls of `Hint` by name."
+    def part(value, name, low=0): return slider(W.FloatSlider, value, min=low, max=1, step=.01, name=name)
+    over = ['gray', 'model'] if model else ['gray']
+    look = dict(style=dict(description_width='92px'), layout=W.Layout(width='320px'))
+    return dict(x=part(.5, 'x'), y=part(.5, 'y'), color=W.ColorPicker(value='#c04030', description='color', **look),
+                over=Choice(over, over[-1], 'over'), reach=part(.15, 'reach', .02))
 
 # %% ../../nbs/widgets/04_hint.ipynb #44912cad
 class Hint(Explorer):
@@ -151,15 +266,12 @@ class Hint(Explorer):
         side:int=512, # Longest side used, in pixels
         keep=None, # JSON file that hints are read from and written to after every change
     ):
-        self.photo = _at_most(open_photo(photo), side, Image.Resampling.LANCZOS)
-        self.small = _at_most(self.photo, PREVIEW, Image.Resampling.BOX)
-        self.L, self.answers, self.keep = lightness(self.photo)[0,0].numpy(), {}, keep
-        self.hints = read_hints(keep) if keep else []
-        self.model = next(iter(load_colorizers(model).values())) if model is not None else None
-        self.lock, self.wanted, self.solved, self.thread = threading.RLock(), None, None, None
-        self.working, self.waits = False, True
+        model = next(iter(load_colorizers(model).values())) if model is not None else None
+        self.hinted, self.keep, self.waits = HintedPhoto(photo, model, side), keep, True
+        self.photo, self.hints = self.hinted.photo, read_hints(keep) if keep else []
+        self.solver = Newest(lambda key, stale: self.hinted.spread(*key, stale=stale), lambda: self.update(wait=False), self._failed)
         self._buttons()
-        super().__init__(**_hint_controls(self.model))
+        super().__init__(**_hint_controls(model))
 
     def _buttons(self):
         self.put = W.Button(description='Add hint', button_style='success')
@@ -173,6 +285,11 @@ class Hint(Explorer):
     def layout(self):
         c = self.controls
         return [row(c['color'], self.palette), row(c['x'], c['y']), row(self.put, self.drop), row(c['over'], c['reach'])]
+
+    def canvas(self):
+        picture = Clickable(alt='the photo with its hints, and the colored photo: click to give a pixel a color')
+        picture.on_click(self.click)
+        return picture
 
     def place(self,
         hints, # `(x, y, '#rrggbb')` each; x and y are 0 to 1 from the left and from the top
@@ -203,11 +320,6 @@ class Hint(Explorer):
         "Remove the last hint and return the panel."
         return self._now_are(self.hints[:-1], wait)
 
-    def canvas(self):
-        picture = Clickable(alt='the photo with its hints, and the colored photo: click to give a pixel a color')
-        picture.on_click(self.click)
-        return picture
-
     def click(self,
         x:float, y:float, # Position as a share of the whole picture, which contains two photos with titles
     ):
@@ -221,133 +333,57 @@ class Hint(Explorer):
         self._quiet = False
         self.add(wait=False)
 
-    def base(self,
-        photo=None, # PIL image, the whole photo by default
-    )->np.ndarray: # `(2,h,w)`
-        "Return a and b below the hints: zeros or the model's prediction."
-        photo = photo or self.photo
-        if self.state()['over']=='gray' or self.model is None: return np.zeros((2, *photo.size[::-1]))
-        if photo.size not in self.answers:
-            colored = self.model(photo).image
-            self.answers[photo.size] = rgb2lab(to_tensor(colored))[0,1:].numpy().astype(float)
-        return self.answers[photo.size]
-
-    def spread(self,
-        photo=None, # PIL image, the whole photo by default
-        stale=lambda: False, # See `propagate`
-    )->np.ndarray: # `(2,h,w)`
-        "Return a and b of the photo with its hints."
-        photo, s, hints = photo or self.photo, self.state(), list(self.hints)
-        base = self.base(photo)
-        if not hints: return base
-        L, brush = lightness(photo)[0,0].numpy(), max(1, BRUSH*max(photo.size)/max(self.photo.size))
-        known, ab = _spots(hints, L.shape, brush)
-        if s['over']=='gray': return propagate(L, known, ab, stale)
-        return base + propagate(L, known, ab-base, stale)*fade(known, s['reach']*max(L.shape))
-
     def _key(self):
-        "Return everything that the result depends on."
+        "Return everything that the result depends on: the arguments of `HintedPhoto.spread`."
         s = self.state()
         return tuple(self.hints), s['over'], s['reach']
 
-    def _now(self):
-        "Return the chroma to display, and whether it's final."
-        key = self._key()
-        if self.solved and self.solved[0]==key: return self.solved[1], True
-        if not self.waits and self.hints and self.small.size!=self.photo.size: return self.spread(self.small), False
-        self.solved = key, self.spread()
-        return self.solved[1], True
+    def spread(self)->np.ndarray: # `(2,h,w)`
+        "Return a and b of the whole photo with its hints."
+        return self.hinted.spread(*self._key())
+
+    def refining(self)->bool:
+        "Return whether the panel shows a preview."
+        return not self.solver.has(self._key())
 
     def update(self,
         wait:bool=True, # Wait for the whole photo? Otherwise a small preview is shown first
     ):
-        "Draw."
-        with self.lock:
+        "Draw, and solve for the whole photo in the background if this draws a preview."
+        with self.solver.lock:
             self.waits = wait
             Explorer.update(self)
             if self.error.value or not self.refining(): return
-            self.wanted, start = self._key(), not self.working
-            self.working = True
-        self.busy.value = '<span role="status">This is a preview. The whole photo follows ...</span>'
-        if start:
-            self.thread = threading.Thread(target=self._work, daemon=True)
-            self.thread.start()
-
-    def refining(self)->bool:
-        "Return whether the panel shows a preview."
-        return self.solved is None or self.solved[0]!=self._key()
+            self.busy.value = '<span role="status">This is a preview. The whole photo follows ...</span>'
+            self.solver.want(self._key())
 
     def _changed(self, change):
         if not self._quiet: self.update(wait=False)
-
-    def _work(self):
-        "Solve for the newest hints until there is nothing left to do. This runs in the thread."
-        while True:
-            with self.lock:
-                key = self.wanted
-                if key is None: self.working = False
-            if key is None: return
-            try: ab = self.spread(stale=lambda: self.wanted!=key)
-            except Canceled: continue
-            except Exception as e: return self._gave_up(e)
-            with self.lock:
-                if self.wanted!=key: continue
-                self.solved, self.wanted = (key, ab), None
-            self.update(wait=False)
-
-    def _gave_up(self, e):
-        self.wanted, self.working = None, False
-        self._failed(e)
 
     def wait(self,
         seconds:float=None, # Wait at most this long; forever if None
     ):
         "Wait until the whole photo is solved, and return the panel."
-        if self.thread: self.thread.join(seconds)
+        if self.solver.thread: self.solver.thread.join(seconds)
         return self
 
-    def _marked(self)->Image.Image:
-        "Draw the gray photo with a disc at each hint and a ring where the next one goes."
-        marked, (w, h), s = self.photo.convert('L').convert('RGB'), self.photo.size, self.state()
-        d = ImageDraw.Draw(marked)
-        def box(x, y, r): return [x*w-r, y*h-r, x*w+r, y*h+r]
-        for x,y,color in self.hints: d.ellipse(box(x, y, 6), fill=color, outline='white', width=2)
-        d.ellipse(box(s['x'], s['y'], 8), outline='#ffe000', width=2)
-        return marked
+    def _preview(self):
+        "Return whether to draw a preview."
+        return not self.waits and self.hints and self.refining() and self.hinted.small.size!=self.photo.size
 
     def draw(self):
-        self.controls['reach'].disabled = self.state()['over']=='gray'
-        ab, whole = self._now()
-        chroma = torch.from_numpy(ab).float()[None]
-        colored = paint(self.photo, chroma, upsample='nearest' if whole else 'guided')
-        n = len(self.hints)
+        s, n = self.state(), len(self.hints)
+        self.controls['reach'].disabled = s['over']=='gray'
+        small = self._preview()
+        ab = self.hinted.spread(*self._key(), small=True) if small else self.solver.now(self._key())
+        colored = paint(self.photo, torch.from_numpy(ab).float()[None], upsample='guided' if small else 'nearest')
         said = f"{n} hint{'' if n==1 else 's'}; the yellow ring is where the next one goes"
-        return image_grid([self._marked(), colored], ['hints', 'result'], gap=10), said
+        return image_grid([self.hinted.marked(self.hints, s['x'], s['y']), colored], ['hints', 'result'], gap=10), said
 
     def code(self):
-        model, keep = ', model' if self.model else '', f', keep={str(self.keep)!r}' if self.keep else ''
+        model, keep = ', model' if self.hinted.model else '', f', keep={str(self.keep)!r}' if self.keep else ''
         lines = [] if keep else [f'w.add({x:.2f}, {y:.2f}, {color!r})' for x,y,color in self.hints]
         return '\n'.join([f'w = hint(photo{model}{keep})', *lines])
-
-# %% ../../nbs/widgets/04_hint.ipynb #44912caf
-def _hint_controls(model):
-    "Return the controls of `Hint` by name."
-    def part(value, name, low=0): return slider(W.FloatSlider, value, min=low, max=1, step=.01, name=name)
-    over = ['gray', 'model'] if model else ['gray']
-    look = dict(style=dict(description_width='92px'), layout=W.Layout(width='320px'))
-    return dict(x=part(.5, 'x'), y=part(.5, 'y'), color=W.ColorPicker(value='#c04030', description='color', **look),
-                over=Choice(over, over[-1], 'over'), reach=part(.15, 'reach', .02))
-
-# %% ../../nbs/widgets/04_hint.ipynb #fceeeabd
-def _spots(hints, shape, brush):
-    "Return where a color is given, `(h,w)`, and which one, `(2,h,w)`."
-    (h, w), known, ab = shape, np.zeros(shape, bool), np.zeros((2, *shape))
-    for x,y,color in hints:
-        r, c = min(int(y*h), h-1), min(int(x*w), w-1)
-        spot = (np.arange(h)[:,None]-r)**2+(np.arange(w)-c)**2<=brush**2
-        rgb = torch.tensor([int(color[i:i+2], 16)/255 for i in (1,3,5)]).view(1,3,1,1)
-        known[spot], ab[:,spot] = True, rgb2lab(rgb)[0,1:,0].numpy()
-    return known, ab
 
 # %% ../../nbs/widgets/04_hint.ipynb #27f457ea
 def hint(

@@ -295,6 +295,60 @@ class Watch(Callback):
         self.last = time.perf_counter()
         self.took = self.last-start
 
+# %% ../../nbs/widgets/03_tune.ipynb #8e3266c7
+class History:
+    "Finished training runs: a row of settings and metrics for each, its losses, and its model."
+    def __init__(self):
+        self.runs, self.baselines = [], [] # dicts
+        self.losses, self.models, self.learners = {}, {}, {} # by name, by name, and by number
+
+    def add(self,
+        learn, # Trained `Learner`
+        s:dict, # The settings
+        values, # From `Learner.validate`
+        losses:list, # Training losses, one per step
+        seconds:float, # Training time
+        ended:str='whole', # Or 'stopped'
+    )->dict: # The new row
+        "Add a run."
+        n = len(self.runs)+1
+        measured = zip(['valid_loss', *(m.name for m in learn.metrics)], values)
+        new = {'run': n, **{k: round(float(v), 4) for k,v in measured}, 'seconds': round(seconds, 1),
+               'steps': len(losses), **s, 'ended': ended}
+        learn.opt, self.learners[n] = None, learn
+        self.models[f'run {n}'] = Colorizer(learn.model, learn.dls.codec, s['size'], f'run {n}', device=learn.dls.device)
+        self.losses[f'run {n}'] = list(losses)
+        self.runs.append(new)
+        return new
+
+    def earlier(self,
+        s:dict, # The settings
+        losses:list, # Losses of the current run
+    )->dict: # Losses by name
+        "Return the losses of up to four earlier runs with the same codec and loss."
+        alike = [f"run {r['run']}" for r in self.runs if all(r[k]==s[k] for k in ('codec','loss','bins'))]
+        return {name: self.losses[name] for name in [n for n in alike if self.losses[n]!=losses][-4:]}
+
+    def table(self,
+        by:str='run', # Column to sort by
+        note:str='', # First part of the caption
+    )->Results:
+        "Return a row per run, then gray and mean color. Settings that never changed are in the caption."
+        runs = sorted(self.runs, key=lambda r: (isinstance(r.get(by), str), r.get(by)))
+        settings = list(runs[0])[list(runs[0]).index('steps')+1:-1] if runs else []
+        same = {k: runs[0][k] for k in settings if len({str(r[k]) for r in runs})==1}
+        rows = [{k: v for k,v in r.items() if k not in same} for r in [*runs, *self.baselines]]
+        return Results(rows, ', '.join([*([note] if note else []), *(f'{k} {v}' for k,v in same.items())]))
+
+    def save(self,
+        run:int, # Number of the run
+        path, # Where to write the file
+    )->Path: # Raises `ValueError` if there is no such run, `FileExistsError` if the file exists
+        "Save the model of a run, for `Colorizer.load` and `colorize-nb --model`."
+        if run not in self.learners: raise ValueError(f'there is no run {run} to save; the runs are {list(self.learners)}')
+        if Path(path).exists(): raise FileExistsError(f'{path} exists; choose another name')
+        return self.learners[run].save_colorizer(Path(path))
+
 # %% ../../nbs/widgets/03_tune.ipynb #a8b0e511
 class Tune(Explorer):
     "A panel that trains with the chosen settings. `runs` has a row for each run, `models` its colorizer."
@@ -306,10 +360,11 @@ class Tune(Explorer):
     ):
         self.files, self.valid_files, self.device = list(dls.train_ds.items), list(dls.valid_ds.items), dls.device
         self.menu = dict(models or model_menu())
-        self.runs, self.models, self.baselines, self.courses = [], {}, [], {}
+        self.history = History()
+        self.runs, self.models = self.history.runs, self.history.models
         self.losses, self.valid, self.total, self.locked = [], [], 1, False
         self.stopping, self.thread, self.lock = threading.Event(), None, threading.RLock()
-        self.asked, self.learners = getattr(dls, 'origin', None), {}
+        self.asked = getattr(dls, 'origin', None)
         self.photos, self.predictions = [preview_photo(f) for f in different(self.valid_files, previews)], None
         self._buttons()
         sort = W.Dropdown(options=['run'], description='sort by', layout=W.Layout(width='240px'))
@@ -408,31 +463,21 @@ class Tune(Explorer):
                 learn.fit_one_cycle(s['epochs'], s['lr'], cbs=[Watch(self)])
                 seconds = time.perf_counter()-start
                 values = learn.validate()
-            if not any(b['size']==s['size'] for b in self.baselines): self._measure_baselines(learn, s['size'])
             self._keep(learn, s, values, seconds)
             self.error.value, self.locked = '', False
             self.update()
         except Exception as e: self._failed(e)
         finally: self._busy(False)
 
-    def _measure_baselines(self, learn, size):
-        rows = baseline_rows(learn, mean_ab_of(self.files))
-        with self.lock: self.baselines += [{**r, 'size': size} for r in rows]
-
     def _keep(self, learn, s, values, seconds):
-        "Store the row, the model, and the losses of a run."
-        n = len(self.runs)+1
-        measured = zip(['valid_loss', *(m.name for m in learn.metrics)], values)
-        ended = 'stopped' if self.stopping.is_set() else 'whole'
-        new = {'run': n, **{k: round(float(v), 4) for k,v in measured}, 'seconds': round(seconds, 1),
-               'steps': len(self.losses), **s, 'ended': ended}
-        learn.opt, self.learners[n] = None, learn
-        self.models[f'run {n}'] = Colorizer(learn.model, learn.dls.codec, s['size'], f'run {n}', device=learn.dls.device)
+        "Add a run to the history and to the menus, and measure the baselines of a new size."
+        known = any(b['size']==s['size'] for b in self.history.baselines)
+        baselines = [] if known else [{**r, 'size': s['size']} for r in baseline_rows(learn, mean_ab_of(self.files))]
         with self.lock:
-            self.runs.append(new)
-            self.courses[f'run {n}'] = list(self.losses)
+            self.history.baselines += baselines
+            new = self.history.add(learn, s, values, self.losses, seconds, 'stopped' if self.stopping.is_set() else 'whole')
         self.controls['sort'].options = list(new)
-        self.which.options, self.which.value = [*self.models], f'run {n}'
+        self.which.options, self.which.value = [*self.models], f"run {new['run']}"
         self.keep.disabled = self.download.disabled = False
 
     def _file_controls(self):
@@ -447,10 +492,7 @@ class Tune(Explorer):
         run:int=None, # Number of the run; the one selected on the panel if None
     )->Path: # Raises `ValueError` if there is no run, `FileExistsError` if the file exists
         "Save the model of a run, for `Colorizer.load` and `colorize-nb --model`."
-        run, path = run or int((self.which.value or 'run 0').split()[1]), Path(path)
-        if run not in self.learners: raise ValueError(f'there is no run {run} to save; the runs are {list(self.learners)}')
-        if path.exists(): raise FileExistsError(f'{path} exists; choose another name')
-        return self.learners[run].save_colorizer(path)
+        return self.history.save(run or int((self.which.value or 'run 0').split()[1]), path)
 
     def file(self)->tuple: # `(name, bytes)`
         "Return the file that `save` writes."
@@ -475,32 +517,19 @@ class Tune(Explorer):
             Explorer.update(self)
             if self.locked: self.busy.value = '<span role="status">training ...</span>'
 
-    def earlier(self)->dict: # Losses by name
-        "Return the losses of up to four earlier runs that the current run can be compared with."
-        s, found = self.state(), {}
-        for r in self.runs:
-            name = f"run {r['run']}"
-            same = all(r[k]==s[k] for k in ('codec','loss','bins'))
-            if same and self.courses[name]!=self.losses: found[name] = self.courses[name]
-        return dict(list(found.items())[-4:])
-
     def draw(self):
         self._lock(impossible(self.state()))
         self.progress.max, self.progress.value = self.total, len(self.losses)
         pictures = preview_grid(self.photos, self.predictions)
-        chart = loss_chart(self.losses, self.valid, self.earlier(), 440, pictures.height)
+        chart = loss_chart(self.losses, self.valid, self.history.earlier(self.state(), self.losses), 440, pictures.height)
         return image_grid([pictures, chart], gap=16), self.table() if self.runs else ''
 
     def code(self): return line_of(self.settings(), self.menu, self.asked or {}, self.device)
 
     def table(self)->Results:
         "Return a row per run, sorted by the selected column, then gray and mean color. Columns that never changed are left out."
-        by = self.state()['sort']
-        runs = sorted(self.runs, key=lambda r: (isinstance(r.get(by), str), r.get(by)))
-        same = {k: runs[0][k] for k in self.settings() if runs and len({str(r[k]) for r in runs})==1}
-        rows = [{k: v for k,v in r.items() if k not in same} for r in [*runs, *self.baselines]]
         photos = f'{len(self.files)} training photos, {len(self.valid_files)} validation photos, {self.device}'
-        return Results(rows, ', '.join([photos, *(f'{k} {v}' for k,v in same.items())]))
+        return self.history.table(self.state()['sort'], photos)
 
 # %% ../../nbs/widgets/03_tune.ipynb #38883d67
 def tune(

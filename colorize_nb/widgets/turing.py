@@ -149,8 +149,58 @@ def write_answer(
         if new: writer.writeheader()
         writer.writerow(answer)
 
+# %% ../../nbs/widgets/05_turing.ipynb #bbac804f
+def _verdict(r): return 'fooled' if int(r['fooled']) else 'right' if r['answer']==r['fake'] else 'a real photo doubted'
+
+class Session:
+    "The trials of one person, and the answers so far, which are also in a CSV file."
+    def __init__(self,
+        trials:list, # From `plan`
+        out, # CSV file with one answer per row; it can contain several sessions
+        side:int=256, # Size of the pictures in pixels
+    ):
+        self.trials, self.out = trials, Path(out)
+        self.session = hashlib.sha256(repr((trials, side)).encode()).hexdigest()[:10]
+        self.rows = [r for r in read_answers(out) if r['session']==self.session]
+
+    @property
+    def at(self)->int:
+        "Return the number of the next trial."
+        return len(self.rows)
+
+    @property
+    def done(self)->bool:
+        "Return whether all trials have been answered."
+        return self.at>=len(self.trials)
+
+    def record(self,
+        said:str, # 'left' or 'right', or with one picture 'yes' or 'no' (was it colorized?)
+        seconds:float, # Time that the answer took
+    )->dict: # The trial
+        "Write the answer to the next trial to the file."
+        t = self.trials[self.at]
+        mistaken = int(said!=t['fake'] and t['fake']!='no')
+        new = {**t, 'session': self.session, 'answer': said, 'fooled': mistaken, 'seconds': round(seconds, 2)}
+        write_answer(self.out, new)
+        self.rows.append({k: str(v) for k,v in new.items()})
+        return t
+
+    def counted(self)->list:
+        "Return the answers except for those in practice trials."
+        return [r for r in self.rows if r['kind']!='practice']
+
+    def results(self)->Results:
+        "Return the results of this session so far (see `fooled`)."
+        return fooled(self.rows)
+
+    def answered(self)->Results:
+        "Return the test trials, one per row: what was shown and what was answered."
+        keys = ['trial','photo','model','fake','answer']
+        rows = [{**{k: r[k] for k in keys}, 'verdict': _verdict(r), 'seconds': r['seconds']} for r in self.counted()]
+        return Results(rows, f'answers are in {self.out.name}')
+
 # %% ../../nbs/widgets/05_turing.ipynb #14affa61
-class TuringTest(Explorer):
+class TuringTest(Session, Explorer):
     "Show pictures for one second each and ask which are colorized. Answers go to a CSV file, and `results()` works at any time."
     def __init__(self,
         models='shipped', # Anything `load_colorizers` accepts; several models take turns
@@ -161,21 +211,15 @@ class TuringTest(Explorer):
         seed:int=0, side:int=256, # Seed of the order, and size of the pictures in pixels
         one_picture:bool=False, # Use Stanford's single pictures instead of Zhang's pairs?
     ):
-        self.models, self.photos, self.out = load_colorizers(models), named_photos(photos), Path(out)
+        self.models, self.photos = load_colorizers(models), named_photos(photos)
         self.seconds, self.side, self.buttons = seconds, side, _ONE if one_picture else _PAIR
         if len(self.photos)<2:
             raise ValueError(f'got {len(self.photos)} photos; a check needs the colors of another photo, so give at least two')
         self.title = 'Was it colorized by a network?' if one_picture else 'Which one was colorized by a network?'
-        self.trials = plan(list(self.photos), list(self.models), n, practice, seed, one_picture)
-        self._resume()
-        self._buttons()
-        super().__init__()
-
-    def _resume(self):
-        "Continue where the file of answers stops."
-        self.session = hashlib.sha256(repr((self.trials, self.side)).encode()).hexdigest()[:10]
-        self.rows = [r for r in read_answers(self.out) if r['session']==self.session]
+        Session.__init__(self, plan(list(self.photos), list(self.models), n, practice, seed, one_picture), out, side)
         self.phase, self.feedback, self.timer, self.shown = 'ready', '', None, {}
+        self._buttons()
+        Explorer.__init__(self)
 
     def _buttons(self):
         self.go = W.Button(description='Begin', button_style='success')
@@ -188,16 +232,6 @@ class TuringTest(Explorer):
         return button
 
     def layout(self)->list: return [row(self.go, self.left, self.right)]
-
-    @property
-    def at(self)->int:
-        "Return the number of the next trial."
-        return len(self.rows)
-
-    @property
-    def done(self)->bool:
-        "Return whether all trials have been answered."
-        return self.at>=len(self.trials)
 
     def _fake(self, t, true):
         "Return the colorized picture of a trial."
@@ -242,12 +276,7 @@ class TuringTest(Explorer):
     ):
         "Record an answer, continue, and return the panel. Answers while a picture is visible are ignored."
         if self.phase!='ask': return self
-        t = self.trials[self.at]
-        took = round(time.monotonic()-self.since, 2)
-        mistaken = int(said!=t['fake'] and t['fake']!='no')
-        new = {**t, 'session': self.session, 'answer': said, 'fooled': mistaken, 'seconds': took}
-        write_answer(self.out, new)
-        self.rows.append({k: str(v) for k,v in new.items()})
+        t = self.record(said, time.monotonic()-self.since)
         self.feedback = self._feedback(t, said) if t['kind']=='practice' else ''
         if not self.done: return self.begin(timer)
         self.phase = 'done'
@@ -258,22 +287,11 @@ class TuringTest(Explorer):
         truth = {'yes': 'it was colorized', 'no': 'it was the original'}.get(t['fake'], f"the {t['fake']} one was colorized")
         return f"{'correct' if said==t['fake'] else 'fooled'}: {truth}"
 
-    def results(self)->Results:
-        "Return the results of this session so far (see `fooled`)."
-        return fooled(self.rows)
-
-    def answered(self)->Results:
-        "Return the test trials, one per row: what was shown and what was answered."
-        counted = [r for r in self.rows if r['kind']!='practice']
-        keys = ['trial','photo','model','fake','answer']
-        rows = [{**{k: r[k] for k in keys}, 'verdict': _verdict(r), 'seconds': r['seconds']} for r in counted]
-        return Results(rows, f'answers are in {self.out.name}')
-
     def overview(self,
         side:int=110, # Size of each picture in pixels
     )->Image.Image:
         "Return all test trials as thumbnails with the answers."
-        counted = [r for r in self.rows if r['kind']!='practice']
+        counted = self.counted()
         pictures = [image_grid([p.resize((side,side)) for p in self.pair(int(r['trial']))], gap=2) for r in counted]
         return image_grid(pictures, [f"{r['trial']}: {_verdict(r)}" for r in counted], 4, 10)
 
@@ -299,9 +317,6 @@ class TuringTest(Explorer):
         n = sum(t['kind']!='practice' for t in self.trials)
         one = ', one_picture=True' if self.buttons is _ONE else ''
         return f'turing_test({list(self.models)}, n={n}, out={self.out.name!r}{one}).results()'
-
-# %% ../../nbs/widgets/05_turing.ipynb #f20bac4d
-def _verdict(r): return 'fooled' if int(r['fooled']) else 'right' if r['answer']==r['fake'] else 'a real photo doubted'
 
 # %% ../../nbs/widgets/05_turing.ipynb #f20bac4f
 def turing_test(
