@@ -4,7 +4,7 @@
     python -m lab.released_costs eccv16     # just this one
 
 The weights are random, because neither time nor memory depends on their values. `seconds` is the CPU time of one core, so other programs
-on the machine matter little. `peak_mb` is the largest size of the process, including Python and PyTorch."""
+on the machine matter little. `peak_mb` is how much the process grew: the weights, and what the network computes in between."""
 import json
 import os
 import resource
@@ -35,6 +35,11 @@ def random_weights(net):
     return net
 
 
+def peak_mb():
+    "Return the largest size of this process so far."
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
+
+
 def load(name, size):
     "Return a network and its native size."
     if name=='shipped':
@@ -49,7 +54,9 @@ def measure(name, repeats=1):
     "Measure one network in this process."
     import torch
     torch.set_num_threads(1)
-    net, size = load(name, sizes()[name])
+    native = sizes() # imports the networks
+    before = peak_mb()
+    net, size = load(name, native[name])
     side = -(-size//32)*32
     x, seconds = torch.rand(1, 1, side, side)*2-1, []
     with torch.inference_mode():
@@ -58,8 +65,8 @@ def measure(name, repeats=1):
             start = time.process_time()
             net(x)
             seconds.append(time.process_time()-start)
-    peak, parameters = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024, sum(p.numel() for p in net.parameters())
-    return dict(network=name, size=size, parameters=parameters, seconds=min(seconds), peak_mb=peak)
+    return dict(network=name, size=size, parameters=sum(p.numel() for p in net.parameters()), seconds=min(seconds),
+                peak_mb=peak_mb()-before)
 
 
 def main(names):

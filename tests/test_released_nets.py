@@ -202,6 +202,7 @@ def test_a_file_in_the_oldest_format_with_a_slice(tmp_path):
     torch.save({'model': {'a': torch.ones(2)}, 'opt': slice(1)}, path, _use_new_zipfile_serialization=False)
     assert torch.equal(read_released(path)['a'], torch.ones(2))
 
+@pytest.mark.slow
 def test_only_the_tutorials_network_imports_fastai():
     code = ('import sys, colorize_nb.infer.colorizer\nfrom colorize_nb.models.released.table import create_released\n'
             'create_released("ddcolor_tiny")\ncreate_released("moein_unet")\nassert "fastai" not in sys.modules\n'
