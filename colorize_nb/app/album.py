@@ -118,7 +118,8 @@ def plan_album(
     kinds = {}
     for (f,*_),to in zip(found.values(), targets): kinds.setdefault(_identity(to), set()).add(f.suffix)
     for (f,_,named),to in zip(found.values(), targets):
-        if len(kinds[_identity(to)])>1: to = to.with_name(f'{f.stem}-{f.suffix[1:].lower()}{suffix}{to.suffix}') # a.png, a.gif
+        if len(kinds[_identity(to)])>1:
+            to = to.with_name(f'{f.stem}-{f.suffix[1:].lower()}{suffix}{to.suffix}') # a.png, a.gif
         message, exists = _conflict(f, to, taken, inputs), to.name in names(to.parent) and not force
         if exists and named: message = message or f'{f}: {to} exists already; --force overwrites it'
         if message: plan.failed.append((str(f), message))
@@ -342,7 +343,7 @@ def color_album(
     ray:str=None, # Ray cluster: 'local', 'auto', or 'HOST:PORT'
     model='shipped', # Name of a shipped or released model, or a model file
     device='auto', # 'cpu', 'cuda', 'mps', or 'auto' for a GPU if there is one
-    **options # `mark` as `ColorizedPhoto.save`; `salvage` as `open_photo`; `size` and `steady` as `color_frames`; knobs as `Colorizer.__call__`
+    **options # `mark`, `salvage`, `size`, and knobs as `Colorizer.__call__` and `save`; `steady` as `color_frames`
 )->Album:
     "Color files, folders, and buckets. Raises `ChildProcessError` if a worker dies; the same call resumes."
     colorizer = Colorizer.load(model, 'cpu' if ray or workers else device)

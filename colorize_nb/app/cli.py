@@ -170,7 +170,7 @@ def evaluate(
     model:str, # a name from `colorize-nb models`, or a .safetensors file; several, separated by commas, to compare them
     photos:list[str], # color photos or folders of them; their own colors are the target
     *,
-    sizes:list[int]=None, # short sides of the network's input; 64 to 512, or for several models each one's own, by default
+    sizes:list[int]=None, # short sides of the network's input; by default 64 to 512, or each model's own for several
     split:str=None, # even or odd: use every second photo, to choose on one half and report the other
     every:int=1, # use only every k-th photo
     page:bool=False, # write an HTML page with a strip of pictures for each photo, and the table
@@ -193,7 +193,9 @@ def evaluate(
     if several:
         colorizers = [Colorizer.load(m, device) for m in names]
         evaluation = evaluate_models(colorizers, photos, out if page else None, sizes, split, every, show)
-    else: evaluation = evaluate_colorizer(Colorizer.load(model, device), photos, sizes or EVALUATION_SIZES, split, every, show)
+    else:
+        evaluation = evaluate_colorizer(Colorizer.load(model, device), photos, sizes or EVALUATION_SIZES, split, every,
+                                        show)
     print(evaluation.table().to_text())
     if card: print(f'wrote {write_card(model, evaluation)}')
     if page: print(f'wrote {out}')

@@ -85,7 +85,8 @@ class ChannelBins(_ClassCodec):
         return self.x_from_L(lab[:,:1]), torch.stack(y, 1)
 
     def ab(self, x, pred, how='mode'):
-        "Return the chroma `(B,2,h,w)` of logits or bin numbers. `how`: 'mode', the most likely bin (Stanford), or 'mean'."
+        """Return the chroma `(B,2,h,w)` of logits or bin numbers.
+        `how`: 'mode', the most likely bin (Stanford), or 'mean'."""
         if how not in ('mode','mean'): raise ValueError(f"how is {how!r}, but it must be 'mode' or 'mean'.")
         centers, bins = self.centers.to(pred.device), pred
         if pred.is_floating_point():
@@ -198,7 +199,8 @@ def _nearest_table(centers, k):
     v = torch.arange(-128, 128.5, .5)
     points, near = torch.cartesian_prod(v, v), torch.empty(len(v)**2, k, dtype=torch.long)
     step = max(1, 2**22//len(centers)) # 16 MB of distances at a time
-    for p,out in zip(points.split(step), near.split(step)): out[:] = torch.cdist(p, centers).topk(k, largest=False).indices
+    for p,out in zip(points.split(step), near.split(step)):
+        out[:] = torch.cdist(p, centers).topk(k, largest=False).indices
     return near
 
 # %% ../../nbs/color/02_classes.ipynb #093e55bb
@@ -238,7 +240,8 @@ class JointBins(_ClassCodec):
         return self._tables[ab.device][at[:,0]*513+at[:,1]]
 
     def encode(self, rgb):
-        "Return `(x, y)`: lightness `(B,1,H,W)`, and `k` cells (nearest first) with `k` weights that sum to 1 `(B,2k,H,W)`."
+        """Return `(x, y)`: lightness `(B,1,H,W)`, and `k` cells (nearest first) with `k` weights that sum to 1
+        `(B,2k,H,W)`."""
         lab = rgb2lab(rgb)
         ab = lab[:,1:].permute(0,2,3,1).reshape(-1,2)
         near = self._near(ab)
@@ -253,7 +256,8 @@ class JointBins(_ClassCodec):
         "Return the distribution over the cells."
         if pred.shape[1]==self.n: return pred.float().softmax(1)
         cells, w = pred.chunk(2, 1)
-        return torch.zeros(len(pred), self.n, *pred.shape[-2:], device=pred.device).scatter_add_(1, cells.long(), w.float())
+        empty = torch.zeros(len(pred), self.n, *pred.shape[-2:], device=pred.device)
+        return empty.scatter_add_(1, cells.long(), w.float())
 
     def ab(self, x, pred, how='annealed', T=.38):
         "Return the chroma `(B,2,h,w)` of a prediction or a target. `how` and `T` go to `collapse`."

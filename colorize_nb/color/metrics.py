@@ -140,7 +140,8 @@ def evaluate(
     fns=(psnr, ciede, colorfulness), # Metrics of `(pred, true)` or of `(rgb)`
     note:str='', # Line under the table
 )->Results:
-    "Make a table of methods and metrics: `evaluate(photos, {'gray': gray_baseline})`. Predictions are rounded to 8 bits."
+    """Make a table of methods and metrics: `evaluate(photos, {'gray': gray_baseline})`.
+    Predictions are rounded to 8 bits."""
     def pairs(method): return ((through_8bit(method(rgb)), rgb) for rgb in photos)
     return Results([_mean_scores(name, pairs(method), fns) for name,method in methods.items()], note)
 
@@ -178,7 +179,8 @@ def psnr_ab(
 def _rarity(balance, true, like):
     "Return 1 over how common the true color of each pixel is, according to the prior of `balance`: `(B,H*W)`."
     if getattr(balance, 'prior', None) is None:
-        raise ValueError('balance must be a JointBins codec with a prior: codec.with_prior(color_prior(codec, batches)).')
+        raise ValueError('balance must be a JointBins codec with a prior: codec.with_prior(color_prior(codec, '
+                         'batches)).')
     cells = balance.encode(true)[1][:,0].long().flatten(1)
     return 1/balance.prior.to(like).clamp(min=1e-6)[cells]
 
@@ -235,7 +237,8 @@ def ssim(
 )->torch.Tensor: # `(B,)`; 1 for equal photos
     "Compute the structural similarity of RGB (Wang 2004, Gaussian window of 1.5 pixels) with scikit-image."
     from skimage.metrics import structural_similarity
-    if min(pred.shape[-2:])<11: raise ValueError(f'ssim needs at least 11 pixels per side, but got {tuple(pred.shape[-2:])}.')
+    if min(pred.shape[-2:])<11:
+        raise ValueError(f'ssim needs at least 11 pixels per side, but got {tuple(pred.shape[-2:])}.')
     options = dict(channel_axis=0, data_range=1., gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
     pairs = zip(pred.detach().cpu().double().numpy(), true.detach().cpu().double().numpy())
     return torch.tensor([structural_similarity(p, t, **options) for p,t in pairs])
@@ -366,7 +369,8 @@ class Frontier:
         c = self.colorfulness
         above = (c>=colorfulness).nonzero()
         if not len(above) or colorfulness<c[0]:
-            raise ValueError(f'Colorfulness {colorfulness:.1f} is outside the measured range, {c[0]:.1f} to {c.max():.1f}.')
+            raise ValueError(f'Colorfulness {colorfulness:.1f} is outside the measured range, {c[0]:.1f} to '
+                             f'{c.max():.1f}.')
         i = max(1, above[0].item())
         share = (colorfulness-c[i-1])/(c[i]-c[i-1])
         return self.ciede[i-1].lerp(self.ciede[i], share)

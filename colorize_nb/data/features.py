@@ -50,7 +50,8 @@ def _input_scale(codec):
 def _allocate(folder, arrays):
     "Create an empty file for each array: name -> (dtype, shape)."
     folder.mkdir(parents=True, exist_ok=True)
-    for name,(dtype,shape) in arrays.items(): np.lib.format.open_memmap(folder/f'{name}.npy', 'w+', dtype, shape).flush()
+    for name,(dtype,shape) in arrays.items():
+        np.lib.format.open_memmap(folder/f'{name}.npy', 'w+', dtype, shape).flush()
 
 # %% ../../nbs/data/03_features.ipynb #2cf709a6
 def _squares(files, rows, versions, size):
@@ -84,7 +85,8 @@ def _write(folder, rows, features, rgb, ok):
     "Write some rows, then the number of finished rows."
     target = np.load(folder/'rgb.npy', mmap_mode='r').shape[-2:]
     small = (F.adaptive_avg_pool2d(rgb, target)*255).round().byte().numpy()
-    for name,values in ({f'level{i}': f.half().cpu().numpy() for i,f in enumerate(features)} | {'rgb': small, 'ok': ok}).items():
+    for name,values in ({f'level{i}': f.half().cpu().numpy()
+                         for i,f in enumerate(features)} | {'rgb': small, 'ok': ok}).items():
         array = np.load(folder/f'{name}.npy', mmap_mode='r+')
         array[rows.start:rows.stop] = values
         array.flush()
@@ -123,7 +125,8 @@ class FeatureCache:
         self.folder = Path(folder)
         self.facts, self.done = json.loads((self.folder/'facts.json').read_text()), _n_done(self.folder)
         def array(name): return np.load(self.folder/f'{name}.npy', mmap_mode='r')
-        self.ok, self.rgb, self.levels = array('ok'), array('rgb'), [array(f'level{i}') for i in range(self.facts['levels'])]
+        self.ok, self.rgb = array('ok'), array('rgb')
+        self.levels = [array(f'level{i}') for i in range(self.facts['levels'])]
 
     @classmethod
     def build(cls,
@@ -138,7 +141,8 @@ class FeatureCache:
         progress=None, # Called with (finished rows, all rows) after each batch
     ):
         "Compute all rows that aren't there yet. Raises `ValueError` if the encoder isn't frozen."
-        if not getattr(model, 'frozen', False): raise ValueError("the model's encoder isn't frozen, so its features would change during training")
+        if not getattr(model, 'frozen', False):
+            raise ValueError("the model's encoder isn't frozen, so its features would change during training")
         device, files, n = torch.device(device or default_device()), [str(f) for f in files], len(files)*versions
         was_training, model = model.training, model.to(device).eval()
         facts = dict(weights=_weights_digest(model), files=_files_digest(files), x=_input_scale(codec),
@@ -158,7 +162,8 @@ class FeatureCache:
     def __getitem__(self, rows):
         "Return `(list of features, rgb (B,3,h,w) in [0,1])` of some rows, sorted by their position on disk."
         rows = np.sort(np.asarray(rows))
-        return [torch.from_numpy(level[rows]).float() for level in self.levels], torch.from_numpy(self.rgb[rows]).float()/255
+        return [torch.from_numpy(level[rows]).float()
+                for level in self.levels], torch.from_numpy(self.rgb[rows]).float()/255
 
     def split_rows(self, valid_pct=.1, seed=42)->tuple:
         "Return the usable rows for training and validation, with all versions of a photo on the same side."
@@ -174,8 +179,10 @@ class FeatureCache:
         device=None, # fastai's default if None
     )->ColorizeDataLoaders:
         "Create data loaders for `colorize_learner`. Raises `ValueError` for an unfinished cache or a different input."
-        if self.done<len(self): raise ValueError(f'{self.folder}: only {self.done} of {len(self)} rows are done; call build again')
-        if _input_scale(codec)!=self.facts['x']: raise ValueError(f'{self.folder} was built for a different input than that of {codec}')
+        if self.done<len(self):
+            raise ValueError(f'{self.folder}: only {self.done} of {len(self)} rows are done; call build again')
+        if _input_scale(codec)!=self.facts['x']:
+            raise ValueError(f'{self.folder} was built for a different input than that of {codec}')
         train, valid = self.split_rows(valid_pct, seed)
         bs = min(bs, len(train))
         two = _FeatureDL(self, train, codec, bs, True, device), _FeatureDL(self, valid, codec, bs, False, device)
@@ -206,7 +213,8 @@ def _decode_rows(files, rows, folder, side, threads, progress):
 
 # %% ../../nbs/data/03_features.ipynb #8cdf4e79
 def _crop_batch(squares, size, generator=None):
-    "Cut crops `(B,3,size,size)` in [0,1] from bytes `(B,side,side,3)`: random and mirrored, or from the center without `generator`."
+    """Cut crops `(B,3,size,size)` in [0,1] from bytes `(B,side,side,3)`: random and mirrored, or from the center
+    without `generator`."""
     n, room = len(squares), squares.shape[1]-size
     start, mirror = torch.full((2, n, 1), room//2), torch.zeros(n, 1, dtype=torch.bool)
     if generator:
@@ -218,7 +226,8 @@ def _crop_batch(squares, size, generator=None):
     return squares[row, y, x].permute(0, 3, 1, 2).float()/255
 
 class _DecodedBatches:
-    "RGB batches from some rows of a `DecodedPhotos`: a new order and new crops each epoch, or the same ones without `seed`."
+    """RGB batches from some rows of a `DecodedPhotos`: a new order and new crops each epoch, or the same ones
+    without `seed`."""
     def __init__(self, cache, rows, size, bs, device, seed=None):
         self.cache, self.rows, self.size, self.bs, self.device = cache, np.asarray(rows), size, bs, device
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
@@ -262,19 +271,23 @@ class DecodedPhotos:
         threads:int=4, # Threads that open photos
         progress=None, # Called with (photos done, photos to do) for each group of photos
     ):
-        "Decode the photos that aren't in the cache yet; `.skipped` lists the unusable ones. Raises `ValueError` if all are."
+        """Decode the photos that aren't in the cache yet; `.skipped` lists the unusable ones.
+        Raises `ValueError` if all are."""
         files = [str(f) for f in files]
         if not files: raise ValueError('no photos were given')
         folder = _subfolder(path, [_files_digest(files), side])
         if not (folder/'state.npy').exists():
             _allocate(folder, {'squares': (np.uint8, (len(files), side, side, 3))})
-            with whole_file(folder/'state.npy') as part, open(part, 'wb') as f: np.save(f, np.zeros(len(files), np.uint8))
+            with whole_file(folder/'state.npy') as part, open(part, 'wb') as f:
+                np.save(f, np.zeros(len(files), np.uint8))
         rows = np.flatnonzero(np.load(folder/'state.npy')==_NEW)
         for i in range(0, len(rows), _AT_ONCE):
-            skipped = cls(folder).skipped + _decode_rows(files, rows[i:i+_AT_ONCE].tolist(), folder, side, threads, progress)
+            skipped = cls(folder).skipped + _decode_rows(files, rows[i:i+_AT_ONCE].tolist(), folder, side, threads,
+                                                         progress)
             with whole_file(folder/'skipped.json') as part: part.write_text(json.dumps(skipped), 'utf8')
         cache = cls(folder)
-        if not (cache.state==_KEPT).any(): raise ValueError(f'none of the {len(files)} photos can be used: {cache.skipped[0][1]}')
+        if not (cache.state==_KEPT).any():
+            raise ValueError(f'none of the {len(files)} photos can be used: {cache.skipped[0][1]}')
         return cache
 
     def dataloaders(self,
@@ -287,7 +300,8 @@ class DecodedPhotos:
     )->ColorizeDataLoaders:
         "Create data loaders for `colorize_learner`. Raises `ValueError` if the cache is unfinished or too small."
         if (self.state==_NEW).any(): raise ValueError(f'{self.folder}: not finished; call build again')
-        if not 32<=size<=self.side: raise ValueError(f'size is {size}; it must be from 32 to {self.side}, the side of the squares')
+        if not 32<=size<=self.side:
+            raise ValueError(f'size is {size}; it must be from 32 to {self.side}, the side of the squares')
         device = torch.device(device or default_device())
         train, valid = split_files(np.flatnonzero(self.state==_KEPT).tolist(), valid_pct, seed)
         if not train or not valid: raise ValueError(f'{self!r}: too few photos for training and validation')

@@ -211,7 +211,8 @@ def split_files(
     seed:int=42, # The same seed gives the same split
 )->tuple: # Two lists, `(train, valid)`
     "Split `files` into training and validation files at random."
-    if not 0<=valid_pct<1: raise ValueError(f'valid_pct is {valid_pct}; it must be at least 0 and less than 1, like 0.2')
+    if not 0<=valid_pct<1:
+        raise ValueError(f'valid_pct is {valid_pct}; it must be at least 0 and less than 1, like 0.2')
     n = min(max(round(len(files)*valid_pct), 1), len(files)-1) if valid_pct else 0
     held_out = set(np.random.RandomState(seed).permutation(len(files))[:n].tolist())
     return [f for i,f in enumerate(files) if i not in held_out], [files[i] for i in sorted(held_out)]
@@ -221,7 +222,7 @@ def _thumbnail(path, side=16):
     "Return a small RGB version of a photo, `(side,side+1,3)`, or None if it can't be read."
     try:
         img = open_photo(path) if Path(path).suffix.lower() not in ('.jpg', '.jpeg') else Image.open(path)
-        img.draft('RGB', (128, 128)) if hasattr(img, 'draft') else None # JPEGs decode much faster at a fraction of their size
+        if hasattr(img, 'draft'): img.draft('RGB', (128, 128)) # JPEGs decode much faster at a fraction of their size
         return np.asarray(img.convert('RGB').resize((side+1, side), Image.BOX), dtype=np.float32)
     except (PhotoError, OSError, ValueError, SyntaxError, Image.DecompressionBombError): return None
 
@@ -260,7 +261,8 @@ def crop_photos(
     photos=None, # Color photos to crop; `bundled_photos()` by default
     seed:int=42, # The same seed gives the same crops
 )->Path: # The folder
-    "Fill a folder with `n` square crops of a few photos, named `<photo>_<k>.jpg`. Good for practice, not for learning color."
+    """Fill a folder with `n` square crops of a few photos, named `<photo>_<k>.jpg`.
+    Good for practice, not for learning color."""
     if isinstance(photos, (list,tuple)): photos = {Path(p).stem: p for p in photos}
     photos = photos or bundled_photos()
     dest, rng = Path(dest), np.random.default_rng(seed)
@@ -290,24 +292,29 @@ def _batch_size(bs, n_train, size):
     "Return the batch size for `n_train` photos. Raises `ValueError` if BatchNorm can't work with it."
     wanted, bs = bs, min(bs or 64, n_train)
     if bs==1 and size<64:
-        raise ValueError(f'one photo per batch at size={size} is too little for BatchNorm. Use at least 3 photos and bs=2, or size=64.')
-    if wanted and wanted>bs: print(f'bs={wanted} is more than the {_plural(n_train, "training photo")}, so each batch has {n_train}')
+        raise ValueError(f'one photo per batch at size={size} is too little for BatchNorm. Use at least 3 photos and '
+                         'bs=2, or size=64.')
+    if wanted and wanted>bs:
+        print(f'bs={wanted} is more than the {_plural(n_train, "training photo")}, so each batch has {n_train}')
     return bs
 
 def _plural(n, noun='photo'): return f'{n} {noun}' if n==1 else f'{n} {noun}s'
 
 def _check_photos(train, valid, max_n=1000):
-    "Raise `ValueError` if all photos are gray, and print photos that are on both sides of the split. Looks at `max_n` photos."
+    """Raise `ValueError` if all photos are gray, and print photos that are on both sides of the split.
+    Looks at `max_n` photos."""
     train, valid = (random.Random(0).sample(fs, min(len(fs), max_n//2)) for fs in (train, valid))
     paths = [[f for f in fs if isinstance(f, (str, Path))] for fs in (train, valid)]
     seen = [t for t in _thumbnails(paths[0][:50]) if t is not None]
     if seen and all((t.max(-1)-t.min(-1)).mean()<=2 for t in seen):
-        raise ValueError(f'{_plural(len(seen))} checked, and all are gray: there is no color to learn. Train on color photos.')
+        raise ValueError(f'{_plural(len(seen))} checked, and all are gray: there is no color to learn. Train on color '
+                         'photos.')
     copies = near_duplicates(paths[1], paths[0])
     if copies:
         a, b = copies[0]
         n = len({a for a,_ in copies})
-        print(f'{_plural(n)} held out for validation look like training photos, for example {a} and {b}: validation will be too optimistic')
+        print(f'{_plural(n)} held out for validation look like training photos, for example {a} and {b}: validation '
+              'will be too optimistic')
 
 # %% ../../nbs/data/00_folder.ipynb #bf783853
 def _two_loaders(train, valid, codec, size, bs, augment, skip_gray, num_workers, device, val_bs=None, **kwargs):
@@ -317,14 +324,16 @@ def _two_loaders(train, valid, codec, size, bs, augment, skip_gray, num_workers,
     num_workers = _n_workers(num_workers, device, len(train), bs)
     kw = {'after_item':[Resize(size), ToTensor()], 'num_workers':num_workers, 'drop_last':True, **kwargs}
     def encode(): return [IntToFloatTensor(), EncodeColor(codec)]
-    first = PhotoDL(PhotoSet(train, skip_gray, 0), bs=bs, shuffle=True, after_batch=_augmentations(augment)+encode(), **kw)
+    first = PhotoDL(PhotoSet(train, skip_gray, 0), bs=bs, shuffle=True, after_batch=_augmentations(augment)+encode(),
+                    **kw)
     kw['drop_last'] = False
     return first, PhotoDL(PhotoSet(valid, skip_gray, 1), bs=val_bs or bs, after_batch=encode(), **kw)
 
 def _train_valid(files, valid_files, valid_pct, seed):
     "Return `(train, valid)`, neither of them empty."
     train, valid = split_files(files, valid_pct, seed) if valid_files is None else (files, list(valid_files))
-    if not train: raise ValueError(f'no photos to train on: got {_plural(len(files))}, {len(valid)} of them for validation')
+    if not train:
+        raise ValueError(f'no photos to train on: got {_plural(len(files))}, {len(valid)} of them for validation')
     if not valid:
         raise ValueError(f'the validation set is empty: got {_plural(len(files))} and valid_pct={valid_pct}. '
                          'Give at least 2 photos, or valid_files.')
@@ -335,7 +344,8 @@ def _photos_in(folder):
     if folder.is_file(): raise ValueError(f'{folder} is a file; give the folder it is in, or use from_files')
     if not folder.is_dir(): raise ValueError(f'{folder}: no such folder')
     files = find_photos([folder])
-    if not files: raise ValueError(f'{folder}: no photos in this folder or its subfolders (.jpg, .png, .webp, .tif, ...)')
+    if not files:
+        raise ValueError(f'{folder}: no photos in this folder or its subfolders (.jpg, .png, .webp, .tif, ...)')
     return files
 
 # %% ../../nbs/data/00_folder.ipynb #d753f106
@@ -362,8 +372,10 @@ class ColorizeDataLoaders(DataLoaders):
         path='.', # Folder for fastai's own files (`lr_find`, `save`)
         **kwargs, # Passed to fastai's `DataLoader`, like `pin_memory` and `val_bs`
     ):
-        "Load photos as batches of `(B,n_in,size,size)` and `(B,n_out,size,size)`. Raises `ValueError` if that's impossible."
-        device, (train, valid) = torch.device(device or default_device()), _train_valid(list(files), valid_files, valid_pct, seed)
+        """Load photos as batches of `(B,n_in,size,size)` and `(B,n_out,size,size)`.
+        Raises `ValueError` if that's impossible."""
+        device = torch.device(device or default_device())
+        train, valid = _train_valid(list(files), valid_files, valid_pct, seed)
         two = _two_loaders(train, valid, codec or LabAB(), size, bs, augment, skip_gray, num_workers, device, **kwargs)
         _check_photos(train, valid)
         return cls(*two, path=path, device=device)
@@ -381,7 +393,8 @@ class ColorizeDataLoaders(DataLoaders):
             if not held_out: raise ValueError(f'{folder/valid}: no photos here, so there is nothing to validate on')
             files, kwargs['valid_files'] = [f for f in files if f not in set(held_out)], held_out
         dls = cls.from_files(files, **kwargs)
-        dls.origin = dict(folder=str(folder), valid=valid, **{k: kwargs[k] for k in ('valid_pct','seed') if k in kwargs})
+        dls.origin = dict(folder=str(folder), valid=valid,
+                          **{k: kwargs[k] for k in ('valid_pct','seed') if k in kwargs})
         return dls
 
     def test_dl(self,
@@ -393,7 +406,8 @@ class ColorizeDataLoaders(DataLoaders):
         **kwargs, # Passed to fastai's `DataLoader`
     )->PhotoDL:
         "Load `items` in order and without augmentation, for `learn.get_preds` and `learn.predict`."
-        return self.valid.new(PhotoSet(list(items), split_idx=1), bs=bs or self.valid.bs, num_workers=num_workers, **kwargs)
+        return self.valid.new(PhotoSet(list(items), split_idx=1), bs=bs or self.valid.bs, num_workers=num_workers,
+                              **kwargs)
 
 # %% ../../nbs/data/00_folder.ipynb #227788f9
 named_sets = { # name -> (name in fastai's URLs, subfolder)
@@ -409,8 +423,10 @@ def from_name(cls:ColorizeDataLoaders,
     name:str, # One of `named_sets`
     **kwargs, # Passed to `from_folder`
 ):
-    "Download a public dataset and load it. Raises `ValueError` for unknown names and `ConnectionError` without a network."
-    if name not in named_sets: raise ValueError(f"no dataset is called {name!r}. Available: {', '.join(sorted(named_sets))}.")
+    """Download a public dataset and load it.
+    Raises `ValueError` for unknown names and `ConnectionError` without a network."""
+    if name not in named_sets:
+        raise ValueError(f"no dataset is called {name!r}. Available: {', '.join(sorted(named_sets))}.")
     url, sub = getattr(URLs, named_sets[name][0]), named_sets[name][1]
     try: path = untar_data(url)
     except Exception as e:

@@ -14,7 +14,8 @@ from fastcore.basics import patch
 
 from ..color.codecs import LabAB
 from ..core.photo import PhotoError, open_photo, to_tensor
-from .folder import (ColorizeDataLoaders, EncodeColor, TensorColor, TensorGray, central_square, random_square, show_strips)
+from .folder import (ColorizeDataLoaders, EncodeColor, TensorColor, TensorGray, central_square,
+                                     random_square, show_strips)
 from fastai.data.core import DataLoaders
 from fastai.torch_core import default_device
 
@@ -75,7 +76,8 @@ class StreamDL:
         device=None, # fastai's default if None
         size:int=None, # Side of the photos; known after the first batch if None
     ):
-        self.dataset, self.codec, self.device, self.size = batches, codec, torch.device(device or default_device()), size
+        self.dataset, self.codec, self.size = batches, codec, size
+        self.device = torch.device(device or default_device())
 
     def __len__(self): return len(self.dataset)
 

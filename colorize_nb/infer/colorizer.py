@@ -56,7 +56,8 @@ class ColorizedPhoto:
         return save_photo(image, path, self.meta, self.note, force, exact=exact)
 
 # %% ../../nbs/infer/01_colorizer.ipynb #1aed44da
-class ColorizeMemoryError(MemoryError): "The network's input doesn't fit in memory. The message suggests a size that does."
+class ColorizeMemoryError(MemoryError):
+    "The network's input doesn't fit in memory. The message suggests a size that does."
 
 # %% ../../nbs/infer/01_colorizer.ipynb #f27083ec
 def attempt(
@@ -80,13 +81,15 @@ def read_photo(
     if isinstance(photo, Image.Image): return open_photo(photo, flatten=False), photo_meta(photo)
     if not isinstance(photo, bytes):
         path = name = Path(photo)
-        if path.exists() and not (path.is_file() or path.is_dir()): raise PhotoError(f'{path}: a pipe or a device, not a file')
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise PhotoError(f'{path}: a pipe or a device, not a file')
         try: photo = path.read_bytes()
         except OSError: photo = b''
         if not photo: return open_photo(path), {} # raises an error that says why
     file = BytesIO(photo)
     file.name = str(name)
-    return open_photo(file, flatten=False, salvage=salvage), photo_meta(BytesIO(photo)) # `save_photo` puts the alpha channel back
+    # `save_photo` puts the alpha channel back
+    return open_photo(file, flatten=False, salvage=salvage), photo_meta(BytesIO(photo))
 
 # %% ../../nbs/infer/01_colorizer.ipynb #da7afed4
 #| export
@@ -140,7 +143,8 @@ def _run_all(run, inputs, size, names, batched):
     for i,(x,_) in enumerate(inputs): groups.setdefault(x.shape, []).append(i)
     for group in groups.values():
         preds = _run_batch(run, [inputs[i][0] for i in group], size, [names[i] for i in group], batched)
-        for i,pred in zip(group, preds): results[i] = pred if isinstance(pred, Exception) else Prediction(pred, *inputs[i])
+        for i,pred in zip(group, preds):
+            results[i] = pred if isinstance(pred, Exception) else Prediction(pred, *inputs[i])
     return results
 
 # %% ../../nbs/infer/01_colorizer.ipynb #233679ac
@@ -164,17 +168,19 @@ class Colorizer:
     @classmethod
     def load(
         cls,
-        path='shipped', # A file from `save_colorizer`, an `.onnx` file, or a name from `shipped_models()` or `released_models()`
+        path='shipped', # A saved colorizer, an `.onnx` file, or a name from `shipped_models()` or `released_models()`
         device='cpu', # 'cpu', 'cuda', 'mps', or 'auto' for a GPU if there is one
         weights=None, # A local file with the weights of a released model; by default, they're downloaded into a cache
         offline:bool=None, # Forbid the download? Default: if `COLORIZE_NB_OFFLINE` is set
     )->'Colorizer':
-        "Load a colorizer. Raises `StoreError` for a file that isn't a model, `ValueError` if the device isn't available."
+        """Load a colorizer.
+        Raises `StoreError` for a file that isn't a model, `ValueError` if the device isn't available."""
         device = pick_device(device)
         if facts := released_models().get(str(path)):
             net = load_released(str(path), weights, offline).to(device)
             return cls(net, LabAB(ab_scale=1.), facts['size'], str(path), device=device)
-        if weights is not None: raise ValueError(f"{path}: only released models take weights ({', '.join(released_models())})")
+        if weights is not None:
+            raise ValueError(f"{path}: only released models take weights ({', '.join(released_models())})")
         if Path(path).suffix=='.onnx':
             net = OnnxNet(path)
             return cls(net, LabAB(ab_scale=1.), net.size, Path(path).stem, device=device)
@@ -187,7 +193,8 @@ class Colorizer:
         return f'Colorizer({self.name}: {type(self.codec).__name__}, size={self.size}{knobs})'
 
     def merge_knobs(self, **knobs)->dict:
-        "Return the default knobs, overridden by those `knobs` that aren't None. Raises `ValueError` for an invalid one."
+        """Return the default knobs, overridden by those `knobs` that aren't None.
+        Raises `ValueError` for an invalid one."""
         merged = {'saturation': 1., **self.knobs, **{k: v for k,v in knobs.items() if v is not None}}
         check_knobs(self.codec, merged)
         return merged
@@ -239,7 +246,8 @@ class Colorizer:
         if self.device.type=='cuda': ab = ab.to(self.device)
         try: image = paint(img, ab, **{k: v for k,v in knobs.items() if k in ('upsample','gamut')})
         except ValueError as e: raise PhotoError(f'{name}: {e}') from None
-        return ColorizedPhoto(image, name if isinstance(name, Path) else None, meta, f'{COLOR_NOTE} (model {self.name})')
+        return ColorizedPhoto(image, name if isinstance(name, Path) else None, meta,
+                              f'{COLOR_NOTE} (model {self.name})')
 
     def _colorize_batch(self, photos, size, salvage, knobs):
         "Yield a result or an error for each of a few photos."
@@ -258,7 +266,8 @@ class Colorizer:
         if not hasattr(self.model, 'original'): raise ValueError(f'{self.name}: faithful=True is for released models')
         img, meta = read_photo(photo, salvage=salvage)
         source = None if isinstance(photo, Image.Image) else Path(photo)
-        return ColorizedPhoto(self.model.original(img.convert('RGB'), size), source, meta, f'{COLOR_NOTE} (model {self.name})')
+        return ColorizedPhoto(self.model.original(img.convert('RGB'), size), source, meta,
+                              f'{COLOR_NOTE} (model {self.name})')
 
     def colorize_many(
         self,
@@ -268,9 +277,11 @@ class Colorizer:
         salvage:bool=False, # Use what is left of a truncated JPEG?
         **knobs, # As for `__call__`
     ):
-        "Yield a `ColorizedPhoto` for each photo, or the `PhotoError` or `ColorizeMemoryError` that explains why there is none."
+        """Yield a `ColorizedPhoto` for each photo, or the `PhotoError`
+        or `ColorizeMemoryError` that explains why there is none."""
         size, knobs = size or self.size, self.merge_knobs(**knobs)
-        for batch in chunked(photos, bs if self.batched else 1): yield from self._colorize_batch(batch, size, salvage, knobs)
+        for batch in chunked(photos, bs if self.batched else 1):
+            yield from self._colorize_batch(batch, size, salvage, knobs)
 
     def __call__(
         self,
@@ -280,13 +291,14 @@ class Colorizer:
         gamut:str=None, # 'chroma' or 'clip', see `paint`
         upsample:str=None, # 'guided', 'bilinear', or 'nearest', see `paint`
         salvage:bool=False, # Use what is left of a truncated JPEG?
-        faithful:bool=False, # Color it exactly like the original program? Only for released models, without other options
+        faithful:bool=False, # Color it exactly like the original program? Only for released models
         **knobs, # Options of the codec; default: `.knobs`
     )->ColorizedPhoto:
         "Color one photo. Raises `PhotoError` if it can't be opened, `ColorizeMemoryError` if `size` is too large."
         if not isinstance(photo, (str, Path, Image.Image)): photo = Image.fromarray(np.asarray(photo))
         if faithful: return self._original(photo, size, salvage)
-        [result] = self.colorize_many([photo], 1, size, salvage, saturation=saturation, gamut=gamut, upsample=upsample, **knobs)
+        [result] = self.colorize_many([photo], 1, size, salvage, saturation=saturation, gamut=gamut, upsample=upsample,
+                                      **knobs)
         if isinstance(result, Exception): raise result
         return result
 
@@ -307,7 +319,7 @@ def _load_one(m):
                      f"A recipe has to be trained first, with recipe_learner({str(m)!r}, dls)")
 
 def load_colorizers(
-    models, # A shipped or released name, file, folder of files, `Colorizer`, or `Learner`; or a list of these, or a dict by name
+    models, # A shipped or released name, file, folder, `Colorizer`, or `Learner`; a list of these, or a dict by name
 )->dict: # Name -> `Colorizer`
     "Load models by name. Raises `ValueError` for anything that isn't a model."
     if not isinstance(models, (list, tuple, dict)): models = [models]

@@ -26,7 +26,8 @@ from .paint import lightness, paint
 
 # %% ../../nbs/infer/02_film.ipynb #d98ff561
 class TemporalSmoothing:
-    "Average chroma over time where lightness stays the same. Call it with the chroma and lightness of each frame in turn."
+    """Average chroma over time where lightness stays the same.
+    Call it with the chroma and lightness of each frame in turn."""
     def __init__(
         self,
         keep:float=.8, # Weight of the past where nothing changes, from 0 (no smoothing) to below 1
@@ -83,7 +84,8 @@ def flicker(
     frames, # RGB PIL images, in order
     still:float=4., # Largest change in L of a pixel that counts as unchanged
 )->float:
-    "Return the mean change in ab (CIELAB units) between consecutive frames, over the pixels whose lightness hardly changes."
+    """Return the mean change in ab (CIELAB units) between consecutive frames,
+    over the pixels whose lightness hardly changes."""
     total, n, last = 0., 0, None
     for lab in (rgb2lab(to_tensor(f)) for f in frames):
         change, pixels = (0., 0) if last is None else _chroma_change(lab, last, still)
@@ -100,7 +102,8 @@ def cdc(
     the histograms of R, G, and B of frames that are `gaps` apart."""
     from scipy.spatial.distance import jensenshannon
     hists = np.stack([_histograms(f) for f in frames])
-    if len(hists)<=max(gaps): raise ValueError(f'{len(hists)} frames are too few; gaps of {gaps} need at least {max(gaps)+1}')
+    if len(hists)<=max(gaps):
+        raise ValueError(f'{len(hists)} frames are too few; gaps of {gaps} need at least {max(gaps)+1}')
     return float(np.mean([np.mean(jensenshannon(hists[:-g], hists[g:], axis=2)**2) for g in gaps]))
 
 # %% ../../nbs/infer/02_film.ipynb #cf89dd18
@@ -190,7 +193,8 @@ def _write_gif(frames, timing, file):
     file.write(b';')
 
 def _write_png(frames, timing, file):
-    "Write an animated PNG (https://www.w3.org/TR/png-3): `IDAT` has the first frame, numbered `fdAT` chunks the others."
+    """Write an animated PNG (https://www.w3.org/TR/png-3): `IDAT` has the first frame,
+    numbered `fdAT` chunks the others."""
     def chunk(kind, data): file.write(struct.pack('>I', len(data))+kind+data+struct.pack('>I', zlib.crc32(kind+data)))
     number = 0
     for i,(frame,duration) in enumerate(zip(frames, timing.durations)):
@@ -222,7 +226,8 @@ def save_animation(
             with open(part, 'wb') as file: {'GIF': _write_gif, 'PNG': _write_png}[kind](frames, timing, file)
         else:
             options = dict(duration=timing.durations, loop=timing.loop or 0) | \
-                {'WEBP': dict(lossless=True), 'AVIF': dict(quality=95, subsampling='4:4:4'), 'MPO': dict(quality=98)}[kind]
+                {'WEBP': dict(lossless=True), 'AVIF': dict(quality=95, subsampling='4:4:4'),
+                 'MPO': dict(quality=98)}[kind]
             _FrameSequence(frames, len(timing)).save(part, kind, save_all=True, **options)
     return to
 
@@ -243,12 +248,14 @@ def color_animation(
 
 # %% ../../nbs/infer/02_film.ipynb #5bf2e65b
 FILM_FORMATS = {'.mp4': 'mp4', '.mov': 'mov', '.mkv': 'matroska', '.webm': 'webm'} # can be written
-FILM_SUFFIXES = {*FILM_FORMATS, '.m4v', '.avi', '.mpg', '.mpeg', '.vob', '.dv', '.wmv', '.flv', '.3gp', '.ts', '.mts', '.m2ts',
+FILM_SUFFIXES = {*FILM_FORMATS, '.m4v', '.avi', '.mpg', '.mpeg', '.vob', '.dv', '.wmv', '.flv', '.3gp', '.ts', '.mts',
+                 '.m2ts',
                  '.ogv', '.heics', '.avifs'} # can be read
 
 # %% ../../nbs/infer/02_film.ipynb #cddfdfcb
 class FilmError(PhotoError): "A film that can't be read, or a file that can't be written."
-class FilmIncomplete(FilmError): "A film with missing frames. The other frames are colored; the message says where they are."
+class FilmIncomplete(FilmError):
+    "A film with missing frames. The other frames are colored; the message says where they are."
 
 def _av():
     try: import av
@@ -275,7 +282,8 @@ _PQ, _HLG, _BT2020 = 16, 18, 9 # FFmpeg's numbers for two transfer curves, and f
 _BT2020_TO_709 = np.array([[1.6605,-.5876,-.0728],[-.1246,1.1329,-.0083],[-.0182,-.1006,1.1187]], np.float32)
 
 def _to_linear(code, curve):
-    "Convert code values in [0,1] to linear light, where 1 is reference white (BT.2100, tables 4 and 5; 1000-nit display)."
+    """Convert code values in [0,1] to linear light, where 1 is reference white (BT.2100, tables 4 and 5;
+    1000-nit display)."""
     if curve==_PQ:
         p = code**(1/78.84375)
         return (np.maximum(p-.8359375, 0)/(18.8515625-18.6875*p))**(1/.1593017578125)*10000/203
@@ -337,11 +345,13 @@ def _deinterlacer(frame, time_base):
     "Return a filter graph that deinterlaces frames like `frame`."
     graph = _av().filter.Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
-    graph.link_nodes(source, graph.add('bwdif', 'mode=send_frame:deint=interlaced'), graph.add('buffersink')).configure()
+    graph.link_nodes(source, graph.add('bwdif', 'mode=send_frame:deint=interlaced'),
+                     graph.add('buffersink')).configure()
     return graph
 
 class _Reader:
-    "Iterate over the frames of an open film, upright and in RGB. Packets of other streams go to their function in `others`."
+    """Iterate over the frames of an open film, upright and in RGB.
+    Packets of other streams go to their function in `others`."""
     def __init__(self, film, video, others):
         self.film, self.video, self.others = film, video, others
         self.times, self.notes = deque(), {} # the times of frames not written yet, in units of `video.time_base`
@@ -390,12 +400,15 @@ class _Reader:
         return img.rotate(frame.rotation, expand=True) if frame.rotation else img
 
 # %% ../../nbs/infer/02_film.ipynb #21718020
-_SOUND = {'mp4': ('aac','mp3','ac3','eac3','alac'), 'mov': ('aac','mp3','ac3','eac3','alac','pcm_s16le','pcm_s16be','pcm_s24le','pcm_s24be'),
+_SOUND = {'mp4': ('aac','mp3','ac3','eac3','alac'),
+          'mov': ('aac','mp3','ac3','eac3','alac','pcm_s16le','pcm_s16be','pcm_s24le','pcm_s24be'),
           'webm': ('opus','vorbis')} # copied; Matroska takes any
-_SUBTITLES = {'mp4': ('mov_text',), 'mov': ('mov_text',), 'webm': ('webvtt',), 'matroska': ('subrip','ass','webvtt','hdmv_pgs_subtitle',
+_SUBTITLES = {'mp4': ('mov_text',), 'mov': ('mov_text',), 'webm': ('webvtt',),
+              'matroska': ('subrip','ass','webvtt','hdmv_pgs_subtitle',
               'dvd_subtitle','dvb_subtitle')}
 _AAC_RATES = 96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000
-_SKIP = {'major_brand','minor_version','compatible_brands','encoder','duration','comment'} # of the old file, not of the film
+# Metadata of the old file, not of the film
+_SKIP = {'major_brand','minor_version','compatible_brands','encoder','duration','comment'}
 
 def _even(img):
     "Repeat the last row or column of `img` where a side is odd."
@@ -403,7 +416,8 @@ def _even(img):
     if img.size==(w,h): return img
     return Image.fromarray(np.pad(np.asarray(img), ((0,h-img.height), (0,w-img.width), (0,0)), 'edge'))
 
-def _codec_name(stream): return stream.codec_context.codec.canonical_name if stream.codec_context else 'an unknown codec'
+def _codec_name(stream):
+    return stream.codec_context.codec.canonical_name if stream.codec_context else 'an unknown codec'
 
 def _copier(out, stream):
     "Add a copy of `stream` to `out`. Return the function that takes its packets."
@@ -427,7 +441,8 @@ def _sound_encoder(out, stream, codec):
     return write
 
 def _add_others(out, film, kind):
-    "Add sound, covers, and subtitles to `out`. Return the function for each stream's packets, and notes on what couldn't be copied."
+    """Add sound, covers, and subtitles to `out`.
+    Return the function for each stream's packets, and notes on what couldn't be copied."""
     others, notes = {}, []
     for a in film.streams.audio:
         name = _codec_name(a)
@@ -447,13 +462,15 @@ def _add_others(out, film, kind):
         if name in _SUBTITLES[kind]: others[s] = _copier(out, s)
         else: notes.append(f'subtitles ({name}) were left out'+('' if kind=='matroska' else '; .mkv may keep them'))
     for s in film.streams:
-        if s.type in ('data','attachment') and film.format.name!='mpeg': notes.append(f'a stream of {s.type} was left out')
+        if s.type in ('data','attachment') and film.format.name!='mpeg':
+            notes.append(f'a stream of {s.type} was left out')
     return others, notes
 
 def _add_video(out, film, video, first, crf):
     "Add the stream of colored frames to `out`, tagged as BT.709 like any HD video; `first` is the first frame."
     vp9 = out.format.name=='webm'
-    options = {'crf': str(min(63, round(1.4*crf))), 'deadline': 'good', 'cpu-used': '4', 'row-mt': '1'} if vp9 else {'crf': str(crf)}
+    options = {'crf': str(min(63, round(1.4*crf))), 'deadline': 'good', 'cpu-used': '4',
+               'row-mt': '1'} if vp9 else {'crf': str(crf)}
     v = out.add_stream('libvpx-vp9' if vp9 else 'libx264', rate=_rate(video), options=options)
     if vp9: v.bit_rate = 0 # constant quality
     (w, h), sar = (first.width, first.height), video.sample_aspect_ratio or Fraction(1)
@@ -466,7 +483,8 @@ def _add_video(out, film, video, first, crf):
     v.metadata.update({k: x for k,x in video.metadata.items() if k in ('language','title')})
     return v
 
-def _rate(video): return min(filter(None, (video.average_rate, video.guessed_rate)), default=25) # a DV's average is wrong
+def _rate(video):
+    return min(filter(None, (video.average_rate, video.guessed_rate)), default=25) # a DV's average is wrong
 
 def _add_metadata(out, film, note):
     "Copy title, date, and chapters, and add the note to the comment."
@@ -497,9 +515,11 @@ def _color_into(film, out, first, src, colorizer, crf, kwargs):
     reader = _Reader(film, video, others)
     frames = color_frames(reader, colorizer, **kwargs)
     for i,img in enumerate(tqdm(frames, total=video.frames or None, unit='frame', disable=None)):
-        f = _av().VideoFrame.from_image(_even(img)).reformat(width=v.width, height=v.height, format='yuv420p', dst_colorspace='ITU709')
+        f = _av().VideoFrame.from_image(_even(img)).reformat(width=v.width, height=v.height, format='yuv420p',
+                                                             dst_colorspace='ITU709')
         pts = reader.times.popleft()
-        last = max(round(i/rate/video.time_base) if pts is None else pts, last+1) # old formats have no times, or wrong ones
+        # old formats have no times, or wrong ones
+        last = max(round(i/rate/video.time_base) if pts is None else pts, last+1)
         f.pts, f.time_base = last, video.time_base
         out.mux(v.encode(f))
     out.mux(v.encode())
@@ -514,21 +534,24 @@ def color_film(
     crf:int=18, # Quality of H.264, from 0 (lossless) to 51; scaled for WebM's VP9
     **kwargs, # `size`, `steady`, `saturation`, and the codec's options, see `color_frames`
 )->Path:
-    """Color a film and print one line about anything that couldn't be kept. Raises `FilmError` if it can't be read or written,
-    `FilmIncomplete` after writing the frames that a truncated film has, and `ImportError` without the package av."""
+    """Color a film and print one line about anything that couldn't be kept. Raises `FilmError` if it can't be read or
+    written, `FilmIncomplete` after writing the frames that a truncated film has, and `ImportError` without the
+    package av."""
     av, src = _av(), Path(src)
     to = output_path(src, to, FILM_FORMATS, force, FilmError)
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)
     try:
         first = _first_frame(src)
-        with _open(src) as film, whole_file(to) as part, av.open(str(part), 'w', format=FILM_FORMATS[to.suffix.lower()]) as out:
+        kind = FILM_FORMATS[to.suffix.lower()]
+        with _open(src) as film, whole_file(to) as part, av.open(str(part), 'w', format=kind) as out:
             missing, notes = _color_into(film, out, first, src, colorizer, crf, kwargs)
     except (av.FFmpegError, OSError) as e:
         where = str(getattr(e, 'filename', None) or src)
         what = f"{src}: can't be read" if where in (str(src), 'avcodec_send_packet()') else f"{to}: can't be written"
         raise FilmError(f'{what} as a film ({getattr(e, "strerror", None) or e})') from None
     if notes: print(f'{src}: {"; ".join(dict.fromkeys(notes))}')
-    if missing: raise FilmIncomplete(f'{src}: the file is truncated, {missing} frame(s) are missing; the others are in {to}')
+    if missing:
+        raise FilmIncomplete(f'{src}: the file is truncated, {missing} frame(s) are missing; the others are in {to}')
     return to
 
 # %% ../../nbs/infer/02_film.ipynb #8ed52e28

@@ -60,7 +60,8 @@ def _hub():
     return huggingface_hub
 
 def _check_name(repo):
-    if not re.fullmatch(r'[\w.-]+/[\w.-]+', repo): raise ValueError(f"{repo!r} isn't a name on the Hub; use 'user/name'")
+    if not re.fullmatch(r'[\w.-]+/[\w.-]+', repo):
+        raise ValueError(f"{repo!r} isn't a name on the Hub; use 'user/name'")
 
 def _one_line(e): return ' '.join(str(e).split())[:300] or type(e).__name__
 
@@ -82,7 +83,8 @@ def push_to_hub(
         api = hub.HfApi(endpoint, token=token)
         api.create_repo(repo, private=private, exist_ok=True)
         return api.create_commit(repo, add, commit_message=message).commit_url
-    except Exception as e: raise ValueError(f'{repo}: upload failed ({_one_line(e)}). The model is still in {path}.') from None
+    except Exception as e:
+        raise ValueError(f'{repo}: upload failed ({_one_line(e)}). The model is still in {path}.') from None
 
 def _cached(hub, request):
     "Return the file from the local cache without contacting the Hub, or None."

@@ -51,7 +51,8 @@ def onnx_metadata(
     colorizer:Colorizer, # Model to export
     **knobs, # As for `export_onnx`
 )->dict: # JSON values
-    "Return what a program needs to use the exported network: `stride`, `size`, and `saturation`, plus facts for people."
+    """Return what a program needs to use the exported network: `stride`, `size`, and `saturation`,
+    plus facts for people."""
     knobs = colorizer.merge_knobs(**knobs)
     return dict(stride=STRIDE, size=colorizer.size, saturation=knobs['saturation'], codec=colorizer.codec.config(),
                 knobs=knobs, name=colorizer.name)
@@ -69,7 +70,8 @@ def _trace(net, path, colorizer):
                               dynamo=False, dynamic_axes=axes)
         except torch.onnx.errors.UnsupportedOperatorError as e:
             reason, codec = str(e).splitlines()[0], type(colorizer.codec).__name__
-            raise StoreError(f"{colorizer.name}: ONNX doesn't support an operation of {codec} or its network ({reason}); "
+            raise StoreError(f"{colorizer.name}: ONNX doesn't support an operation of {codec} or its network "
+                             f"({reason}); "
                              "models with LabAB, or with classes and how='mean', can be exported") from None
 
 def export_onnx(
@@ -79,9 +81,10 @@ def export_onnx(
     force:bool=False, # Overwrite an existing file?
     **knobs, # Options of the codec become part of the network, `saturation` part of the metadata; default: the model's
 )->Path:
-    """Export a network with its codec as ONNX (opset 17). Its input `L` is `(B,1,H,W)`, 0 to 100, with H and W multiples of
-    32; its output `ab` is `(B,2,h,w)` in CIELAB units. The caller makes the small copy, pads it, multiplies by the saturation,
-    and paints. Needs `pip install onnx`. Raises `StoreError` for codecs that predict lightness, `FileExistsError`, `ImportError`."""
+    """Export a network with its codec as ONNX (opset 17). Its input `L` is `(B,1,H,W)`, 0 to 100, with H and W
+    multiples of 32; its output `ab` is `(B,2,h,w)` in CIELAB units. The caller makes the small copy, pads it,
+    multiplies by the saturation, and paints. Needs `pip install onnx`. Raises `StoreError` for codecs that predict
+    lightness, `FileExistsError`, `ImportError`."""
     try: import onnx
     except ImportError: raise ImportError('export needs the package onnx: pip install onnx') from None
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)

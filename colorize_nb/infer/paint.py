@@ -35,7 +35,8 @@ def small_copy(
     img:Image.Image, # Photo
     size:int, # Short side of the network's input
 )->Image.Image:
-    "Shrink `img` to the network's input size without changing its aspect ratio. Very long strips end up with a shorter short side."
+    """Shrink `img` to the network's input size without changing its aspect ratio.
+    Very long strips end up with a shorter short side."""
     w, h = img.size
     scale = min(size/min(w,h), _LONGEST*size/max(w,h))
     shape = max(1, round(w*scale)), max(1, round(h*scale))
@@ -152,7 +153,8 @@ def check_knobs(
     "Raise `ValueError` if neither `codec` nor `paint` has one of the `knobs`, or if its value is invalid."
     known = [*PAINT_KNOBS, *codec_knobs(codec)]
     for k in knobs:
-        if k not in known: raise ValueError(f"{type(codec).__name__} has no option {k!r}; its options are {', '.join(known)}")
+        if k not in known:
+            raise ValueError(f"{type(codec).__name__} has no option {k!r}; its options are {', '.join(known)}")
     s = knobs.get('saturation', 1.)
     if isinstance(s, bool) or not isinstance(s, (int, float)) or not 0<=s<math.inf:
         raise ValueError(f'saturation is {s!r}; it must be a number of 0 or more (1 keeps the prediction)')

@@ -20,7 +20,8 @@ from .layers import SameConv
 
 # %% ../../nbs/models/01_encoders.ipynb #f94f9f37
 def _conv_unit(ni, nf, ks=1, stride=1, groups=1, act=True, norm=True):
-    "TensorFlow-style convolution, BatchNorm (or a bias), and ReLU6: `(B,ni,H,W)` -> `(B,nf,ceil(H/stride),ceil(W/stride))`."
+    """TensorFlow-style convolution, BatchNorm (or a bias), and ReLU6:
+    `(B,ni,H,W)` -> `(B,nf,ceil(H/stride),ceil(W/stride))`."""
     layers = [SameConv(ni, nf, ks, stride, groups=groups, bias=not norm)]
     if norm: layers.append(nn.BatchNorm2d(nf, eps=1e-3, momentum=.01))
     if act: layers.append(nn.ReLU6(inplace=True))
@@ -196,7 +197,8 @@ def _lite(version, n_in, pretrained, weights, classes):
 
 # %% ../../nbs/models/01_encoders.ipynb #38a71e35
 def _offline(name, error):
-    return ConnectionError(f'{name}: ImageNet weights could not be downloaded ({type(error).__name__}). Is there a network? '
+    return ConnectionError(f'{name}: ImageNet weights could not be downloaded ({type(error).__name__}). Is there a '
+                           'network? '
                            'Read a file with weights=PATH, or start from random weights with pretrained=False.')
 
 def _timm(name, pretrained, **kwargs):

@@ -153,7 +153,7 @@ def _draw_box(ax, x, row, tallest, label):
 def draw_shapes(
     rows, # From `layer_rows`
     title:str='', # Title of the figure
-    kinds=('Conv','Deconv','Linear','Upsample','MaxPool','AvgPool'), # Draw layers whose class name contains one of these
+    kinds=('Conv','Deconv','Linear','Upsample','MaxPool','AvgPool'), # Draw layers whose class name contains one
 ): # A matplotlib figure
     "Draw a network's output shapes, with channels and height under each box. Gray boxes have no weights."
     import matplotlib.pyplot as plt
@@ -179,7 +179,8 @@ def create_model(
     size:int=128, # Short side of the photos that the model should expect, in pixels
     **kwargs # Options of the model
 )->nn.Module: # `(B,n_in,H,W)` -> `(B,n_out,h,w)` with `h<=H`, because chroma needs little resolution
-    "Create a model. Its weights are random unless you pass `pretrained`. Raises `ValueError` if there is no such model."
+    """Create a model. Its weights are random unless you pass `pretrained`.
+    Raises `ValueError` if there is no such model."""
     return _models.get(name)(n_in, n_out, size, **kwargs)
 
 def n_params(

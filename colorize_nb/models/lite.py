@@ -63,7 +63,8 @@ class UnetLite(TransferModel):
 
     def from_features(self, features)->torch.Tensor: return self.head(self.decoder(list(features)))
 
-@register_model(about='U-Net on EfficientNet-Lite, chroma at a quarter of the size; the shipped model', source='this project')
+@register_model(about='U-Net on EfficientNet-Lite, chroma at a quarter of the size; the shipped model',
+                source='this project')
 def unet_lite(
     n_in, # Input channels: 1
     n_out, # Output channels

@@ -28,7 +28,7 @@ from .layers import create_model
 FORMAT = 1 # increases when older versions can no longer read a file
 
 # %% ../../nbs/models/03_store.ipynb #74d5d40b
-_NOT_STORED = ('pretrained', 'weights') # options for the initial weights, which a file with trained weights doesn't need
+_NOT_STORED = ('pretrained', 'weights') # options for the initial weights, which trained weights don't need
 
 class StoreError(ValueError):
     "A model file that can't be used. The message names the file, the reason, and a remedy."
@@ -54,7 +54,9 @@ def save_model(
     header = dict(format=FORMAT, spec={**spec, 'kwargs': kwargs}, codec=codec.config(), meta=meta or {})
     tensors = {k: _to_stored(v, half) for k,v in model.state_dict().items()}
     bad = [k for k,v in tensors.items() if not _is_finite(v)]
-    if bad: raise StoreError(f'{path}: not saved, because {bad[0]} has infinite or NaN values. Train with a lower learning rate.')
+    if bad:
+        raise StoreError(f'{path}: not saved, because {bad[0]} has infinite or NaN values. Train with a lower '
+                         'learning rate.')
     with whole_file(path) as part: part.write_bytes(save(tensors, {'colorize_nb': json.dumps(header)}))
     return Path(path)
 
@@ -74,9 +76,11 @@ def _read_metadata(path):
     try:
         with safe_open(path, 'pt') as f: text = (f.metadata() or {}).get('colorize_nb')
     except Exception as e:
-        raise StoreError(f'{path}: damaged, or not a safetensors file ({_first_line(e)}). Copy or save it again.') from None
+        raise StoreError(f'{path}: damaged, or not a safetensors file ({_first_line(e)}). Copy or save it '
+                         'again.') from None
     if text is None:
-        raise StoreError(f'{path}: a safetensors file, but not saved by colorize_nb, so it does not describe its network.')
+        raise StoreError(f'{path}: a safetensors file, but not saved by colorize_nb, so it does not describe its '
+                         'network.')
     return text
 
 def _parse(path, text):
@@ -118,7 +122,8 @@ def _check(header):
     if not isinstance(header.get('meta', {}), dict): raise ValueError('meta is not a dictionary')
     spec = header['spec']
     for name,(description,test) in _SCHEMA.items():
-        if not test(spec.get(name)): raise ValueError(f'{name} is {str(spec.get(name))[:60]!r}; it must be {description}')
+        if not test(spec.get(name)):
+            raise ValueError(f'{name} is {str(spec.get(name))[:60]!r}; it must be {description}')
     initial = [k for k in _NOT_STORED if spec['kwargs'].get(k)]
     if initial: raise ValueError(f'{initial[0]} is not allowed, because the file contains the weights')
     if not _is_plain(header['codec'], max_int=10_000): raise ValueError('codec has invalid values')
@@ -134,10 +139,12 @@ def read_header(
     "Read the header of a model file without its weights. Raises `StoreError` if it's invalid."
     path = Path(path)
     if not path.is_file():
-        raise StoreError(f'{path}: no such file. Models that come with the package: {", ".join(shipped_models()) or "none"}.')
+        raise StoreError(f'{path}: no such file. Models that come with the package: '
+                         f'{", ".join(shipped_models()) or "none"}.')
     header = _parse(path, _read_metadata(path))
     try: _check(header)
-    except ValueError as e: raise StoreError(f'{path}: its header does not describe a valid model: {_first_line(e)}.') from None
+    except ValueError as e:
+        raise StoreError(f'{path}: its header does not describe a valid model: {_first_line(e)}.') from None
     return header
 
 # %% ../../nbs/models/03_store.ipynb #a8158cdc
@@ -149,7 +156,8 @@ def _limit_size(n):
         def hook(module, name, new):
             if threading.get_ident()!=thread: return
             left[kind] -= 1
-            if left[kind]<0: raise ValueError(f'its header describes a network with more {kind} than its weights could fill')
+            if left[kind]<0:
+                raise ValueError(f'its header describes a network with more {kind} than its weights could fill')
         return hook
     hooks = [nn_module.register_module_parameter_registration_hook(counter('parameters')),
              nn_module.register_module_module_registration_hook(counter('layers'))]
@@ -201,7 +209,8 @@ def _codec(header):
     "Create the codec of a header. Raises `ValueError` if it doesn't match the network."
     codec, spec = codec_from_config(header['codec']), header['spec']
     if (codec.n_in, codec.n_out)!=(spec['n_in'], spec['n_out']):
-        raise ValueError(f"{codec} doesn't match the network's {spec['n_in']} input and {spec['n_out']} output channels")
+        raise ValueError(f"{codec} doesn't match the network's {spec['n_in']} input and {spec['n_out']} output "
+                         "channels")
     return codec
 
 def load_model_file(

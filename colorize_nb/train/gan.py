@@ -59,7 +59,8 @@ GAN_LOSSES = {'hinge': (hinge_generator, hinge_critic), 'bce': (bce_generator, b
 
 # %% ../../nbs/train/06_gan.ipynb #4d56ab91
 class PairTargets(Callback):
-    "Turn targets into pairs of lightness and color at the size of the prediction, before fastai's `GANTrainer` uses them."
+    """Turn targets into pairs of lightness and color at the size of the prediction,
+    before fastai's `GANTrainer` uses them."""
     order = -5
     def before_fit(self): self.size = None
 
@@ -124,7 +125,8 @@ class GANHistory(Callback):
         self.low = self.low+1 if loss<self.floor else 0
         if self.low!=self.patience: return
         self.learn.collapsed = True
-        print(f"the critic's loss has been below {self.floor} for {self.patience} steps: it recognizes every prediction, and the "
+        print(f"the critic's loss has been below {self.floor} for {self.patience} steps: it recognizes every "
+              "prediction, and the "
               'generator cannot learn any more from it. Try a lower learning rate for the critic, or a smaller critic')
         if self.stop: raise CancelFitException
 
@@ -148,14 +150,14 @@ def gan_learner(
     critic:nn.Module=None, # `(B,n_in+n_out,h,w)` -> logits; by default, a `PatchCritic` that suits the size
     loss:str='hinge', # 'hinge' or 'bce'
     pixel_weight:float=100., # Weight of L1 in the generator's loss (pix2pix: 100)
-    switcher:Callback=None, # Decides which network trains: `FixedGANSwitcher()` by default, or DeOldify's `AdaptiveGANSwitcher`
+    switcher:Callback=None, # Decides which network trains; `FixedGANSwitcher()` by default, or `AdaptiveGANSwitcher`
     gain:float=4., # Factor that enlarges the color values for the critic
     noise:bool=True, # Keep dropout on in a waiting generator?
     cbs=None, # More callbacks
     **kwargs, # For fastai's `GANLearner`
 )->GANLearner:
-    """Create a learner for adversarial training with `fit_critic`, then `fit_gan`. Use `learn` for metrics and `save_colorizer`.
-    Raises `ValueError` for an unknown loss or a codec that predicts classes."""
+    """Create a learner for adversarial training with `fit_critic`, then `fit_gan`. Use `learn` for metrics
+    and `save_colorizer`. Raises `ValueError` for an unknown loss or a codec that predicts classes."""
     dls,codec = learn.dls,learn.dls.codec
     if num_distrib()>1: raise TrainingError('adversarial training needs a single process: start it without torchrun')
     if loss not in GAN_LOSSES: raise ValueError(f'loss is {loss!r}; it must be one of {", ".join(GAN_LOSSES)}')
@@ -170,7 +172,8 @@ def gan_learner(
     def splitter(m): return [params(m.generator), params(m.critic)]
     kwargs = {'opt_func': partial(Adam, mom=.5, sqr_mom=.999, eps=1e-8), 'wd': 0., 'splitter': splitter, **kwargs}
     cbs = [PairTargets(), AlternateTraining(noise), GANHistory(), *L(cbs)]
-    gan = GANLearner(dls, PairGenerator(learn.model, codec), PairCritic(critic, codec.n_in, gain), generator_loss, critic_loss,
+    gan = GANLearner(dls, PairGenerator(learn.model, codec), PairCritic(critic, codec.n_in, gain), generator_loss,
+                     critic_loss,
                      switcher=switcher, switch_eval=False, cbs=cbs, **kwargs)
     gan.codec,gan.generator_learner = codec,learn
     return gan
@@ -228,8 +231,8 @@ def load_critic(self:GANLearner,
 
 # %% ../../nbs/train/06_gan.ipynb #5ddf37b7
 class CycleGAN(nn.Module):
-    """Translate lightness `(B,1,H,W)` and pictures `(B,3,H,W)` of other photos. Returns the lightness in color, and gray again;
-    and the pictures in gray, and in color again."""
+    """Translate lightness `(B,1,H,W)` and pictures `(B,3,H,W)` of other photos.
+    Returns the lightness in color, and gray again; and the pictures in gray, and in color again."""
     def __init__(self,
         net:nn.Module, # Lightness to color: the network of a colorizer
         codec, # A codec of two numbers per pixel: `LabAB` or `YCbCr`
@@ -310,4 +313,5 @@ def cycle_learner(
 
     def splitter(m): return [params(m.net)+params(m.back)]
     adam = partial(Adam, mom=.5, sqr_mom=.999, eps=1e-8)
-    return Learner(learn.dls, m, loss, opt_func=adam, wd=0., splitter=splitter, cbs=[UnpairedBatches(), CycleCritics(critic_lr)])
+    return Learner(learn.dls, m, loss, opt_func=adam, wd=0., splitter=splitter,
+                   cbs=[UnpairedBatches(), CycleCritics(critic_lr)])

@@ -32,7 +32,8 @@ def _load_saved(path, codec):
     "Return the model of a saved colorizer and its spec. Raise `ValueError` if it was trained with another codec."
     model,saved_codec,spec,_ = load_model_file(path)
     if saved_codec==codec: return model,spec
-    raise ValueError(f'{path} was trained with {saved_codec}, but these batches are made with {codec}; give the data that codec')
+    raise ValueError(f'{path} was trained with {saved_codec}, but these batches are made with {codec}; give the data '
+                     'that codec')
 
 def _create_model(arch, codec, size, pretrained, kwargs):
     "Return a model for `codec` and the spec to create it again (None for a module of your own)."
@@ -48,7 +49,8 @@ def _create_model(arch, codec, size, pretrained, kwargs):
 def split_params(
     model, # Any module
 )->list: # Lists of parameters
-    "Group parameters from early to late for `freeze` and `fine_tune`: the encoder (two groups in a `DynamicUnet`), then the rest."
+    """Group parameters from early to late for `freeze` and `fine_tune`: the encoder (two groups in a `DynamicUnet`),
+    then the rest."""
     if isinstance(model, DynamicUnet):
         body = model.layers[0]
         k = len(body)*3//4
@@ -64,7 +66,7 @@ def split_params(
 @delegates(Learner.__init__)
 def colorize_learner(
     dls, # `ColorizeDataLoaders`
-    arch='unet_compact', # A name from `list_models()`, the path of a saved colorizer (`'mine.safetensors'`), or a module
+    arch='unet_compact', # A name from `list_models()`, the path of a saved colorizer (`mine.safetensors`), or a module
     loss='smooth_l1', # A name from `list_losses()`, or a function of the raw prediction and the target
     metrics=None, # fastai metrics; `color_metrics(dls.codec)` by default
     model_kwargs:dict=None, # Options of the model
@@ -74,8 +76,8 @@ def colorize_learner(
     cbs=None, # Callbacks for every fit
     **kwargs,
 )->Learner:
-    """Create a fastai `Learner` that colorizes, such as `colorize_learner(dls, 'unet_resnet34', loss='l1', pretrained=True)`.
-    Raises `ValueError` for unknown names and for choices that don't fit the codec."""
+    """Create a fastai `Learner` that colorizes, such as `colorize_learner(dls, 'unet_resnet34', loss='l1',
+    pretrained=True)`. Raises `ValueError` for unknown names and for choices that don't fit the codec."""
     if amp not in (None, 'fp16', 'bf16'): raise ValueError(f"amp is {amp!r}; it must be None, 'bf16' or 'fp16'")
     loss_func = get_loss(loss, dls.codec)
     model,spec = _create_model(arch, dls.codec, dls.size, pretrained, dict(model_kwargs or {}))
@@ -118,5 +120,6 @@ def save_colorizer(self:Learner,
         raise ValueError('this model was not created by name, so a file could not describe how to create it again; '
                          'register it with register_model')
     _check_finite(self.model)
-    facts = dict(loss=self.loss_name, n_train=len(self.dls.train_ds), n_valid=len(self.dls.valid_ds), trained_at=self.dls.size)
+    facts = dict(loss=self.loss_name, n_train=len(self.dls.train_ds), n_valid=len(self.dls.valid_ds),
+                 trained_at=self.dls.size)
     return save_model(path, self.model, self.dls.codec, self.spec, {**facts, **self.training_record.facts, **meta})

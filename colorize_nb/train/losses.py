@@ -24,10 +24,11 @@ _KINDS = ('regression', 'classification', 'joint', 'any')
 
 def register_loss(
     name:str=None, # The name for `get_loss`; by default, the function's own
-    kind:str='regression', # Codecs it fits: 'regression', 'classification', 'joint' (classes of a and b together), 'any'
+    kind:str='regression', # Codecs it fits: 'regression', 'classification', 'joint' (of a and b together), 'any'
     source:str='', # Paper and section
 ): # The decorator, or the function itself under a bare `@register_loss`
-    "Register `f(pred, y, **kw)`, which returns errors `(B,...)`, or a class built as `cls(codec, **kw)` and called the same way."
+    """Register `f(pred, y, **kw)`, which returns errors `(B,...)`, or a class built as `cls(codec, **kw)`
+    and called the same way."""
     if callable(name): return register_loss()(name)
     if kind not in _KINDS: raise ValueError(f"kind={kind!r} of loss {name!r}: choose one of {', '.join(_KINDS)}")
     return _losses.register(name, codecs=kind, source=source)
@@ -97,7 +98,7 @@ class ColorLoss(nn.Module):
     ):
         super().__init__()
         self.codec,self.terms,self.reduction,self.__name__ = codec,terms,reduction,name
-        self.parts = nn.ModuleList(f for _,f in terms if isinstance(f, nn.Module)) # so that `to` and `parameters` find them
+        self.parts = nn.ModuleList(f for _,f in terms if isinstance(f, nn.Module)) # for `to` and `parameters`
         self.needs_x = any(getattr(f, 'needs_x', False) for _,f in terms)
 
     def extra_repr(self): return f'{self.__name__!r}, {self.codec}'
@@ -108,7 +109,8 @@ class ColorLoss(nn.Module):
         x=None, # The input `(B,n_in,H,W)`, for losses that need it
     )->torch.Tensor:
         if self.needs_x and x is None:
-            raise ValueError(f'{self.__name__!r} compares whole photos, so it also needs the input: call it as loss(raw, y, x)')
+            raise ValueError(f'{self.__name__!r} compares whole photos, so it also needs the input: call it as '
+                             'loss(raw, y, x)')
         with torch.autocast(raw.device.type, enabled=False):
             pred,y = self.codec.activate(_full_precision(raw)),_full_precision(y)
             if pred.shape[-2:]!=y.shape[-2:]: y = self.codec.resize_target(y, pred.shape[-2:])
@@ -168,7 +170,7 @@ class SoftCE:
 
 @register_loss('rebalanced_ce', 'joint', source='Zhang 2016, section 2.2, equations 2 to 4')
 class RebalancedCE(SoftCE):
-    "`soft_ce`, with each pixel weighted by how rare its nearest cell is: `v = ((1-lam) prior + lam/Q)^-1`, with mean 1."
+    "`soft_ce`, with each pixel weighted by how rare its nearest cell is: `((1-lam) prior + lam/Q)^-1`, with mean 1."
     def __init__(self, codec, lam=.5):
         if codec.prior is None:
             raise ValueError("'rebalanced_ce' needs a prior: codec.with_prior(color_prior(codec, batches)). "
@@ -181,7 +183,8 @@ class RebalancedCE(SoftCE):
 
 # %% ../../nbs/train/00_losses.ipynb #d9685751
 def _colorfulness(rgb, eps=1e-8):
-    "Return Hasler and Süsstrunk's colorfulness `(B,)`, about 0 to 100, of `(B,3,H,W)` in [0,1], with absolute opponents."
+    """Return Hasler and Süsstrunk's colorfulness `(B,)`, about 0 to 100, of `(B,3,H,W)` in [0,1],
+    with absolute opponents."""
     r,g,b = (255*rgb).unbind(1)
     opponents = torch.stack([(r-g).abs(), ((r+g)/2-b).abs()], 1).flatten(2)
     spread = opponents.var(2, unbiased=False).sum(1)
@@ -207,7 +210,8 @@ def feature_layers(
     arch:str='vgg16', # A name in `LAYERS`
     weights='DEFAULT', # 'DEFAULT': ImageNet weights (a download); a file, as in `read_weights`; None: random weights
 )->nn.Module: # `features` of the network, frozen, in evaluation mode
-    "Load the convolutional part of a torchvision network. Raises `ValueError` for unknown names, `ConnectionError` offline."
+    """Load the convolutional part of a torchvision network.
+    Raises `ValueError` for unknown names, `ConnectionError` offline."""
     if arch not in LAYERS: raise ValueError(f"arch is {arch!r}; it must be one of {', '.join(LAYERS)}")
     download = isinstance(weights, str) and weights=='DEFAULT'
     net = load_classifier(arch, pretrained=download, weights=None if download else weights)
@@ -234,4 +238,5 @@ class Perceptual(nn.Module):
 
     def forward(self, pred, y, x):
         predicted,true = (self.features(self.codec.decode(x, ab)) for ab in (pred, y))
-        return sum(w*(a-b).abs().flatten(1).mean(1) for w,a,b in zip(self.layers.values(), predicted, true)) # sum_l w_l |phi_l(a)-phi_l(b)|
+        return sum(w*(a-b).abs().flatten(1).mean(1)
+                   for w,a,b in zip(self.layers.values(), predicted, true)) # sum_l w_l |phi_l(a)-phi_l(b)|

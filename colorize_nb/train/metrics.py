@@ -27,7 +27,8 @@ class DecodedBatch:
         learn, # An object with the batch's `x`, `pred` (raw output), and `y`
     )->tuple: # `(pred, true)`, photos `(B,3,H,W)` in [0,1]
         if self.raw is not learn.pred:
-            x = learn.dl.gray if isinstance(learn.x, (list, tuple)) else learn.x # loaders of cached features keep the gray input
+            # loaders of cached features keep the gray input
+            x = learn.dl.gray if isinstance(learn.x, (list, tuple)) else learn.x
             x,pred,y = _full_precision(x),_full_precision(learn.pred),_full_precision(learn.y)
             with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
                 self.rgb = self.codec.decode(x, self.codec.activate(pred)),self.codec.decode(x, y)

@@ -78,7 +78,8 @@ class Recipe:
     def replace(self,
         **changes # Fields and their new values, marked or not
     ): # `Recipe`
-        "Return a copy with some fields changed. Unmarked changes count as ours. Raises `ValueError` for unknown fields."
+        """Return a copy with some fields changed. Unmarked changes count as ours.
+        Raises `ValueError` for unknown fields."""
         known = [f.name for f in fields(self)]
         unknown = [k for k in changes if k not in known]
         if unknown: raise ValueError(f"a recipe has no field {', '.join(unknown)}; it has {', '.join(known)}")
@@ -88,7 +89,8 @@ class Recipe:
     def describe(self)->Results:
         "Make a table of the values and their sources."
         values = {f: getattr(self, f) for f in self.origins} | {'codec': self.codec()}
-        rows = [dict(field=f, value=str(v), origin=self.origins[f][0], where=self.origins[f][1]) for f,v in values.items() if v!={}]
+        rows = [dict(field=f, value=str(v), origin=self.origins[f][0], where=self.origins[f][1])
+                for f,v in values.items() if v!={}]
         return Results(rows, self.source)
 
 # %% ../../nbs/train/05_recipes.ipynb #a1823ddb
@@ -115,12 +117,14 @@ def describe_recipes(
     pattern:str='*', # As in `list_recipes`
     count:bool=False, # Create each network and count its parameters, which takes some seconds
 )->Results:
-    "Make a table of recipes: source, model, codec, loss, size, batch size, epochs, learning rate, and which values are ours."
+    """Make a table of recipes: source, model, codec, loss, size, batch size, epochs, learning rate,
+    and which values are ours."""
     rows = []
     for name in list_recipes(pattern):
         r = get_recipe(name)
         added = [k for k,(origin,_) in r.origins.items() if origin=='ours']
-        row = dict(recipe=name, source=r.source, model=r.arch, codec=repr(r.codec()), loss=r.loss, size=r.size, batch=r.bs,
+        row = dict(recipe=name, source=r.source, model=r.arch, codec=repr(r.codec()), loss=r.loss, size=r.size,
+                   batch=r.bs,
                    epochs=r.epochs, rate=r.lr, ours='all' if len(added)==len(r.origins) else ', '.join(added))
         rows.append({**row, **(_count_params(r) if count else {})})
     return Results(rows)
@@ -383,7 +387,8 @@ def recipe_dls(
 )->ColorizeDataLoaders:
     "Create data loaders with a recipe's codec, size, batch size, and augmentation."
     r = get_recipe(name)
-    return ColorizeDataLoaders.from_folder(folder, **{**dict(codec=r.codec(), size=r.size, bs=r.bs, augment=r.augment), **kwargs})
+    return ColorizeDataLoaders.from_folder(folder, **{**dict(codec=r.codec(), size=r.size, bs=r.bs, augment=r.augment),
+                                                      **kwargs})
 
 def recipe_learner(
     name:str, # One of `list_recipes()`

@@ -39,7 +39,8 @@ def _rng_state(dl):
     "Return the state of every random number generator that training uses."
     rng = getattr(_full_dl(dl), 'rng', None)
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return dict(python=_plain(random.getstate()), loader=rng and _plain(rng.getstate()), numpy=_plain(np.random.get_state()),
+    return dict(python=_plain(random.getstate()), loader=rng and _plain(rng.getstate()),
+                numpy=_plain(np.random.get_state()),
                 torch=torch.get_rng_state(), cuda=cuda)
 
 def _set_rng_state(state, dl):
@@ -48,7 +49,8 @@ def _set_rng_state(state, dl):
     kind,keys,*rest = state['numpy']
     np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))
     torch.set_rng_state(state['torch'])
-    if torch.cuda.is_available() and len(state['cuda'])==torch.cuda.device_count(): torch.cuda.set_rng_state_all(state['cuda'])
+    if torch.cuda.is_available() and len(state['cuda'])==torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state['cuda'])
 
 # %% ../../nbs/train/04_resume.ipynb #023cd55b
 def _schedulers(learn): return [cb for cb in learn.cbs if isinstance(cb, ParamScheduler)]
@@ -59,7 +61,8 @@ def _capture(learn)->dict:
     curves = dict(losses=[float(o) for o in rec.losses], lrs=_plain(rec.lrs), iters=_plain(rec.iters),
                   count=rec.smooth_loss.count, val=float(rec.smooth_loss.val))
     return dict(
-        model=_plain(get_model(learn.model).state_dict()), opt=_plain(learn.opt.state_dict()), train_iter=learn.train_iter,
+        model=_plain(get_model(learn.model).state_dict()), opt=_plain(learn.opt.state_dict()),
+        train_iter=learn.train_iter,
         rng=_rng_state(learn.dls.train), curves=curves, hps=[_plain(cb.hps) for cb in _schedulers(learn)],
         scaler=scaler.state_dict() if scaler is not None else {}, facts=record.facts if record else {})
 
@@ -154,12 +157,14 @@ class Checkpoint(Callback):
         if self.saved and self.fit_number<=self.saved['fit']:
             complete = self.fit_number<self.saved['fit'] or self.saved['done']
             self.n_skip = self.n_epoch if complete else self.saved['epoch']+1
-        run = dict(n_epoch=self.n_epoch, names=list(self.recorder.metric_names), run=_describe_run(self.learn), values=[])
+        run = dict(n_epoch=self.n_epoch, names=list(self.recorder.metric_names), run=_describe_run(self.learn),
+                   values=[])
         if not self.n_skip:
             self.history[self.fit_number:] = [run]
             return
         self._compare(self.history[self.fit_number], run)
-        self.learn.save = lambda file, **kw: self.path/self.model_dir/f'{file}.pth' # SaveModelCallback must not save untrained weights
+        # SaveModelCallback must not save untrained weights
+        self.learn.save = lambda file, **kw: self.path/self.model_dir/f'{file}.pth'
         n_saved = len(self.history[self.fit_number]['values'])
         print(f"{self.file}: {'complete' if complete else 'resuming'} after {n_saved} of {self.n_epoch} epochs")
 
@@ -203,20 +208,25 @@ class Checkpoint(Callback):
     def _compare(self, saved, run):
         "Raise `TrainingError` if the file belongs to another run."
         pairs = {k: (v, run['run'][k]) for k,v in saved['run'].items()}
-        pairs |= {'number of epochs': (saved['n_epoch'], run['n_epoch']), 'list of columns': (saved['names'], run['names'])}
+        pairs |= {'number of epochs': (saved['n_epoch'], run['n_epoch']),
+                  'list of columns': (saved['names'], run['names'])}
         for what,(old,new) in pairs.items():
-            if old!=new: raise self._error(f'written with another {what}: {old}; this one has {new}. Give another file, or delete it.')
+            if old!=new:
+                raise self._error(f'written with another {what}: {old}; this one has {new}. Give another file, or '
+                                  'delete it.')
 
     def _load(self):
         try: _restore(self.learn, self.saved)
-        except (RuntimeError, AssertionError): raise self._error('from another architecture. Give another file, or delete it.') from None
+        except (RuntimeError, AssertionError):
+            raise self._error('from another architecture. Give another file, or delete it.') from None
 
     def _write(self, done=False):
         "Write the file completely or not at all. A full disk doesn't end the training."
         if rank_distrib(): return
         self.history[self.fit_number]['values'] = _plain(self.recorder.values)
         try:
-            state = dict(format=1, fit=self.fit_number, epoch=self.epoch, done=done, history=self.history, **_capture(self.learn))
+            state = dict(format=1, fit=self.fit_number, epoch=self.epoch, done=done, history=self.history,
+                         **_capture(self.learn))
             with whole_file(self.file) as part: torch.save(state, part)
         except (OSError, RuntimeError) as e:
             reason = str(e).splitlines()[0] if str(e) else type(e).__name__

@@ -52,7 +52,8 @@ def _prepare(recipe, codec, x, model_kwargs):
     for m in model.modules():
         if isinstance(m, torch.nn.Dropout): m.p = 0.
     trainable = [p for p in model.parameters() if p.requires_grad]
-    return model, get_loss(recipe.loss, codec, **recipe.loss_kwargs), torch.optim.Adam(trainable, recipe.batch_lr, eps=1e-8)
+    loss = get_loss(recipe.loss, codec, **recipe.loss_kwargs)
+    return model, loss, torch.optim.Adam(trainable, recipe.batch_lr, eps=1e-8)
 
 def _lowest_loss(recipe, y):
     "Return the lowest possible loss, which is above zero for soft targets because they have entropy."
@@ -74,7 +75,8 @@ def overfit_one_batch(
     until:float=.2, # Stop below this share of the loss of gray photos
     model_kwargs:dict=None, # More options for the model
 )->dict: # Losses `gray`, `first` and `last`, number of `steps`, `seconds_per_step`, and the trained `model`
-    "Train on one batch without dropout until the loss is a fifth of that of gray photos, both minus the lowest possible loss."
+    """Train on one batch without dropout until the loss is a fifth of that of gray photos,
+    both minus the lowest possible loss."""
     recipe, codec = get_recipe(name), dls.codec
     x, y = (o.as_subclass(torch.Tensor) for o in dls.one_batch())
     model, loss_func, opt = _prepare(recipe, codec, x, model_kwargs)

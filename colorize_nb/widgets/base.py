@@ -109,7 +109,8 @@ class Draggable(anywidget.AnyWidget):
 
 # %% ../../nbs/widgets/00_base.ipynb #aa053505
 class Choice(W.VBox):
-    "A row of buttons, one of them selected. It has a `value` like any control, and `forbid` grays out options with a reason."
+    """A row of buttons, one of them selected.
+    It has a `value` like any control, and `forbid` grays out options with a reason."""
     value = traitlets.Unicode()
     disabled = traitlets.Bool(False)
     def __init__(self,
@@ -236,12 +237,14 @@ class Explorer:
     def set(self,
         **values, # Control names and their new values
     ):
-        "Set several controls, redraw once, and return the panel. Values outside a control's range are reported in `clamped`."
+        """Set several controls, redraw once, and return the panel.
+        Values outside a control's range are reported in `clamped`."""
         self._quiet, said = True, []
         try:
             for k,v in values.items():
                 self.controls[k].value = v
-                if not _same(v, got := self.controls[k].value): said.append(f'{k}: {v} is out of range, so {got} is used')
+                if not _same(v, got := self.controls[k].value):
+                    said.append(f'{k}: {v} is out of range, so {got} is used')
         finally: self._quiet = False
         self.update()
         self.clamped.value = as_html(said)
@@ -331,7 +334,8 @@ def photo_from_bytes(
     name:str, # File name, for messages
     content, # The bytes of the file
 )->Image.Image:
-    "Return the RGB photo in a file. Raises `PhotoError`, which names the file, if it isn't a photo or is larger than `LARGEST`."
+    """Return the RGB photo in a file.
+    Raises `PhotoError`, which names the file, if it isn't a photo or is larger than `LARGEST`."""
     if len(content)>LARGEST*1e6: raise _too_large(name, len(content))
     src = io.BytesIO(bytes(content))
     src.name = name

@@ -118,7 +118,8 @@ class LabExplorer(Explorer):
         import matplotlib.pyplot as plt
         places = [['photo','L','plane'], ['a','b','plane']]
         fig, axs = plt.subplot_mosaic(places, figsize=(12,5.6), layout='constrained', width_ratios=[1,1,1.25])
-        for where,(title,img) in zip('photo L a b'.split(), self.channels().items()): show_picture(axs[where], img, title)
+        for where,(title,img) in zip('photo L a b'.split(), self.channels().items()):
+            show_picture(axs[where], img, title)
         self._draw_plane(axs['plane'])
         return figure(fig), f"dots: pixels of the photo with L within 4 of {self.state()['plane']:g}"
 
@@ -254,7 +255,8 @@ class BinsExplorer(Explorer):
         return codec.decode(*codec.encode(self.rgb), **knobs)
 
     def floor(self)->float:
-        "Return the mean CIEDE2000 between `quantized` and the photo: the error of a network that always chooses the right class."
+        """Return the mean CIEDE2000 between `quantized` and the photo:
+        the error of a network that always chooses the right class."""
         return ciede(self.quantized(), self.rgb).item()
 
     def used(self)->tuple: # (classes used, classes available)
@@ -293,7 +295,8 @@ def _draw_bins(ax, codec, rgb):
 
 # %% ../../nbs/widgets/01_explorers.ipynb #38aa7cfc
 class DistributionExplorer(Explorer):
-    "The distribution over the ab plane that a network predicts at one pixel, and how the temperature turns it into a color."
+    """The distribution over the ab plane that a network predicts at one pixel,
+    and how the temperature turns it into a color."""
     title = 'What color could this be?'
     def __init__(self,
         photo, # Path, PIL image, or tensor

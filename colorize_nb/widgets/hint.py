@@ -31,7 +31,8 @@ SHIFTS = [(i,j) for i in (-1,0,1) for j in (-1,0,1) if (i,j)!=(0,0)]
 def affinities(
     Y, # `(h,w)` lightness in [0,1]
 )->np.ndarray: # `(8,h,w)`
-    "Return Levin's weight of each neighbor in the order of `SHIFTS`. They sum to 1, and neighbors outside the photo get 0."
+    """Return Levin's weight of each neighbor in the order of `SHIFTS`.
+    They sum to 1, and neighbors outside the photo get 0."""
     h, w = Y.shape
     def neighbors(P): return np.stack([P[1+i:1+i+h,1+j:1+j+w] for i,j in SHIFTS])
     near, there = neighbors(np.pad(Y, 1)), neighbors(np.pad(np.ones((h,w)), 1))
@@ -116,7 +117,7 @@ def read_hints(
         raise ValueError(f'{path}: not a file of hints ({type(e).__name__}: {e})') from None
 
 # %% ../../nbs/widgets/04_hint.ipynb #44912cae
-BRUSH = 3 # pixels: radius of the disc that a hint colors; a single pixel has little influence against its eight neighbors
+BRUSH = 3 # pixels: radius of the disc that a hint colors; a single pixel has too little influence
 PREVIEW = 160 # pixels: longest side of the preview shown before the whole photo is solved
 
 def _at_most(photo, side, how):
@@ -269,7 +270,8 @@ class Hint(Explorer):
         model = next(iter(load_colorizers(model).values())) if model is not None else None
         self.hinted, self.keep, self.waits = HintedPhoto(photo, model, side), keep, True
         self.photo, self.hints = self.hinted.photo, read_hints(keep) if keep else []
-        self.solver = Newest(lambda key, stale: self.hinted.spread(*key, stale=stale), lambda: self.update(wait=False), self._failed)
+        self.solver = Newest(lambda key, stale: self.hinted.spread(*key, stale=stale), lambda: self.update(wait=False),
+                             self._failed)
         self._buttons()
         super().__init__(**_hint_controls(model))
 
@@ -284,7 +286,8 @@ class Hint(Explorer):
 
     def layout(self):
         c = self.controls
-        return [row(c['color'], self.palette), row(c['x'], c['y']), row(self.put, self.drop), row(c['over'], c['reach'])]
+        return [row(c['color'], self.palette), row(c['x'], c['y']), row(self.put, self.drop),
+                row(c['over'], c['reach'])]
 
     def canvas(self):
         picture = Clickable(alt='the photo with its hints, and the colored photo: click to give a pixel a color')

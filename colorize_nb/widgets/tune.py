@@ -131,7 +131,8 @@ def learner_of(
     models:dict=None, # See `model_kwargs_of`
     device=None, # fastai's default if None
 ): # A `Learner`
-    "Return the learner that `s` describes. Raises `ValueError` with a one-line reason if the settings don't fit together."
+    """Return the learner that `s` describes.
+    Raises `ValueError` with a one-line reason if the settings don't fit together."""
     codec = codec_menu()[s['codec']](s['bins'])
     if s['loss']=='rebalanced_ce': codec = codec.with_prior(color_prior(codec, _photos(files)))
     set_seed(s['seed'])
@@ -316,7 +317,8 @@ class History:
         new = {'run': n, **{k: round(float(v), 4) for k,v in measured}, 'seconds': round(seconds, 1),
                'steps': len(losses), **s, 'ended': ended}
         learn.opt, self.learners[n] = None, learn
-        self.models[f'run {n}'] = Colorizer(learn.model, learn.dls.codec, s['size'], f'run {n}', device=learn.dls.device)
+        self.models[f'run {n}'] = Colorizer(learn.model, learn.dls.codec, s['size'], f'run {n}',
+                                            device=learn.dls.device)
         self.losses[f'run {n}'] = list(losses)
         self.runs.append(new)
         return new
@@ -345,7 +347,8 @@ class History:
         path, # Where to write the file
     )->Path: # Raises `ValueError` if there is no such run, `FileExistsError` if the file exists
         "Save the model of a run, for `Colorizer.load` and `colorize-nb --model`."
-        if run not in self.learners: raise ValueError(f'there is no run {run} to save; the runs are {list(self.learners)}')
+        if run not in self.learners:
+            raise ValueError(f'there is no run {run} to save; the runs are {list(self.learners)}')
         if Path(path).exists(): raise FileExistsError(f'{path} exists; choose another name')
         return self.learners[run].save_colorizer(Path(path))
 
@@ -398,7 +401,8 @@ class Tune(Explorer):
         knobs = [row(c['model'], c['bins']), row(c['lr'], c['decay']), row(c['epochs'], c['size']),
                  row(c['batch'], c['dropout']), row(c['batchnorm'], c['seed'])]
         return [row(self.preset, self.back), c['codec'], c['loss'], *knobs,
-                row(self.start, self.stop, self.progress, c['sort']), row(self.which, self.named, self.keep, self.download)]
+                row(self.start, self.stop, self.progress, c['sort']),
+                row(self.which, self.named, self.keep, self.download)]
 
     def take(self,
         preset:str, # A name in `PRESETS`
@@ -475,7 +479,8 @@ class Tune(Explorer):
         baselines = [] if known else [{**r, 'size': s['size']} for r in baseline_rows(learn, mean_ab_of(self.files))]
         with self.lock:
             self.history.baselines += baselines
-            new = self.history.add(learn, s, values, self.losses, seconds, 'stopped' if self.stopping.is_set() else 'whole')
+            new = self.history.add(learn, s, values, self.losses, seconds,
+                                   'stopped' if self.stopping.is_set() else 'whole')
         self.controls['sort'].options = list(new)
         self.which.options, self.which.value = [*self.models], f"run {new['run']}"
         self.keep.disabled = self.download.disabled = False
@@ -521,13 +526,15 @@ class Tune(Explorer):
         self._lock(impossible(self.state()))
         self.progress.max, self.progress.value = self.total, len(self.losses)
         pictures = preview_grid(self.photos, self.predictions)
-        chart = loss_chart(self.losses, self.valid, self.history.earlier(self.state(), self.losses), 440, pictures.height)
+        chart = loss_chart(self.losses, self.valid, self.history.earlier(self.state(), self.losses), 440,
+                           pictures.height)
         return image_grid([pictures, chart], gap=16), self.table() if self.runs else ''
 
     def code(self): return line_of(self.settings(), self.menu, self.asked or {}, self.device)
 
     def table(self)->Results:
-        "Return a row per run, sorted by the selected column, then gray and mean color. Columns that never changed are left out."
+        """Return a row per run, sorted by the selected column, then gray and mean color.
+        Columns that never changed are left out."""
         photos = f'{len(self.files)} training photos, {len(self.valid_files)} validation photos, {self.device}'
         return self.history.table(self.state()['sort'], photos)
 

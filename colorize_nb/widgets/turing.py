@@ -104,7 +104,8 @@ def _share(k, n):
 def fooled(
     rows, # Rows of the answer file
 )->Results:
-    "Return how often each model fooled people, with the exact 95% interval (Clopper-Pearson). Practice trials don't count."
+    """Return how often each model fooled people, with the exact 95% interval (Clopper-Pearson).
+    Practice trials don't count."""
     tests, out = [r for r in rows if r['kind']=='test' and r['fake']!='no'], []
     for model in dict.fromkeys(r['model'] for r in tests):
         v = [int(r['fooled']) for r in tests if r['model']==model]
@@ -201,7 +202,8 @@ class Session:
 
 # %% ../../nbs/widgets/05_turing.ipynb #14affa61
 class TuringTest(Session, Explorer):
-    "Show pictures for one second each and ask which are colorized. Answers go to a CSV file, and `results()` works at any time."
+    """Show pictures for one second each and ask which are colorized.
+    Answers go to a CSV file, and `results()` works at any time."""
     def __init__(self,
         models='shipped', # Anything `load_colorizers` accepts; several models take turns
         photos=None, # Paths or PIL images (see `named_photos`); the sample photos by default
@@ -214,7 +216,8 @@ class TuringTest(Session, Explorer):
         self.models, self.photos = load_colorizers(models), named_photos(photos)
         self.seconds, self.side, self.buttons = seconds, side, _ONE if one_picture else _PAIR
         if len(self.photos)<2:
-            raise ValueError(f'got {len(self.photos)} photos; a check needs the colors of another photo, so give at least two')
+            raise ValueError(f'got {len(self.photos)} photos; a check needs the colors of another photo, so give at '
+                             'least two')
         self.title = 'Was it colorized by a network?' if one_picture else 'Which one was colorized by a network?'
         Session.__init__(self, plan(list(self.photos), list(self.models), n, practice, seed, one_picture), out, side)
         self.phase, self.feedback, self.timer, self.shown = 'ready', '', None, {}
@@ -284,7 +287,8 @@ class TuringTest(Session, Explorer):
         return self
 
     def _feedback(self, t, said):
-        truth = {'yes': 'it was colorized', 'no': 'it was the original'}.get(t['fake'], f"the {t['fake']} one was colorized")
+        truth = {'yes': 'it was colorized',
+                 'no': 'it was the original'}.get(t['fake'], f"the {t['fake']} one was colorized")
         return f"{'correct' if said==t['fake'] else 'fooled'}: {truth}"
 
     def overview(self,
