@@ -15,10 +15,10 @@ warnings.filterwarnings('ignore', category=FutureWarning, module='torch')
 VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-threaded.wasm','ort-wasm-simd-threaded.mjs']),
             'mathjax/es5': ('mathjax', ['tex-svg.js'])}
 # Everything the site is made from: (folder, files)
-MADE_FROM = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('lab','*.py'), ('lab/results','*'), ('colorize_nb/course','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'),
+MADE_FROM = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('lab','*.py'), ('lab/results','*'), ('colorize_nb/course','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs','robustness.csv'),
              ('docs/static','*'), ('docs/play','*'), ('docs/find','*'), ('colorize_nb','static/*'))
 # Pages that aren't notebooks, for llms.txt: name -> description
-MORE = {'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'terms',
+MORE = {'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'terms', 'robustness': 'unusual and damaged files, and their tests',
         'playground': 'train a network in the page and compare losses',
         'explorers': 'Lab, averages, and bins with sliders', 'color': 'colour a photo in the page'}
 
@@ -85,6 +85,7 @@ def sources():
     generated.script_and_style(static)
     generated.hero(SRC, colorizer)
     generated.home(SRC)
+    generated.robustness(SRC)
     generated.gallery(SRC, colorizer)
     generated.recipes(SRC)
     generated.papers(SRC)

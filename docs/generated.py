@@ -1,6 +1,6 @@
 """Pages and pictures generated from the library: the start page's picture, recipes, the gallery, the papers' numbers, the model for the
 browser, and llms.txt."""
-import base64, hashlib, html, json, re, shutil
+import base64, csv, hashlib, html, json, re, shutil
 from pathlib import Path
 
 import house
@@ -77,6 +77,19 @@ def home(folder):
     text = p.read_text('utf8').replace('REPOSITORY', repository).replace('INSTALL', install).replace('TEN_PAGES', ten_pages())
     if not (folder/'playground.md').exists(): text = re.sub(r'(?m)^.*playground.*\n', '', text)
     p.write_text(text, 'utf8')
+
+def robustness(folder):
+    "Insert the kinds of files and their tests, from robustness.csv, into the page about robustness."
+    sections = {}
+    with open(ROOT/'docs/robustness.csv', encoding='utf8', newline='') as f:
+        for row in csv.DictReader(f): sections.setdefault(row['group'], []).append(row)
+    lines = []
+    for group,rows in sections.items():
+        lines += [f'## {group}', '', '| file | result | tests |', '|---|---|---|']
+        lines += [f"| {r['file']} | {r['result']} | {'<br>'.join(f'`{t}`' for t in r['tests'].split())} |" for r in rows]
+        lines.append('')
+    page = folder/'robustness.md'
+    page.write_text(page.read_text('utf8').replace('KINDS', '\n'.join(lines)), 'utf8')
 
 def photo_figure(folder, name, path, colorizer):
     "Return the HTML of one gallery photo: input and prediction under a line to drag, thumbnails, and metrics."

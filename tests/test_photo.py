@@ -1,5 +1,5 @@
 "Open any common photo with the correct pixels, find photos in folders, and save results that other programs can read."
-import io, os, shutil, subprocess, warnings
+import io, os, shutil, subprocess, sys, warnings
 from importlib.util import find_spec
 
 import numpy as np, pytest, torch
@@ -389,7 +389,28 @@ def test_only_formats_made_for_photos_are_opened(photo, tmp_path):
         photo.save(tmp_path/f'z.{ext}')
         assert open_photo(tmp_path/f'z.{ext}').size==photo.size and f'.{ext}' in page.EXTENSIONS
 
+def test_photoshop_files_and_portable_floats(photo, tmp_path):
+    "A merged Photoshop file is the composite of its layers, uncompressed and planar."
+    w, h = photo.size
+    head = b'8BPS\0\1'+bytes(6)+(3).to_bytes(2, 'big')+h.to_bytes(4, 'big')+w.to_bytes(4, 'big')+b'\0\x08\0\3'
+    planes = np.moveaxis(np.asarray(photo), -1, 0).tobytes()
+    (tmp_path/'x.psd').write_bytes(head+bytes(12)+b'\0\0'+planes)
+    assert error(open_photo(tmp_path/'x.psd'), np.asarray(photo))==0
+    (tmp_path/'x.pfm').write_bytes(b'Pf\n64 48\n-1.0\n'+(GRAY[::-1]/255).astype('<f4').tobytes())
+    assert error(open_photo(tmp_path/'x.pfm'), GRAY)<=1
+
 # --- folders
+
+def test_names_under_an_ascii_locale(photo, tmp_path):
+    "The environment of many servers and cron jobs."
+    (tmp_path/'in').mkdir()
+    photo.save(tmp_path/'in'/'Großmutter 漢.jpg')
+    code = 'import sys; from colorize_nb.app.cli import main; sys.exit(main())'
+    env = {**os.environ, 'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0', 'OMP_NUM_THREADS': '1'}
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code, 'in', 'gone ß', '-o', 'out', '--report', 'out/r.csv'], cwd=tmp_path, env=env,
+                          capture_output=True)
+    assert done.returncode==1 and b'1 colored, 1 failed' in done.stdout, done.stderr
+    assert sorted(os.listdir(tmp_path/'out'))==['Großmutter 漢-color.jpg', 'r.csv']
 
 def test_find_photos(tmp_path):
     for n in ('b.JPG', 'a.png', 'notes.txt', 'film.mov', 'c.jxl', '.hidden.jpg', '._b.jpg', 'in/c.tif', '.git/d.png', '.thumbnails/e.png',

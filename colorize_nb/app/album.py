@@ -184,7 +184,7 @@ def _color_file(
 def _read_report(path):
     "Return the rows of an earlier report by file. Raises `ValueError` if `path` is something else."
     if not path.exists(): return {}
-    with open(path, newline='', encoding='utf8') as f:
+    with open(path, newline='', encoding='utf8', errors='surrogateescape') as f:
         table = csv.DictReader(f)
         if table.fieldnames==[*_row(*['']*3)]: return {r['photo']: r for r in table}
     raise ValueError(f"{path}: exists, but isn't a report of an earlier run; choose another --report")
@@ -193,7 +193,7 @@ def _write_report(path, rows):
     "Write `rows` and the rows of an earlier report that they don't replace."
     table = _read_report(path)
     table.update({r['photo']: r for r in rows if r['status']!='existing' or r['photo'] not in table})
-    with whole_file(path) as part, open(part, 'w', newline='', encoding='utf8') as f:
+    with whole_file(path) as part, open(part, 'w', newline='', encoding='utf8', errors='surrogateescape') as f:
         writer = csv.DictWriter(f, [*_row(*['']*3)])
         writer.writeheader()
         writer.writerows(table.values())

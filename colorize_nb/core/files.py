@@ -8,6 +8,7 @@ __all__ = ['whole_file', 'in_threads']
 # %% ../../nbs/core/00_files.ipynb #19cde277
 import os
 import secrets
+import sys
 import threading
 import torch
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,7 @@ def whole_file(
     "Write a file completely or not at all: `with whole_file('a.txt') as part: part.write_text('complete')`."
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    stem = os.fsencode(path.name)[:200].decode('utf8', errors='ignore') # file systems allow 255 bytes
+    stem = os.fsencode(path.name)[:200].decode(sys.getfilesystemencoding(), 'ignore') # file systems allow 255 bytes
     part = path.with_name(f'.{stem}.{secrets.token_hex(8)}.part')
     try:
         yield part

@@ -1,0 +1,78 @@
+"The page about robustness names tests that exist, and the package works on other systems and in Colab."
+import ast, csv, os, re, subprocess, sys, types
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROWS = [*csv.DictReader(open(ROOT/'docs/robustness.csv', encoding='utf8', newline=''))]
+
+
+def run(code, **env):
+    "Run Python code in a process of its own and return what it prints."
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, env={**os.environ, **env})
+    assert done.returncode==0, done.stderr
+    return done.stdout.strip()
+
+def names_in(file):
+    return {f.name for f in ast.parse((ROOT/'tests'/file).read_text('utf8')).body if isinstance(f, ast.FunctionDef)}
+
+@pytest.mark.parametrize('row', ROWS, ids=[r['file'][:40] for r in ROWS])
+def test_every_kind_names_tests_that_exist(row):
+    assert row['group'] and row['result'] and row['tests']
+    for test in row['tests'].split():
+        file, name = test.split('::')
+        assert name in names_in(file), f'{test} is gone'
+
+def test_the_page_shows_every_row(tmp_path, monkeypatch):
+    for folder in ('docs', 'tools'): monkeypatch.syspath_prepend(str(ROOT/folder))
+    import generated
+    (tmp_path/'robustness.md').write_text((ROOT/'docs/pages/robustness.md').read_text('utf8'), 'utf8')
+    generated.robustness(tmp_path)
+    text = (tmp_path/'robustness.md').read_text('utf8')
+    assert 'KINDS' not in text and all(r['file'] in text and r['result'] in text for r in ROWS)
+
+BLOCK = '''
+import sys
+for name in ('resource', 'fcntl', 'termios', 'pwd', 'grp'): sys.modules[name] = None
+import {}
+print('imported')
+'''
+
+@pytest.mark.parametrize('modules', ['colorize_nb.app.album, colorize_nb.app.cli, colorize_nb.infer.film', 'colorize_nb.train.resume, colorize_nb.widgets.app'])
+def test_the_package_imports_without_unix_modules(modules):
+    "Windows has none of them."
+    assert run(BLOCK.format(modules))=='imported'
+
+def test_colab_shows_our_widgets(monkeypatch):
+    from colorize_nb.widgets import base
+    calls = []
+    colab, output = types.ModuleType('google.colab'), types.ModuleType('google.colab.output')
+    output.enable_custom_widget_manager = lambda: calls.append('enabled')
+    colab.output = output
+    base.enable_colab()
+    assert not calls, 'this is not Colab'
+    for name,module in {'google': types.ModuleType('google'), 'google.colab': colab, 'google.colab.output': output}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    base.enable_colab()
+    assert calls==['enabled']
+
+@pytest.mark.skipif(sys.platform!='linux', reason='only Linux has a forkserver by default')
+def test_the_forkserver_imports_the_package_once():
+    "A new worker of the forkserver has fastai before it runs anything of ours."
+    code = '''
+import multiprocessing, operator, sys
+import colorize_nb.data.folder
+if __name__=='__main__':
+    with multiprocessing.get_context('forkserver').Pool(1) as pool:
+        print(pool.apply(eval, ("'colorize_nb.data.folder' in __import__('sys').modules",)))
+'''
+    assert run(code)=='True'
+
+def test_ci_covers_the_oldest_python_and_several_newer():
+    "Version numbers are compared as numbers: 3.10 is newer than 3.9."
+    number = lambda v: tuple(map(int, v.split('.')))
+    versions = re.search(r'python: \[(.*)\]', (ROOT/'.github/workflows/ci.yml').read_text('utf8'))[1]
+    versions = [number(v.strip(" '")) for v in versions.split(',')]
+    oldest = re.search(r'^min_python = (\S+)', (ROOT/'settings.ini').read_text('utf8'), re.M)[1]
+    assert min(versions)==number(oldest) and len(versions)>=3
