@@ -7,6 +7,8 @@ from PIL import Image
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.photo import bundled_photos
+from colorize_nb.color.classes import JointBins
+from colorize_nb.train.learner import colorize_learner
 from colorize_nb.widgets.compare import compare
 from colorize_nb.widgets.tune import tune
 from colorize_nb.widgets.tune import impossible, loss_menu
@@ -34,7 +36,7 @@ def test_run_becomes_row_and_model(panel):
     [row] = panel.runs
     assert row['steps']==8 and len(panel.losses)==8 and row['ended']=='whole' and row['lr']==pytest.approx(3e-3) and panel.error.value==''
     assert panel.progress.value==panel.progress.max==8 and not panel.start.disabled and panel.stop.disabled and panel.busy.value==''
-    assert 'valid_loss' in panel.says.value and isinstance(panel.models['run 1'], Colorizer)
+    assert 'validation loss' in panel.says.value and isinstance(panel.models['run 1'], Colorizer)
     w = compare(bundled_photos()['coffee'], panel.models, side=100)
     assert 'run 1' in w.models and w.error.value==''
 
@@ -113,7 +115,7 @@ def test_table_sorts_and_hides_what_never_changed(panel):
     runs = lambda: panel.table().rows[:2] # gray and mean color stand below
     assert [r['run'] for r in runs()]==[1,2]
     panel.set(sort='valid_loss')
-    v = [r['valid_loss'] for r in runs()]
+    v = [r['validation loss'] for r in runs()]
     assert v==sorted(v) and 'codec' not in runs()[0] and 'codec LabAB' in panel.table().note
 
 def test_error_in_a_run_is_shown_and_the_next_goes_on(panel, monkeypatch):
@@ -135,7 +137,7 @@ def test_gray_and_mean_color_stand_below_the_runs(panel):
     assert (gray['run'], mean['run'])==('gray', 'mean color') and 'mean color' in panel.says.value
     dls = panel.learner(panel.settings()).dls
     photos = torch.cat([dls.codec.decode(*(t.as_subclass(torch.Tensor) for t in b)) for b in dls.valid])
-    assert gray['ciede']==pytest.approx(ciede(gray_baseline(photos), photos).mean().item(), abs=2e-3)
+    assert gray['CIEDE2000']==pytest.approx(ciede(gray_baseline(photos), photos).mean().item(), abs=2e-3)
     panel.set(seed=1).train().wait(60)
     assert len(panel.history.baselines)==2, 'measured once for each size'
 
@@ -226,3 +228,24 @@ def test_the_line_names_the_photos_it_got(tmp_path):
     exec('from colorize_nb.all import *', ns)
     exec(tune(dls, SMALL).code().rsplit('\n', 1)[0], ns) # all but the last line, which trains
     assert [*map(Path, ns['dls'].valid_ds.items)]==files[8:] and ns['dls'] is not dls
+
+
+def test_starts_with_the_loaders_codec_and_the_learners_loss_and_network(dls):
+    binned = ColorizeDataLoaders.from_files(list(dls.train_ds.items), valid_files=list(dls.valid_ds.items), codec=JointBins(), size=32, bs=4, device='cpu')
+    panel = tune(binned)
+    s = panel.state()
+    assert (s['codec'], s['bins'], s['loss'])==('joint bins', 20, 'soft_ce') and panel.first==panel.settings()
+    learn = colorize_learner(binned, 'unet_lite', loss='ce')
+    s = tune(learn).state()
+    assert (s['codec'], s['loss'], s['model'])==('joint bins', 'ce', 'unet_lite')
+    assert tune(dls).state()['loss']=='smooth_l1'
+
+def test_nothing_empty_before_training(dls):
+    panel = tune(dls, SMALL)
+    assert panel.files_row.layout.display=='none' and 'Press Train' in panel.says.value
+    before = panel.image.width
+    panel.set(epochs=1).train().wait()
+    assert panel.files_row.layout.display is None and panel.image.width>before+300 # the chart is there
+    assert 'different scales' not in panel.table().note
+    panel.set(loss='l1').train().wait()
+    assert 'different scales' in panel.table().note

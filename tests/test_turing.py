@@ -117,7 +117,7 @@ def test_pairs_are_listed_at_the_end(tmp_path):
     w.begin(timer=False)
     while not w.done: w.hide().answer('left', timer=False)
     listed = w.answered().rows
-    assert [r['trial'] for r in listed]==['2','3','4','5'] and {r['verdict'] for r in listed}=={'right','fooled'}
+    assert [r['trial'] for r in listed]==['2','3','4','5'] and {r['verdict'] for r in listed}=={'correct','fooled'}
     assert all(r['photo'] in w.says.value for r in listed) and w.image.size==w.overview().size
     again = make(tmp_path, n=4)
     assert again.done and again.answered().rows==listed, 'also when it is opened again'

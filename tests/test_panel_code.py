@@ -1,0 +1,133 @@
+"The line of code under each panel: it runs in a clean namespace and gives the panel's picture."
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+matplotlib.use('agg')
+from colorize_nb.all import *
+from colorize_nb.color.metrics import ciede
+from colorize_nb.core.photo import to_tensor
+
+PHOTO = bundled_photos()['coffee']
+
+@pytest.fixture
+def small(tmp_path):
+    "A photo file that no panel shrinks."
+    photo = open_photo(PHOTO).copy()
+    photo.thumbnail((120, 120))
+    photo.save(path := tmp_path/'coffee.png')
+    return path
+
+def ran(panel, value=None):
+    "Run what the Copy button copies in a clean namespace. Return its variables, with the value of the last expression in `_`."
+    *lines, last = panel.copy.text.strip().split('\n')
+    assert lines[0]=='from colorize_nb.all import *' and panel.copy.text==panel.script()
+    ns = {}
+    exec('\n'.join(lines), ns)
+    try: ns['_'] = eval(last, ns)
+    except SyntaxError: exec(last, ns)
+    return ns
+
+def apart(one, other): return np.abs(np.asarray(one).astype(float)-np.asarray(other).astype(float)).max()
+
+def test_lab_explorer(small, monkeypatch):
+    import colorize_nb.all as everything
+    w, shown = LabExplorer(small, side=120).set(a=0, b=1.5), []
+    monkeypatch.setattr(everything, 'show_photos', shown.append)
+    ran(w)
+    assert (shown[0]-w.mixed()).abs().max()<1e-5
+
+@pytest.mark.parametrize('kind', ['uniform', 'density', 'joint'])
+def test_bins_explorer(small, monkeypatch, kind):
+    import colorize_nb.all as everything
+    w, shown = BinsExplorer(small, side=120).set(kind=kind, n=6, grid=20), []
+    monkeypatch.setattr(everything, 'show_photos', shown.append)
+    ran(w)
+    assert (shown[0]-w.quantized()).abs().max()<1e-5
+
+def test_sepia_explorer():
+    w = SepiaExplorer(weights=(.6,.3,.3,.1,.1)).set(T=.6)
+    got = ran(w)['_']
+    for k,v in w.answers().items(): assert (got[k]-v).norm()<1.5, k
+
+def test_sepia_probabilities_sum_to_one_and_sliders_have_names():
+    w = SepiaExplorer(weights=(1.,1.,1.,0.,0.))
+    p = eval(w.code().split('tensor(')[2].split(')')[0])
+    assert sum(p)==pytest.approx(1, abs=1e-9) and len(p)==3
+    names = [w.controls[f'weight{i}'].description for i in range(1, 6)]
+    assert names==['red','blue','gray','green','yellow'] and [s.value for s in w.shares[:4]]==['33%','33%','33%','0%']
+    w.set(color2='#d83c3e')
+    assert w.controls['weight2'].description=='red'
+
+def test_distribution_explorer():
+    from colorize_nb.models.store import shipped_models
+    model = next((m for m in shipped_models() if type(Colorizer.load(m).codec).__name__=='JointBins'), None)
+    if model is None: pytest.skip('no shipped model predicts classes')
+    w = DistributionExplorer(PHOTO, model, side=160)
+    calm, bold = (np.asarray(ran(w.set(T=T))['_'].image).astype(int) for T in (1., .1))
+    assert calm.shape==(400,600,3) and np.abs(calm-bold).mean()>1
+
+def test_compare(small):
+    w = compare(small, 'shipped', side=120).set(left='gray', right='shipped', size=96, saturation=1.4)
+    assert apart(ran(w)['shipped'].image, w.answer('shipped'))<=1
+
+def test_app(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    w = color_app(small, side=120).set(size=96, saturation=.5)
+    got = ran(w)['_']
+    assert apart(Image.open(got), w.colored(w.small).image)<40 and got.name=='coffee-color.jpg' # a JPEG
+    assert np.abs(np.asarray(Image.open(got)).astype(float)-np.asarray(w.colored(w.small).image)).mean()<4
+
+def test_the_app_names_its_own_photo():
+    assert "bundled_photos()['chelsea']" in color_app().code()
+
+def test_hint(small):
+    w = hint(small, 'shipped', side=120).set(over='gray', reach=.3)
+    w.add(.5, .5, '#7a1fa0').add(.1, .8, '#2f6d8c')
+    assert apart(ran(w)['w'].image, w.image)<=1
+    w.set(over='model')
+    assert apart(ran(w)['w'].image, w.image)<=1
+
+def test_turing(small, tmp_path):
+    other = tmp_path/'other.png'
+    Image.open(small).rotate(90, expand=True).save(other)
+    w = turing_test('shipped', [small, other], tmp_path/'deep'/'answers.csv', n=4, practice=1, seconds=.5, seed=3, side=96)
+    while not w.done:
+        w.begin(timer=False).hide()
+        w.answer('left', timer=False)
+    got = ran(w)['_']
+    assert str(got)==str(w.results()) and got.rows[0]['shown']==4
+    before = w.out
+    w.restart()
+    assert w.at==0 and w.out.name=='answers-2.csv' and before.is_file() and w.trials!=plan(list(w.photos), list(w.models), 4, 1, 3)
+
+@pytest.mark.slow
+def test_tune(tmp_path):
+    folder = tmp_path/'photos'
+    folder.mkdir()
+    for i,p in enumerate(list(bundled_photos().values())[:6]):
+        img = open_photo(p).copy()
+        img.thumbnail((64, 64))
+        img.save(folder/f'{i}.png')
+    dls = ColorizeDataLoaders.from_folder(folder, size=32, bs=2, valid_pct=.34, device='cpu')
+    w = tune(dls)
+    w.set(epochs=1, lr=1e-3).train().wait()
+    assert not w.error.value
+    learn = ran(w)['learn']
+    for p in w.photos:
+        one = np.asarray(Colorizer(learn.model, learn.dls.codec, 32)(p).image).astype(float)
+        assert np.abs(one-np.asarray(w.models['run 1'](p).image)).mean()<3
+
+def test_a_rejected_upload_changes_nothing():
+    w = color_app()
+    before = np.asarray(w.image), w.download.label, w.download.disabled, w.name
+    w.refuse(PhotoError('notes.txt is not a picture'))
+    assert 'notes.txt is not a picture' in w.error.value
+    assert (w.download.label, w.download.disabled, w.name)==before[1:] and np.array_equal(np.asarray(w.image), before[0])
+
+def test_a_tiny_photo_is_shown_enlarged():
+    w = color_app()
+    w.take('dot.png', Image.new('RGB', (1,1), (200,30,30)))
+    assert w.error.value=='' and w.small.size==(160,160) and w.photo.size==(1,1) and 'enlarged' in w.says.value
