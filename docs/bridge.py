@@ -29,6 +29,10 @@ def panel_picture(source, up):
     said = f'{what}. Run <code>make lab</code> to use it live. <a href="{up}{page}">{go}</a>.'
     return f'```{{raw}} html\n<figure class="panel">{picture}<figcaption>{said}</figcaption></figure>\n```'
 
+def is_progress(output):
+    "Return whether an output is a progress bar, which the page doesn't need."
+    return bool(re.search(r'\d+%|it/s|B/s|HBox\(', text(output.get('data', {}).get('text/plain', ''))))
+
 def notebook_bar(path, up):
     "Return the bar under a page's summary: open or download the notebook, and a tutorial's solutions."
     from published import COLAB, published, settings
@@ -76,7 +80,7 @@ def page(nb, names, up='', path=None):
             if path and len(cells)==1: cells[0]['source'] = with_bar(cells[0]['source'], notebook_bar(path, up))
             continue
         outputs = [] if opts.get('output')=='false' else [o for o in c['outputs'] if o.get('name')!='stderr']
-        panel = any('widget-view' in k for o in outputs for k in o.get('data', {}))
+        panel = any('widget-view' in k and not is_progress(o) for o in outputs for k in o.get('data', {}))
         outputs = [o for o in outputs if not any('widget-view' in k for k in o.get('data', {}))]
         tags = ['remove-input'] if opts.get('echo')=='false' else ['hide-input'] if opts.get('code-fold')=='true' else []
         alt = opts.get('fig-alt') or words_for(heading, said)

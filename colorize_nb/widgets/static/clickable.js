@@ -4,9 +4,12 @@ export default {
     const img = document.createElement("img");
     img.className = "widget-image clickable";
     img.style.cssText = "max-width:100%;cursor:crosshair";
-    const show = () => {
-      URL.revokeObjectURL(img.src);
-      img.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/jpeg" }));
+    const show = () => { // the old picture is released once the new one is there; without a picture, nothing is shown as broken
+      const old = img.src, value = model.get("value");
+      img.hidden = !value?.byteLength;
+      if (img.hidden) return;
+      img.onload = () => { if (old) URL.revokeObjectURL(old) };
+      img.src = URL.createObjectURL(new Blob([value], { type: "image/jpeg" }));
     };
     const describe = () => { img.alt = model.get("alt"); };
     img.addEventListener("click", event => {
