@@ -14,7 +14,7 @@ from pathlib import Path
 from ..core.photo import bundled_photos, open_photo
 from ..core.show import image_grid
 from ..infer.colorizer import load_colorizers
-from .base import Choice, Download, Draggable, Examples, Explorer, Uploader, row, slider, worded
+from .base import Choice, Download, Draggable, Examples, Explorer, Uploader, photo_code, row, slider, worded
 from .compare import saturation_words
 
 # %% ../../nbs/widgets/06_app.ipynb #81f5124a
@@ -29,6 +29,15 @@ def detail_words(
     return f'{size} pixels: ' + ('finer colors, but less reliable' if size>trained else 'larger patches of color')
 
 # %% ../../nbs/widgets/06_app.ipynb #2ca9df2f
+_ENLARGED = 160 # pixels: smaller photos are shown at this size
+
+def _small(photo, side):
+    "Return a copy to display: at most `side` pixels long, and small photos enlarged without smoothing."
+    small = photo.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    k = _ENLARGED//max(small.size)
+    return small.resize((small.width*k, small.height*k), Image.Resampling.NEAREST) if k>1 else small
+
 _EXAMPLES = ('chelsea','china','coffee','flower','grace_hopper','rocket')
 
 class ColorApp(Explorer):
@@ -41,7 +50,7 @@ class ColorApp(Explorer):
     ):
         self.colorizer, self.side = next(iter(load_colorizers(model).values())), side
         first = photo or bundled_photos()['chelsea']
-        self._take(Path(first).name if isinstance(first, (str, Path)) else 'photo.jpg', open_photo(first))
+        self._take(Path(first).name if isinstance(first, (str, Path)) else 'photo.jpg', open_photo(first), photo_code(first))
         self.upload = Uploader(self.take, self.refuse, label='your photo')
         self.examples = Examples({k: v for k,v in bundled_photos().items() if k in _EXAMPLES}, self.take)
         self.download = Download(self.file, self._failed)
@@ -58,31 +67,26 @@ class ColorApp(Explorer):
         picture.on_drag(lambda at: self.set(wipe=round(at, 2)))
         return picture
 
-    def _take(self, name, photo):
-        self.name, self.photo, self.small = name, photo, photo.copy()
-        self.small.thumbnail((self.side,)*2, Image.Resampling.LANCZOS)
+    def _take(self, name, photo, source=None):
+        known = {Path(p).name: p for p in bundled_photos().values()}
+        self.source = source or (photo_code(known[name]) if name in known else repr(name))
+        self.name, self.photo, self.small = name, photo, _small(photo, self.side)
 
     def take(self,
         name:str, # File name with its extension
         photo, # PIL image
     ):
-        "Show another photo. If it can't be colored, keep the last one and disable the download."
-        before = self.name, self.photo, self.small
+        "Show another photo. If it can't be colored, keep everything as it was and show why."
+        before = self.name, self.photo, self.small, self.source
         self._take(name, photo)
         self.update()
-        if not self.error.value: return
-        self.name, self.photo, self.small = before
-        self._lock_download(name)
+        if self.error.value: self.name, self.photo, self.small, self.source = before
 
     def refuse(self,
         error, # `PhotoError`
     ):
-        "Show why a file was rejected."
+        "Show why a file was rejected, and keep everything else as it was."
         self._failed(error)
-        self._lock_download('that file')
-
-    def _lock_download(self, name):
-        self.download.disabled, self.download.label = True, f'{name} was rejected'
 
     def file_name(self)->str:
         "Return the name of the download: a JPEG named after the photo."
@@ -107,15 +111,16 @@ class ColorApp(Explorer):
         new = self.colored(self.small).image
         self.download.disabled, self.download.label = False, f'download {self.file_name()}'
         self.download.work = f'coloring {self.photo.width*self.photo.height/1e6:.1f} megapixels'
-        words = f'{self.name}: {self.photo.width}x{self.photo.height} pixels. The colors are a guess.'
+        large = '' if max(self.photo.size)>=_ENLARGED else ' Shown enlarged.'
+        words = f'{self.name}: {self.photo.width}x{self.photo.height} pixels. The colors are a guess.{large}'
         both = [gray, new] if s['view']=='wipe' else []
         divided = self.picture.layers(*both, at=s['wipe'])
         return divided or (image_grid([gray, new]) if s['view']=='side by side' else new), words
 
     def code(self):
         s = self.state()
-        return (f"Colorizer.load({self.colorizer.name!r})({self.name!r}, "
-                f"size={s['size']}, saturation={s['saturation']:g}).save()")
+        return (f"Colorizer.load({self.colorizer.name!r})({self.source}, "
+                f"size={s['size']}, saturation={s['saturation']:g}).save({self.file_name()!r})")
 
 # %% ../../nbs/widgets/06_app.ipynb #2a968e74
 def _app_controls(size, saturation):

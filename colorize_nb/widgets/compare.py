@@ -17,7 +17,7 @@ from ..core.photo import open_photo, to_image, to_tensor
 from ..core.show import Results, image_grid
 from ..infer.colorizer import load_colorizers
 from ..infer.paint import codec_knobs, paint
-from .base import Choice, Draggable, Explorer, Uploader, named_photos, row, slider, worded
+from .base import Choice, Draggable, Explorer, Uploader, named_photos, photo_code, row, slider, worded
 
 # %% ../../nbs/widgets/02_compare.ipynb #5488200c
 _SIZES = [32,64,96,128,192,256,384,512] # short side of the network's input, in pixels
@@ -174,10 +174,11 @@ class Compare(Explorer):
         knobs = dict(size=s['size'], saturation=s['saturation'], gamut=s['gamut'], **self._temperature(name))
         said = ', '.join(f'{k}={v:g}' if isinstance(v, float) else f'{k}={v!r}' for k,v in knobs.items())
         variable = ''.join(c if c.isalnum() else '_' for c in name)
-        return f'{variable} = Colorizer.load({name!r})(photo, {said})'
+        return f"{variable} = Colorizer.load({name!r})({photo_code(self.photos[s['photo']])}, {said})"
 
     def code(self):
-        return '\n'.join(self._line(n) for n in dict.fromkeys(self.names()) if n in self.models) or 'photo'
+        shown = [n for n in dict.fromkeys(self.names()) if n in self.models]
+        return '\n'.join(map(self._line, shown)) or f"open_photo({photo_code(self.photos[self.state()['photo']])})"
 
 # %% ../../nbs/widgets/02_compare.ipynb #cda46f2f
 def _score(name, rgb, true):
