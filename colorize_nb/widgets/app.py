@@ -50,7 +50,8 @@ class ColorApp(Explorer):
     ):
         self.colorizer, self.side = next(iter(load_colorizers(model).values())), side
         first = photo or bundled_photos()['chelsea']
-        self._take(Path(first).name if isinstance(first, (str, Path)) else 'photo.jpg', open_photo(first), photo_code(first))
+        name = Path(first).name if isinstance(first, (str, Path)) else 'photo.jpg'
+        self._take(name, open_photo(first), photo_code(first))
         self.upload = Uploader(self.take, self.refuse, label='your photo')
         self.examples = Examples({k: v for k,v in bundled_photos().items() if k in _EXAMPLES}, self.take)
         self.download = Download(self.file, self._failed)

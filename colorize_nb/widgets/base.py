@@ -138,7 +138,7 @@ class Choice(W.VBox):
 
     def _mark(self):
         for o,b in self.buttons.items():
-            b.button_style = 'info' if o==self.value else ''
+            (b.add_class if o==self.value else b.remove_class)('chosen')
             b.disabled = self.disabled or o in self.reasons
             b.tooltip = self.reasons.get(o, '')
 
@@ -184,7 +184,12 @@ _GONE = 'The kernel was restarted, so this panel no longer works. Run its cell a
 class Lifeline(anywidget.AnyWidget):
     "An invisible widget that shows a message when the panel's kernel is gone."
     advice = traitlets.Unicode(_GONE).tag(sync=True)
-    _esm = asset('lifeline.js')
+    _esm, _css = asset('lifeline.js'), asset('panel.css') # the layout of all panels
+
+class Copy(anywidget.AnyWidget):
+    "A button that copies `text`."
+    text = traitlets.Unicode().tag(sync=True)
+    _esm = asset('copy.js')
 
 # %% ../../nbs/widgets/00_base.ipynb #c0a1b007
 def row(
@@ -192,6 +197,13 @@ def row(
 )->W.HBox:
     "Return the controls in a row that wraps on narrow screens."
     return W.HBox(controls, layout=W.Layout(flex_flow='row wrap', grid_gap='4px 10px'))
+
+def more(
+    *controls, # Widgets
+    name:str='more', # What to click
+)->W.Accordion:
+    "Return controls that few people need, folded away."
+    return W.Accordion([W.VBox(controls)], titles=[name])
 
 # %% ../../nbs/widgets/00_base.ipynb #1207840a
 class Explorer:
@@ -203,6 +215,7 @@ class Explorer:
         self.controls, self._quiet = controls, False
         self.picture = self.canvas()
         self.says, self.line, self.error, self.busy, self.clamped = (W.HTML() for _ in range(5))
+        self.copy = Copy()
         for c in controls.values(): c.observe(self._changed, 'value')
         self.update()
 
@@ -213,6 +226,10 @@ class Explorer:
     def code(self)->str:
         "Return the code that has the same effect as the controls."
         raise NotImplementedError
+
+    def script(self)->str:
+        "Return `code` with the import that it needs, which is what the Copy button copies."
+        return f'from colorize_nb.all import *\n\n{self.code()}\n'
 
     def state(self)->dict:
         "Return the values of the controls by name."
@@ -225,7 +242,7 @@ class Explorer:
             out = self.draw()
             picture, said = out if isinstance(out, tuple) else (out, '')
             self.image, self.picture.value, self.says.value = picture, jpeg(picture), as_html(said)
-            self.line.value = _code_html(self.code())
+            self.line.value, self.copy.text = _code_html(self.code()), self.script()
             self.error.value = ''
         except Exception as e: self._failed(e)
         finally: self.busy.value = ''
@@ -268,8 +285,9 @@ class Explorer:
     def widget(self):
         "Return the whole panel as one ipywidget."
         head = [W.HTML(f'<b>{html.escape(self.title)}</b>')] if self.title else []
-        below = [Lifeline(), self.error, self.clamped, self.picture, self.says, self.line, self.busy]
-        return W.VBox([*head, *self.layout(), *below], layout=W.Layout(max_width='1100px'))
+        below = [Lifeline(), self.error, self.clamped, self.picture, self.says, row(self.line, self.copy), self.busy]
+        panel = W.VBox([*head, *self.layout(), *below], layout=W.Layout(max_width='1100px'))
+        return panel.add_class('colorize-panel')
 
     def _ipython_display_(self):
         from IPython.display import display
@@ -354,6 +372,15 @@ def named_photos(
     if not isinstance(photos, (list, tuple)): photos = [photos]
     def name(i, p): return Path(p).stem if isinstance(p, (str, Path)) else f'photo {i+1}'
     return {name(i, p): p for i,p in enumerate(photos)}
+
+def photo_code(
+    photo, # A path, a PIL image, or a tensor
+)->str:
+    "Return code that opens the same photo. A picture without a file becomes the variable `photo`."
+    if not isinstance(photo, (str, Path)): return 'photo'
+    found = [k for k,p in bundled_photos('all').items() if Path(p)==Path(photo)]
+    if not found: return repr(str(photo))
+    return f"bundled_photos()[{found[0]!r}]" if found[0] in bundled_photos() else f"bundled_photos('all')[{found[0]!r}]"
 
 # %% ../../nbs/widgets/00_base.ipynb #1fa9e824
 WAITING = 4 # Files that can be incomplete at the same time; a fifth replaces the oldest

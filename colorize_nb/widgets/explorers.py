@@ -15,7 +15,7 @@ from ..color.metrics import ciede
 from ..color.space import in_gamut, lab2rgb, rgb2lab, to_gamut
 from ..core.photo import open_photo, to_image, to_tensor
 from ..infer.colorizer import Colorizer
-from .base import Choice, Explorer, figure, row, slider
+from .base import Choice, Explorer, figure, photo_code, row, slider, worded
 
 # %% ../../nbs/widgets/01_explorers.ipynb #18e707df
 _AB = 110 # a and b are drawn from -110 to 110, which includes all of sRGB
@@ -89,7 +89,7 @@ class LabExplorer(Explorer):
         photo, # Path, PIL image, or tensor
         side:int=320, # Longest side displayed, in pixels
     ):
-        self.lab = rgb2lab(photo_tensor(photo, side))
+        self.lab, self.source = rgb2lab(photo_tensor(photo, side)), photo_code(photo)
         super().__init__(L=fraction(1, 0, 1.5, 'L times'), a=fraction(1, -1, 2, 'a times'),
                          b=fraction(1, -1, 2, 'b times'), plane=fraction(60, 0, 100, 'plane at L', 1))
 
@@ -131,7 +131,8 @@ class LabExplorer(Explorer):
 
     def code(self):
         s = self.state()
-        return f"lab2rgb(rgb2lab(photo) * tensor([{s['L']:g}, {s['a']:g}, {s['b']:g}])[:,None,None])"
+        return (f"from torch import tensor\n\nlab = rgb2lab(to_tensor(open_photo({self.source})))\n"
+                f"lab = lab * tensor([{s['L']:g}, {s['a']:g}, {s['b']:g}])[:,None,None]\nshow_photos(to_gamut(lab, 'clip'))")
 
 # %% ../../nbs/widgets/01_explorers.ipynb #ef1c15ba
 def answers(
@@ -151,6 +152,33 @@ def _hex2ab(color):
     rgb = torch.tensor([int(color[i:i+2], 16)/255 for i in (1,3,5)])
     return rgb2lab(rgb.view(1,3,1,1))[0,1:,0,0]
 
+_HUES = ((18, 'pink'), (48, 'red'), (78, 'orange'), (108, 'yellow'), (168, 'green'), (240, 'teal'), (300, 'blue'),
+         (348, 'purple'), (361, 'pink')) # upper end of each hue in degrees
+_DULL = dict(red='brown', orange='brown', yellow='olive')
+
+def color_name(
+    ab, # a and b, `(2,)`
+)->str:
+    "Return the name of a color of medium lightness. Colors with a chroma below 41 are dull."
+    chroma, hue = ab.norm(), ab[1].atan2(ab[0]).rad2deg()%360
+    if chroma<8: return 'gray'
+    name = next(n for end,n in _HUES if hue<end)
+    return name if chroma>=41 else _DULL.get(name, f'dull {name}')
+
+def _mixture_words(
+    T:float, # Temperature of the annealed mean
+)->str:
+    "Describe a temperature."
+    if T in (0, 1): return 'the mean of the colors' if T else 'the mode: the most likely color'
+    return 'between the mode (0) and the mean (1): ' + ('mostly the mean' if T>.5 else 'likely colors count more')
+
+def _percent(p):
+    "Return probabilities with two decimals that sum to 1."
+    whole = [int(100*v) for v in p.tolist()]
+    order = sorted(range(len(whole)), key=lambda i: whole[i]-100*p[i].item())
+    for i in order[:100-sum(whole)]: whole[i] += 1
+    return [v/100 for v in whole]
+
 # %% ../../nbs/widgets/01_explorers.ipynb #af8272a3
 class SepiaExplorer(Explorer):
     "Up to five colors with probabilities: what L2, L1, and classes predict, and what each prediction costs."
@@ -164,9 +192,10 @@ class SepiaExplorer(Explorer):
         if not 1<=self.n<=5 or len(weights)!=self.n:
             raise ValueError(f'got {len(colors)} colors and {len(weights)} weights; pass one to five of each')
         look = dict(concise=True, layout=W.Layout(width='48px'))
-        pick = {f'color{i+1}': W.ColorPicker(value=c, **look) for i,c in enumerate(colors)}
-        size = {f'weight{i+1}': fraction(w, 0, 1) for i,w in enumerate(weights)}
-        super().__init__(**pick, **size, T=fraction(.38, 0, 1, 'T', .02))
+        pick = {f'color{i+1}': W.ColorPicker(value=c, tooltip=f'color {i+1}', **look) for i,c in enumerate(colors)}
+        size = {f'weight{i+1}': fraction(w, 0, 1, color_name(_hex2ab(c))) for i,(c,w) in enumerate(zip(colors, weights))}
+        self.shares = [W.Label(layout=W.Layout(min_width='44px')) for _ in colors]
+        super().__init__(**pick, **size, T=fraction(.38, 0, 1, 'temperature', .02))
 
     def answers(self)->dict: # a and b, `(2,)`, by name
         "Return what each loss predicts (see the function `answers`)."
@@ -183,20 +212,30 @@ class SepiaExplorer(Explorer):
     def draw(self):
         import matplotlib.pyplot as plt
         (ab, p), said = self.choice(), self.answers()
+        self._name_sliders()
         widths = dict(width_ratios=[1.5,1,1])
         fig, axs = plt.subplots(1, 3, figsize=(12,3.4), layout='constrained', gridspec_kw=widths)
         _draw_swatches(axs[0], ab, p, said, self.L)
         for j in (0,1): _draw_costs(axs[1+j], j, ab, p, said, self.L)
         return figure(fig), ', '.join(f'{k}: chroma {c.norm():.0f}' for k,c in said.items())
 
+    def _name_sliders(self):
+        "Name each slider after its color, and show the probability, which depends on all the weights."
+        s = self.state()
+        total = sum(s[f'weight{i+1}'] for i in range(self.n))
+        for i,share in enumerate(self.shares):
+            self.controls[f'weight{i+1}'].description = color_name(_hex2ab(s[f'color{i+1}']))
+            share.value = f"{s[f'weight{i+1}']/total:.0%}"
+
     def layout(self):
         c = self.controls
-        return [*(row(c[f'color{i}'], c[f'weight{i}']) for i in range(1, self.n+1)), c['T']]
+        mix = (row(c[f'color{i}'], c[f'weight{i}'], self.shares[i-1]) for i in range(1, self.n+1))
+        return [*mix, worded(c['T'], _mixture_words)]
 
     def code(self):
         ab, p = self.choice()
-        ab, p = [[round(v) for v in c] for c in ab.tolist()], [round(v, 2) for v in p.tolist()]
-        return f"answers(tensor({ab}), tensor({p}), T={self.state()['T']:g})"
+        ab, p = [[round(v, 1) for v in c] for c in ab.tolist()], _percent(p)
+        return f"from torch import tensor\n\nanswers(tensor({ab}), tensor({p}), T={self.state()['T']:g})"
 
 # %% ../../nbs/widgets/01_explorers.ipynb #ef1c15bf
 def _draw_swatches(ax, ab, p, said, L):
@@ -233,7 +272,7 @@ class BinsExplorer(Explorer):
         photo, # Path, PIL image, or tensor
         side:int=320, # Longest side displayed, in pixels
     ):
-        self.rgb = photo_tensor(photo, side)
+        self.rgb, self.source = photo_tensor(photo, side), photo_code(photo)
         super().__init__(kind=Choice(['uniform','density','joint'], description='bins'),
                          n=slider(W.IntSlider, 10, 2, 60, name='n per channel'),
                          grid=slider(W.IntSlider, 10, 4, 40, name='grid'))
@@ -282,7 +321,9 @@ class BinsExplorer(Explorer):
         s = self.state()
         made = {'joint': f"JointBins(grid={s['grid']}, k=1)", 'density': f"density_bins([photo], n={s['n']})",
                 'uniform': f"ChannelBins(n={s['n']})"}
-        return f"codec = {made[s['kind']]}\ncodec.decode(*codec.encode(photo))"
+        how = ", how='mode'" if s['kind']=='joint' else ''
+        return (f"photo = to_tensor(open_photo({self.source}))\ncodec = {made[s['kind']]}\n"
+                f"show_photos(codec.decode(*codec.encode(photo){how}))")
 
 # %% ../../nbs/widgets/01_explorers.ipynb #d91575fd
 def _draw_bins(ax, codec, rgb):
@@ -307,7 +348,7 @@ class DistributionExplorer(Explorer):
         codec = self.colorizer.codec
         if not isinstance(codec, JointBins):
             raise ValueError(f'{codec} predicts no distribution; use a model trained with JointBins')
-        self.rgb = photo_tensor(photo, side)
+        self.rgb, self.source = photo_tensor(photo, side), photo_code(photo)
         self.prediction = self.colorizer.predict(to_image(self.rgb))
         self.probs = codec.probs(self.prediction.pred)
         super().__init__(x=fraction(.5, 0, 1, 'x', .01, False), y=fraction(.5, 0, 1, 'y', .01, False),
@@ -343,7 +384,8 @@ class DistributionExplorer(Explorer):
         _draw_answers(axs[2], said, L)
         return figure(fig), _likeliest(p, centers)
 
-    def code(self): return f"colorizer(photo, how='annealed', T={self.state()['T']:g})"
+    def code(self):
+        return f"Colorizer.load({self.colorizer.name!r})({self.source}, how='annealed', T={self.state()['T']:g})"
 
 # %% ../../nbs/widgets/01_explorers.ipynb #38aa7cfd
 def _cell(part, seen, padded, cells):

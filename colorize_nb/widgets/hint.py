@@ -23,7 +23,7 @@ from ..core.files import whole_file
 from ..core.photo import open_photo, to_tensor
 from ..core.show import image_grid
 from ..infer.colorizer import load_colorizers, lightness, paint
-from .base import Choice, Clickable, Explorer, row, slider
+from .base import Choice, Clickable, Explorer, photo_code, row, slider
 
 # %% ../../nbs/widgets/04_hint.ipynb #ea69430d
 SHIFTS = [(i,j) for i in (-1,0,1) for j in (-1,0,1) if (i,j)!=(0,0)]
@@ -267,6 +267,8 @@ class Hint(Explorer):
         side:int=512, # Longest side used, in pixels
         keep=None, # JSON file that hints are read from and written to after every change
     ):
+        said = repr(str(model)) if isinstance(model, (str, Path)) else 'model'
+        self.asked = photo_code(photo), said, side # for `code`
         model = next(iter(load_colorizers(model).values())) if model is not None else None
         self.hinted, self.keep, self.waits = HintedPhoto(photo, model, side), keep, True
         self.photo, self.hints = self.hinted.photo, read_hints(keep) if keep else []
@@ -286,7 +288,7 @@ class Hint(Explorer):
 
     def layout(self):
         c = self.controls
-        return [row(c['color'], self.palette), row(c['x'], c['y']), row(self.put, self.drop),
+        return [row(c['color'], self.palette), row(c['x'], c['y']).add_class('without-mouse'), row(self.put, self.drop),
                 row(c['over'], c['reach'])]
 
     def canvas(self):
@@ -384,9 +386,11 @@ class Hint(Explorer):
         return image_grid([self.hinted.marked(self.hints, s['x'], s['y']), colored], ['hints', 'result'], gap=10), said
 
     def code(self):
-        model, keep = ', model' if self.hinted.model else '', f', keep={str(self.keep)!r}' if self.keep else ''
+        (photo, model, side), s = self.asked, self.state()
+        model, keep = f', {model}' if self.hinted.model else '', f', keep={str(self.keep)!r}' if self.keep else ''
+        chosen = f".set(over={s['over']!r}, reach={s['reach']:g}, x={s['x']:g}, y={s['y']:g})" if model else ''
         lines = [] if keep else [f'w.add({x:.2f}, {y:.2f}, {color!r})' for x,y,color in self.hints]
-        return '\n'.join([f'w = hint(photo{model}{keep})', *lines])
+        return '\n'.join([f'w = hint({photo}{model}, side={side}{keep}){chosen}', *lines])
 
 # %% ../../nbs/widgets/04_hint.ipynb #27f457ea
 def hint(

@@ -15,6 +15,7 @@ import time
 import torch
 from PIL import Image
 from fastai.callback.core import Callback, CancelFitException
+from fastai.learner import Learner
 from fastai.torch_core import default_device, set_seed
 from functools import cache, partial
 from itertools import zip_longest
@@ -32,7 +33,7 @@ from ..infer.colorizer import Colorizer
 from ..models.layers import list_models
 from ..train.learner import colorize_learner
 from ..train.losses import list_losses
-from .base import Choice, Download, Explorer, as_html, row, slider
+from .base import Choice, Download, Explorer, as_html, more, row, slider
 
 # %% ../../nbs/widgets/03_tune.ipynb #0f02d7eb
 CODECS = {'LabAB': lambda n: LabAB(), 'LabAB tanh': lambda n: LabAB(tanh=True), 'RGB': lambda n: RGB(),
@@ -88,6 +89,19 @@ def impossible(
 _SIZES, _BATCHES = [32,48,64,96,128,160,224], [2,4,8,16,32,64,128]
 
 def _nearest(v, options): return min(options, key=lambda o: abs(o-v))
+
+def own_codec(
+    codec, # A codec
+)->dict: # `codec` and `bins`, or empty if the menu has no such codec
+    "Return the settings of a codec in the panel's menu."
+    bins = next((b for b in (getattr(codec, 'n', None), round(200/getattr(codec, 'grid', 10))) if b and 2<=b<=60), 20)
+    return next((dict(codec=k, bins=bins) for k,make in codec_menu().items() if make(bins)==codec), {})
+
+def own_loss(
+    codec, # A codec
+)->str:
+    "Return the loss to start with: smooth L1 for numbers, cross-entropy for classes."
+    return next(l for l in ('smooth_l1','soft_ce','ce', *loss_menu()) if l in list_losses(codec))
 
 def _step(options, value, name): return slider(W.SelectionSlider, options=options, value=value, name=name)
 
@@ -184,6 +198,9 @@ def mean_ab_of(
 )->torch.Tensor: # `(2,)` a and b, CIELAB units
     "Return the mean color of some photos."
     return dataset_mean_ab(_photos(files, n))
+
+_SCALES = 'the validation loss of different losses and codecs has different scales, so compare the metrics instead'
+_NAMES = dict(psnr='PSNR, dB', ciede='CIEDE2000', valid_loss='validation loss') # as in the tables of other pages
 
 def _measured(metric, pred, true): return metric.fn(pred, true) if needs_truth(metric.fn) else metric.fn(pred)
 
@@ -339,8 +356,10 @@ class History:
         runs = sorted(self.runs, key=lambda r: (isinstance(r.get(by), str), r.get(by)))
         settings = list(runs[0])[list(runs[0]).index('steps')+1:-1] if runs else []
         same = {k: runs[0][k] for k in settings if len({str(r[k]) for r in runs})==1}
-        rows = [{k: v for k,v in r.items() if k not in same} for r in [*runs, *self.baselines]]
-        return Results(rows, ', '.join([*([note] if note else []), *(f'{k} {v}' for k,v in same.items())]))
+        rows = [{_NAMES.get(k, k): v for k,v in r.items() if k not in same} for r in [*runs, *self.baselines]]
+        mixed = len({(r['loss'], r['codec'], r['bins']) for r in runs})>1
+        scales = [_SCALES] if mixed else []
+        return Results(rows, ', '.join([*([note] if note else []), *(f'{k} {v}' for k,v in same.items()), *scales]))
 
     def save(self,
         run:int, # Number of the run
@@ -357,10 +376,11 @@ class Tune(Explorer):
     "A panel that trains with the chosen settings. `runs` has a row for each run, `models` its colorizer."
     title = 'Train'
     def __init__(self,
-        dls, # `ColorizeDataLoaders` whose photos are used
+        dls, # `ColorizeDataLoaders`, or a `Learner`: the panel starts with its codec, loss, and network
         models:dict=None, # Model keywords by name, `model_menu()` by default
         previews:int=3, # Number of validation photos displayed
     ):
+        learn, dls = (dls, dls.dls) if isinstance(dls, Learner) else (None, dls)
         self.files, self.valid_files, self.device = list(dls.train_ds.items), list(dls.valid_ds.items), dls.device
         self.menu = dict(models or model_menu())
         self.history = History()
@@ -372,6 +392,7 @@ class Tune(Explorer):
         self._buttons()
         sort = W.Dropdown(options=['run'], description='sort by', layout=W.Layout(width='240px'))
         super().__init__(**knob_widgets(list(self.menu), dls.size, dls.train.bs), sort=sort)
+        self._start_from(dls, learn)
         self.clamped.value, self.first = as_html(self._fitted(dls)), self.settings()
 
     def _buttons(self):
@@ -386,6 +407,16 @@ class Tune(Explorer):
         self.back.on_click(lambda _: self.reset())
         self._file_controls()
 
+    def _start_from(self, dls, learn):
+        "Select the loaders' codec, and the learner's loss and network."
+        own = own_codec(dls.codec)
+        if not own: return
+        loss = getattr(learn, 'loss_name', None)
+        own['loss'] = loss if loss in fitting(own['codec'], own['bins']) else own_loss(dls.codec)
+        arch = learn.spec.get('arch') if learn and hasattr(learn, 'spec') else None
+        if arch in self.menu: own['model'] = arch
+        self.set(**own)
+
     def _fitted(self, dls):
         "Return messages about values of the data loaders that the controls can't represent."
         s = self.state()
@@ -398,11 +429,11 @@ class Tune(Explorer):
 
     def layout(self)->list:
         c = self.controls
-        knobs = [row(c['model'], c['bins']), row(c['lr'], c['decay']), row(c['epochs'], c['size']),
-                 row(c['batch'], c['dropout']), row(c['batchnorm'], c['seed'])]
+        knobs = [row(c['model'], c['bins']), row(c['lr']), row(c['epochs'], c['size']),
+                 more(row(c['batch'], c['dropout']), row(c['decay'], c['batchnorm']), c['seed'])]
         return [row(self.preset, self.back), c['codec'], c['loss'], *knobs,
                 row(self.start, self.stop, self.progress, c['sort']),
-                row(self.which, self.named, self.keep, self.download)]
+                self.files_row]
 
     def take(self,
         preset:str, # A name in `PRESETS`
@@ -481,9 +512,10 @@ class Tune(Explorer):
             self.history.baselines += baselines
             new = self.history.add(learn, s, values, self.losses, seconds,
                                    'stopped' if self.stopping.is_set() else 'whole')
-        self.controls['sort'].options = list(new)
+        self.controls['sort'].options = [(_NAMES.get(k, k), k) for k in new]
         self.which.options, self.which.value = [*self.models], f"run {new['run']}"
         self.keep.disabled = self.download.disabled = False
+        self.files_row.layout.display = None
 
     def _file_controls(self):
         self.which = W.Dropdown(options=[], description='keep', layout=W.Layout(width='200px'))
@@ -491,6 +523,8 @@ class Tune(Explorer):
         self.keep = W.Button(description='Save', icon='save', disabled=True)
         self.keep.on_click(lambda _: self._saved())
         self.download = Download(self.file, self._failed, label='download the model', disabled=True)
+        self.files_row = row(self.which, self.named, self.keep, self.download)
+        self.files_row.layout.display = 'none' # until there is a model
 
     def save(self,
         path='mine.safetensors', # Where to write the file
@@ -526,6 +560,7 @@ class Tune(Explorer):
         self._lock(impossible(self.state()))
         self.progress.max, self.progress.value = self.total, len(self.losses)
         pictures = preview_grid(self.photos, self.predictions)
+        if not self.losses: return pictures, 'Press Train to see predictions and losses here.'
         chart = loss_chart(self.losses, self.valid, self.history.earlier(self.state(), self.losses), 440,
                            pictures.height)
         return image_grid([pictures, chart], gap=16), self.table() if self.runs else ''

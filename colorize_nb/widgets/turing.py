@@ -10,10 +10,12 @@ import csv
 import hashlib
 import ipywidgets as W
 import numpy as np
+import re
 import threading
 import time
 import torch.nn.functional as F
 from PIL import Image
+from itertools import count
 from pathlib import Path
 from scipy.stats import beta
 
@@ -137,6 +139,12 @@ def read_answers(
     return rows
 
 # %% ../../nbs/widgets/05_turing.ipynb #9c1d9e75
+def _new_file(path):
+    "Return the first of `path`-2, `path`-3, and so on that doesn't exist."
+    path = Path(path)
+    stem = re.sub(r'-\d+$', '', path.stem)
+    return next(p for i in count(2) if not (p := path.with_name(f'{stem}-{i}{path.suffix}')).exists())
+
 def write_answer(
     path, # CSV file, created if necessary
     answer:dict, # The values of `FIELDS`
@@ -151,7 +159,16 @@ def write_answer(
         writer.writerow(answer)
 
 # %% ../../nbs/widgets/05_turing.ipynb #bbac804f
-def _verdict(r): return 'fooled' if int(r['fooled']) else 'right' if r['answer']==r['fake'] else 'a real photo doubted'
+def _verdict(r): return 'fooled' if int(r['fooled']) else 'correct' if r['answer']==r['fake'] else 'a real photo doubted'
+
+def _argument(value, name):
+    "Return code for an argument: paths and names as they are, anything else as a variable."
+    def plain(v): return isinstance(v, (str, Path))
+    if plain(value): return repr(str(value))
+    if isinstance(value, (list, tuple)) and all(map(plain, value)): return repr([str(v) for v in value])
+    if isinstance(value, dict) and all(map(plain, value.values())):
+        return repr({k: str(v) for k,v in value.items()})
+    return name
 
 class Session:
     "The trials of one person, and the answers so far, which are also in a CSV file."
@@ -214,6 +231,8 @@ class TuringTest(Session, Explorer):
         one_picture:bool=False, # Use Stanford's single pictures instead of Zhang's pairs?
     ):
         self.models, self.photos = load_colorizers(models), named_photos(photos)
+        self.asked = dict(models=models, photos=photos, n=n, practice=practice, seconds=seconds, seed=seed, side=side,
+                          one_picture=one_picture)
         self.seconds, self.side, self.buttons = seconds, side, _ONE if one_picture else _PAIR
         if len(self.photos)<2:
             raise ValueError(f'got {len(self.photos)} photos; a check needs the colors of another photo, so give at '
@@ -227,6 +246,8 @@ class TuringTest(Session, Explorer):
     def _buttons(self):
         self.go = W.Button(description='Begin', button_style='success')
         self.go.on_click(lambda _: self.begin())
+        self.again = W.Button(description='Take it again', layout=W.Layout(display='none'))
+        self.again.on_click(lambda _: self.restart())
         self.left, self.right = (self._answer_button(a) for a in self.buttons)
 
     def _answer_button(self, answer):
@@ -234,7 +255,16 @@ class TuringTest(Session, Explorer):
         button.on_click(lambda _: self.answer(answer))
         return button
 
-    def layout(self)->list: return [row(self.go, self.left, self.right)]
+    def layout(self)->list: return [row(self.go, self.left, self.right, self.again)]
+
+    def restart(self):
+        "Start over with another order and a new file of answers, and return the panel."
+        a = self.asked = {**self.asked, 'seed': self.asked['seed']+1}
+        trials = plan(list(self.photos), list(self.models), a['n'], a['practice'], a['seed'], a['one_picture'])
+        Session.__init__(self, trials, _new_file(self.out), self.side)
+        self.phase, self.feedback, self.shown = 'ready', '', {}
+        self.update()
+        return self
 
     def _fake(self, t, true):
         "Return the colorized picture of a trial."
@@ -311,6 +341,7 @@ class TuringTest(Session, Explorer):
         if self.done: self.phase = 'done'
         self.go.disabled = self.phase!='ready'
         self.left.disabled = self.right.disabled = self.phase!='ask'
+        self.again.layout.display = None if self.done else 'none'
         if self.done: return self.overview(), ['Thank you.', self.feedback, self.results(), self.answered()]
         titles = [''] if self.buttons is _ONE else ['left','right']
         blank = [Image.new('RGB', (self.side,)*2, '#888')]*len(titles)
@@ -318,9 +349,10 @@ class TuringTest(Session, Explorer):
         return image_grid(shown, titles, gap=24), [self._words(), self.feedback]
 
     def code(self):
-        n = sum(t['kind']!='practice' for t in self.trials)
-        one = ', one_picture=True' if self.buttons is _ONE else ''
-        return f'turing_test({list(self.models)}, n={n}, out={self.out.name!r}{one}).results()'
+        plain = {k: v for k,v in self.asked.items() if k not in ('models','photos') and (k!='one_picture' or v)}
+        photos = '' if self.asked['photos'] is None else f", photos={_argument(self.asked['photos'], 'photos')}"
+        said = ', '.join(f'{k}={v!r}' for k,v in plain.items())
+        return f"turing_test({_argument(self.asked['models'], 'models')}{photos}, out={str(self.out)!r}, {said}).results()"
 
 # %% ../../nbs/widgets/05_turing.ipynb #f20bac4f
 def turing_test(
