@@ -57,6 +57,7 @@ def test_colab_shows_our_widgets(monkeypatch):
     base.enable_colab()
     assert calls==['enabled']
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform!='linux', reason='only Linux has a forkserver by default')
 def test_the_forkserver_imports_the_package_once():
     "A new worker of the forkserver has fastai before it runs anything of ours."
