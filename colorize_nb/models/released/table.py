@@ -63,6 +63,10 @@ class ReleasedNet(nn.Module):
         "Color a photo exactly like the original program."
         raise NotImplementedError(f'{type(self).__name__} must define original')
 
+    def remark(self)->str:
+        "Return what `colorize-nb models --verify` should print about the weights."
+        return ''
+
 # %% ../../../nbs/models/released/00_table.ipynb #4d7fe821
 _nets = Registry('released network', 'colorize_nb.models.released')
 register_released,list_released = _nets.register,_nets.list
