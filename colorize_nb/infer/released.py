@@ -58,7 +58,7 @@ def blend(
     net = _BlendedNet(colorizers, [w/sum(weights) for w in weights], size)
     return Colorizer(net, LabAB(ab_scale=1.), size, '+'.join(found), device=colorizers[0].device)
 
-# %% ../../nbs/infer/06_released.ipynb #7993f7fe
+# %% ../../nbs/infer/06_released.ipynb #9075432d
 def _is_cached(name):
     path = released_path(name)
     return bool(path and path.exists())
@@ -77,8 +77,9 @@ def verify_released(
         path = fetch_released(n) # compares the hash
         model = Colorizer.load(n, weights=path)
         ours = error(lambda p: to_tensor(model(p, faithful=True).image))
-        rows.append({'model': n, 'file': path.name, 'bytes': path.stat().st_size, 'SHA-256': sha256_of(path)[:8], 'layout': 'fits',
-                     'CIEDE2000': f'{ours:.2f}', 'all-gray': f'{gray:.2f}'})
+        rows.append({'model': n, 'file': path.name, 'bytes': path.stat().st_size, 'SHA-256': sha256_of(path)[:8],
+                     'layout': 'fits', 'CIEDE2000': f'{ours:.2f}', 'all-gray': f'{gray:.2f}',
+                     'remark': model.model.remark()})
     return Results(rows, f"errors of the original program's pictures of {len(opened)} photos")
 
 def describe_released(
@@ -89,5 +90,6 @@ def describe_released(
     for n in names or released_models():
         f = released_facts(n)
         cached = 'yes' if _is_cached(n) else 'no' if f['file'] else 'needs weights=FILE'
-        rows.append({'model': n, 'in the cache': cached, 'MB': f"{f['bytes']/1e6:.0f}" if f['bytes'] else '', 'license': f['license']})
+        megabytes = f"{f['bytes']/1e6:.0f}" if f['bytes'] else ''
+        rows.append({'model': n, 'in the cache': cached, 'MB': megabytes, 'license': f['license']})
     return Results(rows, f"the cache is {released_path('eccv16').parent}")

@@ -11,9 +11,10 @@ __all__ = ['register_released', 'list_released', 'released_models', 'released_fa
 import hashlib
 import json
 import os
+import re
 from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -101,7 +102,8 @@ def read_released(
         if path.suffix=='.safetensors': return _unwrap(load_file(path))
         with torch.serialization.safe_globals([slice]): found = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as e:
-        why = f'{type(e).__name__}: ' + (str(e).strip() or 'no reason given').splitlines()[0][:120]
+        code = re.search(r'GLOBAL ([\w.]+)', str(e)) # what a pickle refers to, and PyTorch doesn't allow
+        why = f'it refers to {code[1]}, which could run code' if code else type(e).__name__
         raise StoreError(f'{path}: not a plain file of weights, so it was not loaded ({why})') from None
     return _unwrap(found)
 
@@ -153,14 +155,14 @@ def _digest(f):
     while block := f.read(_CHUNK): h.update(block)
     return h.hexdigest()
 
-def _receive(url, part, label):
-    "Append the rest of `url` to `part`, with a progress bar. Return how many bytes are missing."
+def _receive(url, part, label, progress):
+    "Append the rest of `url` to `part`. Return how many bytes are missing."
     have = part.stat().st_size if part.exists() else 0
     request = Request(url, headers={'User-Agent': 'colorize_nb', **({'Range': f'bytes={have}-'} if have else {})})
     with urlopen(request, timeout=30) as r:
         if r.status!=206: have = 0 # the server starts at the beginning
         total = have + int(r.headers.get('Content-Length') or 0)
-        bar = tqdm(total=total or None, initial=have, unit='B', unit_scale=True, desc=label, leave=False)
+        bar = tqdm(total=total or None, initial=have, unit='B', unit_scale=True, desc=label, leave=False, disable=not progress)
         with bar, open(part, 'ab' if have else 'wb') as f:
             while block := r.read(_CHUNK):
                 f.write(block)
@@ -172,18 +174,19 @@ def download(
     path, # Where to save
     sha256:str, # Expected SHA-256
     label:str='download', # What the progress bar and error messages call it
+    progress:bool=True, # Show a progress bar?
 )->Path: # `path`
     "Download a file. An interrupted download continues with the next call. Raises `ConnectionError` or `StoreError`."
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part, host = path.with_name(f'{path.name}.part'), urlsplit(url).netloc
-    try: missing = _receive(url, part, label)
+    try: missing = _receive(url, part, label, progress)
     except HTTPError as e:
         if e.code==416: part.unlink() # the part is longer than the file
         raise ConnectionError(f'{label}: {host} refused the download ({e.code} {e.reason}). URL: {url}') from None
     except (OSError, HTTPException) as e:
-        why = getattr(e, 'reason', e)
-        raise ConnectionError(f"{label}: can't be downloaded from {host} ({why}). Download it elsewhere and pass weights=PATH. URL: {url}") from None
+        why = f"can't be downloaded from {host} ({getattr(e, 'reason', e)})"
+        raise ConnectionError(f'{label}: {why}. Download it elsewhere and pass weights=PATH. URL: {url}') from None
     if missing: raise ConnectionError(f'{label}: the connection broke with {missing/1e6:.1f} MB left. Run it again to continue.')
     if (digest := sha256_of(part))!=sha256:
         part.unlink()
