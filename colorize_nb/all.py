@@ -30,6 +30,7 @@ from .models.compact import *
 from .models.store import *
 from .models.unet import *
 from .models.lite import *
+from .models.hints import *
 
 # %% ../nbs/all.ipynb #61b3a8fa
 from .train.losses import *
