@@ -63,6 +63,6 @@ def test_measured_on_held_out_photos():
     "The committed measurement: without hints it's the model, and with hints it beats each variant of Levin's method."
     rows = json.loads((ROOT/'lab/results/released/hints.json').read_text())['rows']
     def error(n, method): return next(r['ciede'] for r in rows if r['hints']==n and r['method']==method)
-    assert error(0, 'network over the model')==error(0, 'Levin over the model')
+    assert abs(error(0, 'network over the model')-error(0, 'Levin over the model'))<.01
     for n in (1, 3, 10, 30):
         assert error(n, 'network over the model')<min(r['ciede'] for r in rows if r['hints']==n and 'Levin' in r['method'])
