@@ -12,6 +12,7 @@ import numpy as np
 import re
 import threading
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from pathlib import Path
 from scipy import sparse
@@ -22,7 +23,9 @@ from ..color.space import rgb2lab
 from ..core.files import whole_file
 from ..core.photo import open_photo, to_tensor
 from ..core.show import image_grid
-from ..infer.colorizer import load_colorizers, lightness, paint
+from ..infer.colorizer import load_colorizers
+from ..infer.paint import lightness, pad_to_stride, paint, small_copy
+from ..models.hints import load_hint_net, spread_hints
 from .base import Choice, Clickable, Explorer, photo_code, row, slider
 
 # %% ../../nbs/widgets/04_hint.ipynb #ea69430d
@@ -125,14 +128,18 @@ def _at_most(photo, side, how):
     small.thumbnail((side, side), how)
     return small
 
+def _ab_of(color):
+    "Return a and b of a color '#rrggbb' as an array."
+    rgb = torch.tensor([int(color[i:i+2], 16)/255 for i in (1,3,5)]).view(1,3,1,1)
+    return rgb2lab(rgb)[0,1:,0,0].numpy()
+
 def _spots(hints, shape, brush):
     "Return where a color is given, `(h,w)`, and which one, `(2,h,w)`."
     (h, w), known, ab = shape, np.zeros(shape, bool), np.zeros((2, *shape))
     for x,y,color in hints:
         r, c = min(int(y*h), h-1), min(int(x*w), w-1)
         spot = (np.arange(h)[:,None]-r)**2+(np.arange(w)-c)**2<=brush**2
-        rgb = torch.tensor([int(color[i:i+2], 16)/255 for i in (1,3,5)]).view(1,3,1,1)
-        known[spot], ab[:,spot] = True, rgb2lab(rgb)[0,1:,0].numpy()
+        known[spot], ab[:,spot] = True, _ab_of(color)[:,None]
     return known, ab
 
 class HintedPhoto:
@@ -144,7 +151,8 @@ class HintedPhoto:
     ):
         self.photo = _at_most(open_photo(photo), side, Image.Resampling.LANCZOS)
         self.small = _at_most(self.photo, PREVIEW, Image.Resampling.BOX)
-        self.model, self.predicted = model, {}
+        self.model, self.net = model, None # `net` is loaded when it's first needed
+        self.predicted, self.coarse = {}, {} # predictions by size, and those that aren't enlarged
 
     def base(self,
         over:str, # 'gray' or 'model'
@@ -158,14 +166,41 @@ class HintedPhoto:
             self.predicted[photo.size] = rgb2lab(to_tensor(colored))[0,1:].numpy().astype(float)
         return self.predicted[photo.size]
 
+    def engines(self)->list:
+        "Return the names of the methods that can spread hints here."
+        return ['levin', 'learned'] + ['network']*getattr(self.model and self.model.model, 'takes_hints', False)
+
+    def _learned(self, hints, over):
+        "Return a and b from the network that corrects a prediction, at the size of the prediction."
+        L = lightness(small_copy(self.photo, self.model.size if self.model else 256))
+        if over not in self.coarse:
+            empty = torch.zeros(1, 2, *(-(-n//4) for n in L.shape[-2:]))
+            self.coarse[over] = empty if over=='gray' or not self.model else self.model.chroma(self.photo)
+        values = [(x, y, *_ab_of(color)) for x,y,color in hints]
+        self.net = self.net or load_hint_net()
+        return spread_hints(self.net, L, self.coarse[over], values)[0].numpy()
+
+    def _network(self, hints, small):
+        "Return a and b from a model that takes hints as an input, at the size of its output."
+        copy = small_copy(self.photo, PREVIEW*3//5 if small else self.model.size)
+        known, ab = _spots(hints, copy.size[::-1], BRUSH)
+        maps = torch.from_numpy(np.concatenate([ab, known[None]])).float()[None]
+        x = pad_to_stride(self.model.codec.x_from_L(lightness(copy))).to(self.model.device)
+        h, w = known.shape
+        maps = F.pad(maps, (0, x.shape[-1]-w, 0, x.shape[-2]-h)).to(x.device)
+        with torch.inference_mode(): return self.model.model(x, maps)[0,:,:h,:w].cpu().numpy()
+
     def spread(self,
         hints, # `(x, y, '#rrggbb')` each
         over:str='gray', # See `base`
-        reach:float=.15, # How far a hint changes a prediction, as a share of the longer side
+        reach:float=.15, # How far a hint changes a prediction with Levin's method, as a share of the longer side
+        engine:str='levin', # One of `engines()`
         small:bool=False, # Use the small copy?
         stale=lambda: False, # See `propagate`
-    )->np.ndarray: # `(2,h,w)`
+    )->np.ndarray: # `(2,h,w)`, for `paint`
         "Return a and b of the photo with its hints."
+        if hints and engine=='learned': return self._learned(hints, over)
+        if hints and engine=='network': return self._network(hints, small)
         base, photo = self.base(over, small), self.small if small else self.photo
         if not hints: return base
         L, brush = lightness(photo)[0,0].numpy(), max(1, BRUSH*max(photo.size)/max(self.photo.size))
@@ -249,13 +284,13 @@ class Newest:
             self.show()
 
 # %% ../../nbs/widgets/04_hint.ipynb #44912caf
-def _hint_controls(model):
+def _hint_controls(model, engines):
     "Return the controls of `Hint` by name."
     def part(value, name, low=0): return slider(W.FloatSlider, value, min=low, max=1, step=.01, name=name)
     over = ['gray', 'model'] if model else ['gray']
     look = dict(style=dict(description_width='92px'), layout=W.Layout(width='320px'))
     return dict(x=part(.5, 'x'), y=part(.5, 'y'), color=W.ColorPicker(value='#c04030', description='color', **look),
-                over=Choice(over, over[-1], 'over'), reach=part(.15, 'reach', .02))
+                engine=Choice(engines, engines[0], 'engine'), over=Choice(over, over[-1], 'over'), reach=part(.15, 'reach', .02))
 
 # %% ../../nbs/widgets/04_hint.ipynb #44912cad
 class Hint(Explorer):
@@ -275,7 +310,7 @@ class Hint(Explorer):
         self.solver = Newest(lambda key, stale: self.hinted.spread(*key, stale=stale), lambda: self.update(wait=False),
                              self._failed)
         self._buttons()
-        super().__init__(**_hint_controls(model))
+        super().__init__(**_hint_controls(model, self.hinted.engines()))
 
     def _buttons(self):
         self.put = W.Button(description='Add hint', button_style='success')
@@ -289,7 +324,7 @@ class Hint(Explorer):
     def layout(self):
         c = self.controls
         return [row(c['color'], self.palette), row(c['x'], c['y']).add_class('without-mouse'), row(self.put, self.drop),
-                row(c['over'], c['reach'])]
+                c['engine'], row(c['over'], c['reach'])]
 
     def canvas(self):
         picture = Clickable(alt='the photo with its hints, and the colored photo: click to give a pixel a color')
@@ -341,7 +376,7 @@ class Hint(Explorer):
     def _key(self):
         "Return everything that the result depends on: the arguments of `HintedPhoto.spread`."
         s = self.state()
-        return tuple(self.hints), s['over'], s['reach']
+        return tuple(self.hints), s['over'], s['reach'], s['engine']
 
     def spread(self)->np.ndarray: # `(2,h,w)`
         "Return a and b of the whole photo with its hints."
@@ -374,14 +409,16 @@ class Hint(Explorer):
 
     def _preview(self):
         "Return whether to draw a preview."
-        return not self.waits and self.hints and self.refining() and self.hinted.small.size!=self.photo.size
+        if self.waits or not self.hints or self.state()['engine']=='learned': return False
+        return self.refining() and self.hinted.small.size!=self.photo.size
 
     def draw(self):
         s, n = self.state(), len(self.hints)
-        self.controls['reach'].disabled = s['over']=='gray'
+        self.controls['reach'].disabled = s['over']=='gray' or s['engine']!='levin'
+        self.controls['over'].disabled = s['engine']=='network'
         small = self._preview()
         ab = self.hinted.spread(*self._key(), small=True) if small else self.solver.now(self._key())
-        colored = paint(self.photo, torch.from_numpy(ab).float()[None], upsample='guided' if small else 'nearest')
+        colored = paint(self.photo, torch.from_numpy(ab).float()[None], upsample='nearest' if ab.shape[1:]==self.photo.size[::-1] else 'guided')
         said = f"{n} hint{'' if n==1 else 's'}; the yellow ring is where the next one goes"
         return image_grid([self.hinted.marked(self.hints, s['x'], s['y']), colored], ['hints', 'result'], gap=10), said
 
@@ -390,6 +427,7 @@ class Hint(Explorer):
         model, keep = f', {model}' if self.hinted.model else '', f', keep={str(self.keep)!r}' if self.keep else ''
         chosen = f".set(over={s['over']!r}, reach={s['reach']:g}, x={s['x']:g}, y={s['y']:g})" if model else ''
         lines = [] if keep else [f'w.add({x:.2f}, {y:.2f}, {color!r})' for x,y,color in self.hints]
+        if (engine := self.state()['engine'])!='levin': lines.append(f'w.set(engine={engine!r})')
         return '\n'.join([f'w = hint({photo}{model}, side={side}{keep}){chosen}', *lines])
 
 # %% ../../nbs/widgets/04_hint.ipynb #27f457ea
