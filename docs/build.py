@@ -31,7 +31,7 @@ def books():
     "Return the notebooks of the site by section."
     nbs = ROOT/'nbs'
     def numbered(folder): return sorted((nbs/folder).glob('[0-9]*.ipynb'))
-    return {'Do the claims hold up?': numbered('claims'), 'Tutorials': numbered('tutorials'),
+    return {'Do the claims hold up?': numbered('claims'), 'Tutorials': [*numbered('tutorials'), nbs/'tutorials/troubleshooting.ipynb'],
             'Solutions': numbered('tutorials/solutions'),
             **{house.TITLES[f]: house.opening(f)+house.pages(f) for f in house.FOLDERS}}
 
