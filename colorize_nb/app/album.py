@@ -233,7 +233,7 @@ def _run(
         names = ', '.join(sorted(photo for photo,_ in running.values()))
         advice = 'If memory ran out, use fewer workers; if it is always the same file, move that file away.'
         raise ChildProcessError(f'a worker died while these files were in progress: {names}. Finished results are '
-                                f'kept, and the same command resumes. {advice}') from None
+                                f'kept. To resume, run the same command again. {advice}') from None
 
 # %% ../../nbs/app/01_album.ipynb #7fcd5507
 def _end_with_parent():

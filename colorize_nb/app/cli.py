@@ -283,7 +283,7 @@ def main(
     except ValueError: before = None # not in the main thread
     try: return _dispatch(sys.argv[1:] if argv is None else list(argv))
     except KeyboardInterrupt:
-        print('stopped; finished results are complete, and the same command resumes', file=sys.stderr)
+        print('stopped; all finished results are saved. To resume, run the same command again', file=sys.stderr)
         return 130
     except (ValueError, OSError, MemoryError, ImportError) as e:
         print(f'colorize-nb: {e}', file=sys.stderr)

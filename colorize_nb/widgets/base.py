@@ -129,7 +129,7 @@ class Choice(W.VBox):
     @traitlets.validate('value')
     def _known(self, proposal):
         if proposal['value'] in self.buttons: return proposal['value']
-        raise ValueError(f"{proposal['value']!r} is no choice; choose one of {', '.join(self.buttons)}")
+        raise ValueError(f"{proposal['value']!r} isn't an option; choose one of {', '.join(self.buttons)}")
 
     def _row(self, description):
         buttons = W.HBox([*self.buttons.values()], layout=W.Layout(flex_flow='wrap'))

@@ -347,7 +347,7 @@ class DistributionExplorer(Explorer):
         self.colorizer = colorizer if isinstance(colorizer, Colorizer) else Colorizer.load(colorizer)
         codec = self.colorizer.codec
         if not isinstance(codec, JointBins):
-            raise ValueError(f'{codec} predicts no distribution; use a model trained with JointBins')
+            raise ValueError(f'{codec} does not predict a distribution; use a model trained with JointBins')
         self.rgb, self.source = photo_tensor(photo, side), photo_code(photo)
         self.prediction = self.colorizer.predict(to_image(self.rgb))
         self.probs = codec.probs(self.prediction.pred)
