@@ -40,6 +40,13 @@ def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
 
 
+def import_network(name):
+    "Import what a network needs, so that its size can be told apart from that of the libraries."
+    import colorize_nb.infer.colorizer
+    from colorize_nb.models.released.table import create_released
+    if name!='shipped': create_released(name)
+
+
 def load(name, size):
     "Return a network and its native size."
     if name=='shipped':
@@ -54,7 +61,8 @@ def measure(name, repeats=1):
     "Measure one network in this process."
     import torch
     torch.set_num_threads(1)
-    native = sizes() # imports the networks
+    native = sizes()
+    import_network(name)
     before = peak_mb()
     net, size = load(name, native[name])
     side = -(-size//32)*32
