@@ -40,7 +40,7 @@ def notebook_bar(path, up):
     to = f"{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{path.as_posix()}"
     colab, lab = f'<a href="{COLAB}/{to}">Open in Colab</a>', f'<span>Open this notebook: <code>jupyter lab {path.as_posix()}</code></span>'
     opened = colab if published() else lab
-    answers = f'<a href="solutions/{path.stem}.html">Solutions</a>' if path.parent.name=='tutorials' else ''
+    answers = f'<a href="solutions/{path.stem}.html">Solutions</a>' if path.parent.name=='tutorials' and path.name[0].isdigit() else ''
     return f'```{{raw}} html\n<div class="notebook">{here}{opened}{answers}</div>\n```'
 
 def link_names(md, names):
@@ -86,7 +86,7 @@ def page(nb, names, up='', path=None):
         alt = opts.get('fig-alt') or words_for(heading, said)
         cells.append(code_cell(source, outputs, tags, alt))
         if panel: cells.append(md_cell(panel_picture(source, up)))
-    if path and path.parent.name=='tutorials': cells.append(md_cell(f'```{{toctree}}\n:hidden:\n\nSolutions <solutions/{path.stem}>\n```'))
+    if path and path.parent.name=='tutorials' and path.name[0].isdigit(): cells.append(md_cell(f'```{{toctree}}\n:hidden:\n\nSolutions <solutions/{path.stem}>\n```'))
     for i,c in enumerate(cells): c['id'] = f'c{i}'
     kernel = dict(display_name='python3', language='python', name='python3')
     return dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
