@@ -104,6 +104,7 @@ export: $(READY) ## After editing notebooks: clean them and write the modules an
 	@$(BIN)/python tools/published.py
 	@$(BIN)/python tools/house.py
 	@$(BIN)/nbdev_clean
+	@$(BIN)/python tools/collapse.py
 	@$(BIN)/nbdev_export
 	@$(BIN)/python tools/readme.py
 

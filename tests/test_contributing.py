@@ -47,3 +47,11 @@ def test_the_diff_works(registries, title, page, diff, holds):
         warnings.simplefilter('ignore') # the copy of a module registers its names again
         exec(applied(Path(found.origin).read_text('utf8') if found else '', diff), space)
         exec(holds, space)
+
+
+def test_hidden_cells_are_collapsed():
+    from collapse import collapse
+    def cell(source, **metadata): return dict(cell_type='code', source=source, metadata=metadata, outputs=[])
+    nb = dict(cells=[cell('#| hide\nx = 1'), cell('x'), cell('y', jupyter=dict(source_hidden=True))])
+    assert collapse(nb) and [c['metadata'] for c in nb['cells']]==[{'jupyter': {'source_hidden': True}}, {}, {}]
+    assert not collapse(nb)
