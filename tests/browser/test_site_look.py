@@ -177,6 +177,17 @@ def test_panels_show_their_picture():
         pictures = re.findall(r'<figure class="panel"><img src="([^"]+)"', (HTML/p).read_text('utf8'))
         for src in pictures: assert ((HTML/p).parent/src).resolve().is_file()
 
+def test_the_claims_page_opens_with_verdicts():
+    from lab.verdicts import load_verdicts
+    text = (HTML/'claims.html').read_text('utf8')
+    rows = text[:text.index('The experiments')].count('class="verdict ')
+    assert rows==len(load_verdicts())>30 and text.count('[+')+text.count('[-')>10 # intervals
+
+def test_an_example_is_above_the_parameters():
+    text = (HTML/'nbs/color/00_space.html').read_text('utf8')
+    entry = text[text.index('id="colorize_nb.color.space.srgb2linear"'):]
+    assert entry.index('class="example"') < entry.index('what it is')
+
 def test_no_page_of_another_library(): assert [p for p in PAGES if re.match(r'_modules/(?!colorize_nb|index)', p)]==[]
 
 def test_the_gallery_wipes(watched, site):
