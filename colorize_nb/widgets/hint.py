@@ -182,7 +182,7 @@ class HintedPhoto:
 
     def _network(self, hints, small):
         "Return a and b from a model that takes hints as an input, at the size of its output."
-        copy = small_copy(self.photo, PREVIEW*3//5 if small else self.model.size)
+        copy = small_copy(self.photo, PREVIEW*2//5 if small else self.model.size)
         known, ab = _spots(hints, copy.size[::-1], BRUSH)
         maps = torch.from_numpy(np.concatenate([ab, known[None]])).float()[None]
         x = pad_to_stride(self.model.codec.x_from_L(lightness(copy))).to(self.model.device)
