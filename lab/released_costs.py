@@ -17,10 +17,10 @@ RESULTS = Path(__file__).parent/'results'/'released_costs.json'
 
 
 def sizes():
-    "Return the native size of each network: the side of the square that the original program uses."
+    "Return the native size of each network: the side of the square that the original program uses for photos."
     from colorize_nb.models.released.table import list_released, released_models
-    native = {f['network']: f['size'] for f in released_models().values()}
-    return {n: native.get(n, 256) for n in list_released()} | {'shipped': None}
+    def native(n): return max((f['size'] for f in released_models().values() if f['network']==n), default=256)
+    return {n: native(n) for n in list_released()} | {'shipped': None}
 
 
 def random_weights(net):
@@ -57,14 +57,14 @@ def load(name, size):
     return random_weights(create_released(name)), size
 
 
-def measure(name, repeats=1):
+def measure(name, size=None, repeats=1):
     "Measure one network in this process."
     import torch
     torch.set_num_threads(1)
     native = sizes()
     import_network(name)
     before = peak_mb()
-    net, size = load(name, native[name])
+    net, size = load(name, size or native[name])
     side = -(-size//32)*32
     x, seconds = torch.rand(1, 1, side, side)*2-1, []
     with torch.inference_mode():
