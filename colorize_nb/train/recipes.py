@@ -344,29 +344,22 @@ def zhang_eccv16(): return Recipe(
 
 # %% ../../nbs/train/05_recipes.ipynb #e1dae7fc
 LITE = dict(encoder='efficientnet_lite0', pretrained=True)
-INSTEAD_OF_VGG = ours(LITE, 'instead of VGG16, with weights from a pip package')
+
+def on_lite0(recipe, what, instead, **changes): return recipe.replace(
+    arch     = ours(recipe.arch, what),
+    kwargs   = ours(LITE, f'instead of {instead}, with weights from a pip package'),
+    source   = f'{recipe.source}, with EfficientNet-Lite0',
+    batch_lr = 3e-4, **changes)
 
 @register_recipe
-def cats_lite0(): return cats_vgg16().replace(
-    arch     = ours('cats_vgg16', 'the decoder of tables 1 and 2 after another encoder'),
-    kwargs   = INSTEAD_OF_VGG,
-    batch_lr = 3e-4,
-    source   = 'Cats, with EfficientNet-Lite0')
+def cats_lite0(): return on_lite0(cats_vgg16(), 'the decoder of tables 1 and 2 after another encoder', 'VGG16')
 
 @register_recipe
-def fordham_lite0(): return fordham_vgg16().replace(
-    arch     = ours('fordham_vgg16', 'the decoder of 6.1 after another encoder'),
-    kwargs   = INSTEAD_OF_VGG,
-    batch_lr = 3e-4,
-    source   = 'Fordham, section 6.1, with EfficientNet-Lite0')
+def fordham_lite0(): return on_lite0(fordham_vgg16(), 'the decoder of 6.1 after another encoder', 'VGG16')
 
 @register_recipe
-def koalarization_lite0(): return koalarization().replace(
-    arch     = ours('koalarization', 'figure 3 with other class scores'),
-    kwargs   = ours(LITE, 'instead of Inception-ResNet-v2, with weights from a pip package'),
-    source   = 'Koalarization, section 3, with EfficientNet-Lite0',
-    small    = dict(size=64),
-    batch_lr = 3e-4)
+def koalarization_lite0():
+    return on_lite0(koalarization(), 'figure 3 with other class scores', 'Inception-ResNet-v2', small=dict(size=64))
 
 # %% ../../nbs/train/05_recipes.ipynb #f83d5a8b
 OURS = dict(codec=LabAB, loss='smooth_l1', bs=64, epochs=10, plateau=5, stop=12, augment=True)
