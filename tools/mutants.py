@@ -20,7 +20,7 @@ def mutants(word=''):
 def copy(to):
     "Copy what the tests need from the repository to the folder `to`."
     ignore = shutil.ignore_patterns('__pycache__', 'browser')
-    for folder in ('colorize_nb', 'tests'): shutil.copytree(ROOT/folder, to/folder, ignore=ignore)
+    for folder in ('colorize_nb', 'lab', 'tests'): shutil.copytree(ROOT/folder, to/folder, ignore=ignore)
     for name in ('pyproject.toml', 'settings.ini'): shutil.copy2(ROOT/name, to/name)
 
 def run_tests(folder, tests, only):

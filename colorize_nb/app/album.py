@@ -15,6 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 import torch
+from fastcore.meta import delegates
 from tqdm import tqdm
 from upath import UPath
 
@@ -332,27 +333,26 @@ def _run_all(plan, rows):
             bar.update()
             yield row
 
+@delegates(plan_album, keep=True)
 def color_album(
-    photos, # Files and folders: paths, or URLs such as s3://bucket/album
-    out=None, # Folder for the results, path or URL; next to each photo if not given
-    suffix:str='-color', # Added to the name of each result
-    force:bool=False, # Overwrite existing results?
-    exact:bool=False, # Save photos in a lossless format?
+    photos, # See `plan_album`
+    out=None, # See `plan_album`
     report=None, # CSV file with a row for each file; with workers, report.csv in `out` if not given
     workers:int=0, # Processes; 0 uses this process, or with `ray` every core of the cluster
     ray:str=None, # Ray cluster: 'local', 'auto', or 'HOST:PORT'
     model='shipped', # Name of a shipped or released model, or a model file
     device='auto', # 'cpu', 'cuda', 'mps', or 'auto' for a GPU if there is one
-    **options # `mark`, `salvage`, `size`, and knobs as `Colorizer.__call__` and `save`; `steady` as `color_frames`
+    **kwargs # `mark`, `salvage`, `size`, and knobs as `Colorizer.__call__` and `save`; `steady` as `color_frames`
 )->Album:
     "Color files, folders, and buckets. Raises `ChildProcessError` if a worker dies; the same call resumes."
     colorizer = Colorizer.load(model, 'cpu' if ray or workers else device)
-    _check_options(colorizer, **options)
+    planning = {k: kwargs.pop(k) for k in ('suffix','force','exact') if k in kwargs}
+    _check_options(colorizer, **kwargs)
     if report is None and (workers or ray): report = Path('' if out is None or '://' in str(out) else out)/'report.csv'
     if report: _read_report(Path(report))
-    plan = plan_album(photos, out, suffix, force, exact)
+    plan = plan_album(photos, out, **planning)
     album = Album([], plan.skipped, report and Path(report))
-    options |= dict(force=force, exact=exact)
+    options = {**kwargs, **{k: v for k,v in planning.items() if k!='suffix'}}
     if ray: rows = _run_on_ray(plan.jobs, workers, model, device, options, ray)
     elif workers: rows = _run_in_pool(plan.jobs, workers, model, pick_device(device), options)
     else: rows = (_color_file(job, colorizer, **options) for job in plan.jobs)

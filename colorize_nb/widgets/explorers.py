@@ -213,8 +213,7 @@ class SepiaExplorer(Explorer):
         import matplotlib.pyplot as plt
         (ab, p), said = self.choice(), self.answers()
         self._name_sliders()
-        widths = dict(width_ratios=[1.5,1,1])
-        fig, axs = plt.subplots(1, 3, figsize=(12,3.4), layout='constrained', gridspec_kw=widths)
+        fig, axs = plt.subplots(1, 3, figsize=(12,3.4), layout='constrained', width_ratios=[1.5,1,1])
         _draw_swatches(axs[0], ab, p, said, self.L)
         for j in (0,1): _draw_costs(axs[1+j], j, ab, p, said, self.L)
         return figure(fig), ', '.join(f'{k}: chroma {c.norm():.0f}' for k,c in said.items())
@@ -238,18 +237,22 @@ class SepiaExplorer(Explorer):
         return f"from torch import tensor\n\nanswers(tensor({ab}), tensor({p}), T={self.state()['T']:g})"
 
 # %% ../../nbs/widgets/01_explorers.ipynb #ef1c15bf
+def _draw_color(ax, at, size, ab, L):
+    "Fill a rectangle with the color `ab`."
+    from matplotlib.patches import Rectangle
+    ax.add_patch(Rectangle(at, *size, color=swatch(ab, L)))
+
 def _draw_swatches(ax, ab, p, said, L):
     "Draw the possible colors, each as wide as its probability, above the predictions."
-    from matplotlib.patches import Rectangle
     ax.axis('off')
     ax.set(xlim=(0, 5), ylim=(0, 2.2))
     left = 0
     for c,q in zip(ab, p.tolist()):
-        ax.add_patch(Rectangle((left, 1.3), 5*q, .7, color=swatch(c, L)))
+        _draw_color(ax, (left, 1.3), (5*q, .7), c, L)
         left += 5*q
     ax.text(0, 2.05, 'possible colors', fontsize=10)
     for i,(name,c) in enumerate(said.items()):
-        ax.add_patch(Rectangle((i, .25), .92, .7, color=swatch(c, L)))
+        _draw_color(ax, (i, .25), (.92, .7), c, L)
         ax.text(i, .08, name, fontsize=10)
 
 # %% ../../nbs/widgets/01_explorers.ipynb #3f57e567
@@ -310,8 +313,7 @@ class BinsExplorer(Explorer):
         codec, (n_used, n_all) = self.codec(), self.used()
         joint = isinstance(codec, JointBins)
         self.controls['n'].disabled, self.controls['grid'].disabled = joint, not joint
-        widths = dict(width_ratios=[1.3,1.3,1])
-        fig, axs = plt.subplots(1, 3, figsize=(13,3.6), layout='constrained', gridspec_kw=widths)
+        fig, axs = plt.subplots(1, 3, figsize=(13,3.6), layout='constrained', width_ratios=[1.3,1.3,1])
         show_picture(axs[0], self.rgb[0], 'photo')
         show_picture(axs[1], self.quantized()[0], repr(codec))
         _draw_bins(axs[2], codec, self.rgb)
@@ -366,9 +368,8 @@ class DistributionExplorer(Explorer):
 
     def colors(self)->dict: # a and b, `(2,)`, by name
         "Return the mode, annealed mean, and mean at the chosen pixel."
-        p, centers, T = self.at()[None,:,None,None], self.colorizer.codec.centers, self.state()['T']
-        ways = {'mode': 'mode', 'annealed mean': 'annealed', 'mean': 'mean'}
-        return {name: collapse(p, centers, how, T)[0,:,0,0] for name,how in ways.items()}
+        found = answers(self.colorizer.codec.centers, self.at(), self.state()['T'])
+        return {name: found[name] for name in ('mode','annealed mean','mean')}
 
     def draw(self):
         import matplotlib.pyplot as plt
@@ -376,8 +377,7 @@ class DistributionExplorer(Explorer):
         seen = rgb2lab(self.rgb)[0,0]
         H, W_ = seen.shape
         L = max(25., min(seen[min(int(s['y']*H), H-1),min(int(s['x']*W_), W_-1)].item(), 85.))
-        widths = dict(width_ratios=[1.3,1.2,.8])
-        fig, axs = plt.subplots(1, 3, figsize=(13,4), layout='constrained', gridspec_kw=widths)
+        fig, axs = plt.subplots(1, 3, figsize=(13,4), layout='constrained', width_ratios=[1.3,1.2,.8])
         show_picture(axs[0], (seen/100).expand(3,-1,-1), 'what the network sees')
         axs[0].plot(s['x']*W_, s['y']*H, 'o', ms=12, mfc='none', mec='#ff3', mew=2)
         _draw_cells(axs[1], p, centers, said, L)
@@ -402,11 +402,10 @@ def _draw_cells(ax, p, centers, said, L):
 
 def _draw_answers(ax, said, L):
     "Draw the decoded colors as swatches, one below the other."
-    from matplotlib.patches import Rectangle
     ax.axis('off')
     ax.set(xlim=(0,1), ylim=(0,3))
     for i,(name,ab) in enumerate(said.items()):
-        ax.add_patch(Rectangle((0, 2.1-i), 1, .6, color=swatch(ab, L)))
+        _draw_color(ax, (0, 2.1-i), (1, .6), ab, L)
         ax.text(0, 2.75-i, name)
 
 # %% ../../nbs/widgets/01_explorers.ipynb #38aa7cff
