@@ -31,6 +31,7 @@ from .models.store import *
 from .models.unet import *
 from .models.lite import *
 from .models.hints import *
+from .models.queries import *
 
 # %% ../nbs/all.ipynb #61b3a8fa
 from .train.losses import *
@@ -42,6 +43,7 @@ from .train.recipes import *
 from .train.gan import *
 from .train.search import *
 from .train.distributed import *
+from .train.flow import *
 
 # %% ../nbs/all.ipynb #00236eac
 from .infer.paint import *
@@ -51,6 +53,8 @@ from .infer.onnx import *
 from .infer.evaluate import *
 from .infer.hub import *
 from .infer.released import *
+from .infer.exemplar import *
+from .infer.motion import *
 
 # %% ../nbs/all.ipynb #3aa652f4
 from .widgets.base import *

@@ -31,7 +31,7 @@ def books():
     "Return the notebooks of the site by section."
     nbs = ROOT/'nbs'
     def numbered(folder): return sorted((nbs/folder).glob('[0-9]*.ipynb'))
-    return {'Do the claims hold up?': numbered('claims'), 'Tutorials': [*numbered('tutorials'), nbs/'tutorials/troubleshooting.ipynb'],
+    return {'Do the claims hold up?': numbered('claims'), 'Tutorials': [nbs/'tutorials/index.ipynb', *numbered('tutorials'), nbs/'tutorials/troubleshooting.ipynb'],
             'Solutions': numbered('tutorials/solutions'),
             **{house.TITLES[f]: house.opening(f)+house.pages(f) for f in house.FOLDERS}}
 
@@ -75,7 +75,7 @@ def sources():
     tutorials, answers = {'Tutorials': found['Tutorials']}, {k: found[k] for k in ('Solutions',)}
     others = {k: v for k,v in found.items() if k not in {**claims, **tutorials, **answers}}
     lists = (('claims', 'Do the claims hold up?', 'What five papers claim about colorization, and whether it holds up.', claims),
-             ('tutorials', 'Tutorials', 'Chapters that run on a laptop, from a first photo to old photographs.', tutorials),
+             ('tutorials', 'Tutorials', 'Fifteen chapters that run on a laptop, from a first photo to flow matching, attention, and film.', tutorials),
              ('book', 'The book', 'Every module of the library, explained in the notebook it comes from.', others))
     for name,title,promise,sections in lists:
         opening = generated.verdicts() if name=='claims' else ''
