@@ -84,7 +84,8 @@ def table(o):
     return lines + ['']
 
 def docstring(app, what, name, o, options, lines):
-    lines[:] = [rst(l) for l in lines]
+    whole = re.sub(r'`[^`]+`', lambda m: ' '.join(m[0].split()), '\n'.join(lines)) # code that goes over the end of a line
+    lines[:] = [rst(l) for l in whole.split('\n')]
     if what in ('function','class'): lines += examples.lines(o.__module__, name.split('.')[-1])
     if what in ('function','method','class'): lines += table(o.__init__ if what=='class' and '__init__' in vars(o) else o)
 
