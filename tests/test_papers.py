@@ -234,6 +234,10 @@ def test_the_description_of_the_photo_changes_the_prediction(make, where):
         with torch.no_grad(): predictions.append(net(x))
     assert all((a-b).abs().mean()>1e-4 for a,b in zip(predictions, predictions[1:]))
 
+def test_fordham_normalizes_the_fusion():
+    net = FordhamInception(vector=Constant())
+    assert any(isinstance(m, torch.nn.BatchNorm2d) for m in net.fusion.modules())
+
 def test_fusion_attaches_the_same_scores_everywhere():
     both = fuse(torch.randn(2, 3, 4, 5), torch.arange(4.).view(2, 2))
     assert both.shape==(2, 5, 4, 5) and (both[0,3]==0).all() and (both[0,4]==1).all() and (both[1,3]==2).all() and (both[1,4]==3).all()
