@@ -52,7 +52,7 @@ def predict_first(nb):
 def main(out='out/predict_first'):
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    for f in sorted(FOLDER.glob('*.ipynb')):
+    for f in sorted(FOLDER.glob('[0-9]*.ipynb')):
         made = predict_first(json.loads(f.read_text('utf8')))
         (out/f.name).write_text(json.dumps(made, indent=1), 'utf8')
     print(f'{len([*out.glob("*.ipynb")])} notebooks in {out}')
