@@ -43,14 +43,14 @@ demo: $(READY) ## Color sample photos, train for a minute, print a table, and wr
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs
 PAGES  := OMP_NUM_THREADS=1 $(BIN)/python tools/run_pages.py --check --workers 2
 
-test: $(READY) ## Run every notebook and the tests
+test: $(READY) ## Run the library's notebooks and the tests
 	@echo '== Notebooks'
-	@$(PAGES) nbs --skip solutions
+	@$(PAGES) nbs --skip tutorials
 	@echo '== Tests'
 	@$(PYTEST)
 
-test-slow: $(READY) ## Run the slower tests and the solutions to the exercises
-	@$(PAGES) nbs/tutorials/solutions
+test-slow: $(READY) ## Run the course, its solutions, and the slower tests
+	@$(PAGES) nbs/tutorials
 	@$(PYTEST) -m slow
 
 fuzz: $(READY) ## Feed corrupt photos, films, names, and model files to the package for a minute per kind (FUZZ_SECONDS=60)

@@ -20,7 +20,7 @@ MADE_FROM = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('lab','*.py')
 # Pages that aren't notebooks, for llms.txt: name -> description
 MORE = {'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'terms', 'robustness': 'unusual and damaged files, and their tests',
         'playground': 'train a network in the page and compare losses',
-        'explorers': 'Lab, averages, and bins with sliders', 'color': 'colour a photo in the page'}
+        'explorers': 'Lab, averages, and bins with sliders', 'color': 'color a photo in the page'}
 
 def first_lines(p):
     "Return the title and summary of a notebook as plain text."
@@ -75,7 +75,7 @@ def sources():
     tutorials, answers = {'Tutorials': found['Tutorials']}, {k: found[k] for k in ('Solutions',)}
     others = {k: v for k,v in found.items() if k not in {**claims, **tutorials, **answers}}
     lists = (('claims', 'Do the claims hold up?', 'What five papers claim about colorization, and whether it holds up.', claims),
-             ('tutorials', 'Tutorials', 'Fifteen chapters that run on a laptop, from a first photo to flow matching, attention, and film.', tutorials),
+             ('tutorials', 'Tutorials', 'A course that runs on a laptop, from a first photo to flow matching, attention, and film.', tutorials),
              ('book', 'The book', 'Every module of the library, explained in the notebook it comes from.', others))
     for name,title,promise,sections in lists:
         opening = generated.verdicts() if name=='claims' else ''

@@ -85,7 +85,7 @@ def tokens(source): return list(tokenize.generate_tokens(io.StringIO(source+'\n'
 
 def by_hand():
     "The Python that comes from no notebook."
-    inside = [p for d in ('docs','tools','bench','experiments','tests') for p in sorted((ROOT/d).rglob('*.py'))]
+    inside = [p for d in ('docs','tools','lab','tests') for p in sorted((ROOT/d).rglob('*.py'))]
     return [*ROOT.glob('*.py'), *(p for p in inside if not {'node_modules','_build'} & {*p.parts})]
 
 def test_no_statements_are_joined():
