@@ -316,10 +316,10 @@ def card(folder):
     measured_so = f'{LIMITS} How it is measured: [the audit](nbs/claims/11_audit.ipynb).'
     (folder/'model_card.md').write_text(f'{text}\n\n## Skin tones and scenes\n\n{measured_so}\n\n{said}\n', 'utf8')
 
-def models(static):
-    "Export the shipped models for the browser, with what the page needs to know about them."
+def models(static, names=('shipped',)):
+    "Export models for the browser, with what the page needs to know about them. Every model adds several megabytes to the site."
     known = []
-    for name in shipped_models():
+    for name in names:
         path = export_onnx(name, static/'model'/f'{name}.onnx', force=True)
         facts = {**onnx_metadata(Colorizer.load(name)), 'megabytes': round(path.stat().st_size/1e6), 'name': name}
         known.append({k: facts[k] for k in ('name','stride','size','saturation','megabytes')})
