@@ -40,7 +40,7 @@ endif
 demo: $(READY) ## Color sample photos, train for a minute, print a table, and write a page to out/demo
 	@$(BIN)/colorize-nb demo
 
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs
 PAGES  := OMP_NUM_THREADS=1 $(BIN)/python tools/run_pages.py --check --workers 2
 
 test: $(READY) ## Run the library's notebooks and the tests

@@ -82,7 +82,7 @@ def test_the_address_keeps_the_state(watched, site):
     assert watched.get_by_role('slider', name='Share of red shirts').input_value()=='31'
     assert watched.get_by_label('Loss', exact=True).input_value()=='l1'
 
-STEP2 = 'playground.html#step=2&width=8&steps=200'
+STEP2 = 'playground.html#step=2'
 
 def tasks(page): return ['done' in (t.get_attribute('class') or '') for t in page.locator('.tasks li').all()]
 

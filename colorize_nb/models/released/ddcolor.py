@@ -37,7 +37,7 @@ class ConvNeXtFeatures(nn.Module):
         features = []
         for down,stage,norm in zip(self.downs, self.stages, self.norms):
             x = stage(down(x))
-            features.append(norm(x.movedim(1, -1)).movedim(-1, 1))
+            features.append(norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
         return features
 
 # %% ../../../nbs/models/released/03_ddcolor.ipynb #ccfecc61
@@ -131,7 +131,7 @@ class ColorDecoder(nn.Module):
         self.norm, self.embed = nn.LayerNorm(nf), nn.ModuleList([nn.Linear(nf, nf) for _ in range(3)])
 
     def forward(self, maps):
-        tokens = [proj(m).flatten(2).mT+level for proj,m,level in zip(self.proj, maps, self.level.weight)]
+        tokens = [proj(m).flatten(2).transpose(1, 2)+level for proj,m,level in zip(self.proj, maps, self.level.weight)]
         positions = [sine_positions(*m.shape[-2:]).to(m) for m in maps]
         x = self.content.weight.expand(maps[0].shape[0], -1, -1)
         for i,layer in enumerate(self.layers):

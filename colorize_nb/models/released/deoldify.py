@@ -32,7 +32,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, x):
         flat = x.flatten(2)
-        weights = (self.query(flat).mT@self.key(flat)).softmax(1)
+        weights = (self.query(flat).transpose(1, 2)@self.key(flat)).softmax(1)
         return self.gamma*(self.value(flat)@weights).view_as(x) + x
 
 # %% ../../../nbs/models/released/04_deoldify.ipynb #39074669
