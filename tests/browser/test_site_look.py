@@ -180,7 +180,7 @@ def test_panels_show_their_picture():
 def test_the_claims_page_opens_with_verdicts():
     from lab.verdicts import load_verdicts
     text = (HTML/'claims.html').read_text('utf8')
-    rows = text[:text.index('The experiments')].count('class="verdict ')
+    rows = text[:text.index('<h2>The experiments')].count('class="verdict ')
     assert rows==len(load_verdicts())>30 and text.count('[+')+text.count('[-')>10 # intervals
 
 def test_an_example_is_above_the_parameters():
