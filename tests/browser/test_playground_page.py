@@ -144,9 +144,9 @@ def test_a_link_skips_to_the_steps(watched, site):
 
 def test_the_code_of_the_page_runs_and_gives_its_picture(watched, site):
     "What is below the controls is run as it stands: L2 learns the same dull pink from the same dice, without background."
-    watched.goto(site+'playground.html#step=0&loss=l2&width=8&steps=200&noise=0&red=65')
+    watched.goto(site+'playground.html#step=0&loss=l2&width=16&steps=400&noise=0&red=65')
     code = watched.locator('#playground-panel pre code').text_content()
-    assert 'noise=0)' in code and 'widths=(8,16,16)' in code
+    assert 'noise=0)' in code and 'widths=(16,32,32)' in code
     before = COLORS['shirt']
     try:
         ns = {}
