@@ -16,7 +16,7 @@ from ..core.photo import bundled_photos, open_photo, to_tensor
 from ..core.show import Results
 from .colorizer import Colorizer, load_colorizers
 from .paint import PAINT_KNOBS, STRIDE
-from ..models.released.table import fetch_released, released_facts, released_models, released_path, sha256_of
+from ..models.released.table import fetch_released, released_facts, released_models, released_path
 
 # %% ../../nbs/infer/06_released.ipynb #a6593be4
 class _BlendedNet(nn.Module):
@@ -77,7 +77,7 @@ def verify_released(
         path = fetch_released(n) # compares the hash
         model = Colorizer.load(n, weights=path)
         ours = error(lambda p: to_tensor(model(p, faithful=True).image))
-        rows.append({'model': n, 'file': path.name, 'bytes': path.stat().st_size, 'SHA-256': sha256_of(path)[:8],
+        rows.append({'model': n, 'file': path.name, 'bytes': path.stat().st_size, 'SHA-256': released_facts(n)['sha256'][:8],
                      'layout': 'fits', 'CIEDE2000': f'{ours:.2f}', 'all-gray': f'{gray:.2f}',
                      'remark': model.model.remark()})
     return Results(rows, f"errors of the original program's pictures of {len(opened)} photos")

@@ -148,11 +148,9 @@ def sha256_of(
     path, # A file
 )->str: # Hexadecimal
     "Return the SHA-256 of a file."
-    with open(path, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest() if hasattr(hashlib, 'file_digest') else _digest(f)
-
-def _digest(f):
     h = hashlib.sha256()
-    while block := f.read(_CHUNK): h.update(block)
+    with open(path, 'rb') as f:
+        while block := f.read(_CHUNK): h.update(block)
     return h.hexdigest()
 
 def _receive(url, part, label, progress):
