@@ -29,8 +29,8 @@ from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.models.layers import create_model, n_params
 from colorize_nb.train.flow import FlowMatching, FlowUnet, diversity, sample_flow
 from colorize_nb.train.learner import colorize_learner
+from lab.arms import RESULTS as COURSE
 
-COURSE = Path(colorize_nb.__file__).parent/'course'
 CODEC, SIZE = LabAB(ab_scale=50), 192
 PHOTO_NET = dict(channels=(112, 320, 320), widths=(48, 96, 128))
 GRID = SIZE//16 # one color for each 16 x 16 pixels; `paint` enlarges it along edges

@@ -18,7 +18,6 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-import colorize_nb
 from colorize_nb.color.classes import JointBins, collapse, color_prior
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import bootstrap_interval, ciede, colorfulness, gray_baseline, psnr, through_8bit
@@ -28,8 +27,8 @@ from colorize_nb.core.photo import find_photos, open_photo, to_tensor
 from colorize_nb.data.folder import central_square
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.train.losses import get_loss
+from lab.arms import RESULTS as COURSE
 
-COURSE = Path(colorize_nb.__file__).parent/'course'
 SIZE, HIDDEN, BS = 256, 64, 4096
 
 

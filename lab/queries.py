@@ -28,10 +28,10 @@ from colorize_nb.models.layers import create_model
 from colorize_nb.models.lite import LiteDecoder, UnetLite
 from colorize_nb.models.queries import QueryDecoder
 from colorize_nb.train.learner import colorize_learner
+from lab.arms import RESULTS as COURSE
 from lab.claims import facts_of, measure, write
 
 
-COURSE = Path(colorize_nb.__file__).parent/'course'
 CODEC, SIZE, WIDTHS = LabAB(ab_scale=50), 192, (48, 96)
 ARMS = {'convolutions': LiteDecoder, 'color queries': QueryDecoder}
 STRIP = ('asters', 'dog', 'coast', 'burger', 'guion_bluford')

@@ -91,9 +91,6 @@ def read_photo(
     # `save_photo` puts the alpha channel back
     return open_photo(file, flatten=False, salvage=salvage), photo_meta(BytesIO(photo))
 
-# %% ../../nbs/infer/01_colorizer.ipynb #da7afed4
-#| export
-
 # %% ../../nbs/infer/01_colorizer.ipynb #feeb2f89
 @dataclass
 class Prediction:
