@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import splu
 
 from colorize_nb.color.metrics import bootstrap_interval, ciede, psnr, through_8bit
 from colorize_nb.color.space import rgb2lab
@@ -20,7 +19,7 @@ from colorize_nb.core.photo import find_photos, open_photo, to_tensor
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.paint import lightness, paint, small_copy
 from colorize_nb.models.hints import load_hint_net, spread_hints
-from colorize_nb.widgets.hint import _system, affinities, fade
+from colorize_nb.widgets.hint import fade, propagate
 from lab.train_hints import draw
 
 COUNTS, REACH = (0, 1, 3, 10, 30), .15
@@ -29,9 +28,7 @@ COUNTS, REACH = (0, 1, 3, 10, 30), .15
 def levin(L, known, ab, base):
     "Return the chroma of Levin's method over gray, over `base` with a limited reach, and over `base`."
     if not known.any(): return np.zeros_like(ab), base, base
-    lu = splu(_system(known, affinities(L/100)), permc_spec='MMD_AT_PLUS_A', diag_pivot_thresh=0., options=dict(SymmetricMode=True))
-    given = np.concatenate([np.where(known, ab, 0.), np.where(known, ab-base, 0.)]).reshape(4, -1).T
-    gray, change = np.split(lu.solve(given).T.reshape(4, *known.shape), 2)
+    gray, change = propagate(L, known, ab), propagate(L, known, ab-base)
     return gray, base+change*fade(known, REACH*max(known.shape)), base+change
 
 

@@ -9,7 +9,7 @@ __all__ = ['register_codec', 'list_codecs', 'Codec', 'codec_from_config', 'LabAB
 import torch
 import torch.nn.functional as F
 
-from .space import lab2rgb, rgb2lab, rgb2ycbcr, to_gamut, ycbcr2rgb
+from .space import gray_rgb, rgb2lab, rgb2ycbcr, to_gamut, ycbcr2rgb
 from ..core.registry import Registry
 from ..core.show import Results
 
@@ -106,7 +106,7 @@ class LabAB(Codec):
 # %% ../../nbs/color/01_codecs.ipynb #52288e39
 def _gray_of(L):
     "Return the sRGB value of a gray with lightness `L`: `(B,1,H,W)` 0..100 -> [0,1]."
-    return lab2rgb(torch.cat([L, L*0, L*0], 1))[:,:1].clamp(0, 1)
+    return gray_rgb(L)[:,:1].clamp(0, 1)
 
 @register_codec
 class RGB(Codec):

@@ -122,6 +122,13 @@ def lab2rgb(
     "Convert CIE 1976 Lab (D65, 2 degrees) to sRGB. Differentiable. Half precision is returned as float32."
     return _blocks(_lab2rgb, _chan3(lab, 'lab2rgb'))
 
+# %% ../../nbs/color/00_space.ipynb #781ac1d2
+def gray_rgb(
+    L, # `(B,1,H,W)` lightness, 0 to 100
+)->torch.Tensor: # `(B,3,H,W)` sRGB in [0,1]
+    "Return the gray photo with a given lightness (CIE L, D65)."
+    return lab2rgb(torch.cat([L, torch.zeros_like(L), torch.zeros_like(L)], 1))
+
 # %% ../../nbs/color/00_space.ipynb #ac0a6355
 @cache
 def _light_between(tol):

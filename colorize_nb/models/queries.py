@@ -76,7 +76,8 @@ class UnetQueries(UnetLite):
         self.decoder = QueryDecoder(self.encoder.channels[1:], widths, n_queries, d)
         self.head = nn.Conv2d(n_queries, n_out, 1)
 
-@register_model(about='color queries on EfficientNet-Lite, chroma at a quarter of the size', source='DDColor (Kang 2022), much smaller')
+@register_model(about='color queries on EfficientNet-Lite, chroma at a quarter of the size',
+                source='DDColor (Kang 2022), much smaller')
 def unet_queries(
     n_in, # Input channels: 1
     n_out, # Output channels

@@ -13,7 +13,8 @@ from torch import nn
 
 # %% ../../nbs/train/09_flow.ipynb #6761ebb2
 class FlowMatching(Callback):
-    "Turn batches `(x, y)` into `((x, z_t, t), y-noise)`, where `z_t` is `t` of the way from noise to `y`. For losses like 'l2'."
+    """Turn batches `(x, y)` into `((x, z_t, t), y-noise)`, where `z_t` is `t` of the way from noise to `y`.
+    For losses like 'l2'."""
     order = 5
     def __init__(self,
         grid:tuple=None, # Size `(h,w)` of the chroma to learn; that of the target by default
@@ -69,7 +70,8 @@ class _TimedBlock(nn.Module):
 
 # %% ../../nbs/train/09_flow.ipynb #e9da6852
 class FlowUnet(nn.Module):
-    "Predict the velocity of chroma from `(x, z, t)`. `x` is a gray photo, or features at the size of `z`, a half, and a quarter."
+    """Predict the velocity of chroma from `(x, z, t)`.
+    `x` is a gray photo, or features at the size of `z`, a half, and a quarter."""
     def __init__(self,
         channels:tuple=None, # Channels of the features; a gray photo of 4 times the size of `z` if None
         widths:tuple=(32,48,64), # Channels at the size of `z`, at a half, and at a quarter
@@ -77,7 +79,8 @@ class FlowUnet(nn.Module):
         dim:int=64, # Channels of the embedding of `t`
     ):
         super().__init__()
-        stem = [nn.Conv2d(1, 16, 5, 2, 2), nn.ReLU(), nn.Conv2d(16, widths[0], 5, 2, 2), nn.GroupNorm(8, widths[0]), nn.ReLU()]
+        stem = [nn.Conv2d(1, 16, 5, 2, 2), nn.ReLU(), nn.Conv2d(16, widths[0], 5, 2, 2), nn.GroupNorm(8, widths[0]),
+                nn.ReLU()]
         self.stem = None if channels else nn.Sequential(*stem)
         self.enter = nn.Conv2d(n_out, widths[0], 3, padding=1)
         self.conditions = nn.ModuleList([nn.Sequential(nn.BatchNorm2d(c), nn.Conv2d(c, nf, 1))

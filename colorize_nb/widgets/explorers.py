@@ -147,7 +147,7 @@ def answers(
             'mean': decoded('mean'), 'annealed mean': decoded('annealed')}
 
 # %% ../../nbs/widgets/01_explorers.ipynb #ef1c15bd
-def _hex2ab(color):
+def hex2ab(color):
     "Return a and b of a color written as #rrggbb."
     rgb = torch.tensor([int(color[i:i+2], 16)/255 for i in (1,3,5)])
     return rgb2lab(rgb.view(1,3,1,1))[0,1:,0,0]
@@ -193,7 +193,7 @@ class SepiaExplorer(Explorer):
             raise ValueError(f'got {len(colors)} colors and {len(weights)} weights; pass one to five of each')
         look = dict(concise=True, layout=W.Layout(width='48px'))
         pick = {f'color{i+1}': W.ColorPicker(value=c, tooltip=f'color {i+1}', **look) for i,c in enumerate(colors)}
-        size = {f'weight{i+1}': fraction(w, 0, 1, color_name(_hex2ab(c))) for i,(c,w) in enumerate(zip(colors, weights))}
+        size = {f'weight{i+1}': fraction(w, 0, 1, color_name(hex2ab(c))) for i,(c,w) in enumerate(zip(colors, weights))}
         self.shares = [W.Label(layout=W.Layout(min_width='44px')) for _ in colors]
         super().__init__(**pick, **size, T=fraction(.38, 0, 1, 'temperature', .02))
 
@@ -204,7 +204,7 @@ class SepiaExplorer(Explorer):
     def choice(self)->tuple: # `(ab (n,2), p (n,))`
         "Return the colors with a weight above 0 and their probabilities. Raises `ValueError` if there are none."
         s, which = self.state(), range(1, self.n+1)
-        ab = torch.stack([_hex2ab(s[f'color{i}']) for i in which])
+        ab = torch.stack([hex2ab(s[f'color{i}']) for i in which])
         w = torch.tensor([s[f'weight{i}'] for i in which])
         if not w.sum()>0: raise ValueError('all weights are 0; give at least one color a weight')
         return ab[w>0], w[w>0]/w.sum()
@@ -223,7 +223,7 @@ class SepiaExplorer(Explorer):
         s = self.state()
         total = sum(s[f'weight{i+1}'] for i in range(self.n))
         for i,share in enumerate(self.shares):
-            self.controls[f'weight{i+1}'].description = color_name(_hex2ab(s[f'color{i+1}']))
+            self.controls[f'weight{i+1}'].description = color_name(hex2ab(s[f'color{i+1}']))
             share.value = f"{s[f'weight{i+1}']/total:.0%}"
 
     def layout(self):

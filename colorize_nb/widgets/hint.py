@@ -27,6 +27,7 @@ from ..infer.colorizer import load_colorizers
 from ..infer.paint import lightness, pad_to_stride, paint, small_copy
 from ..models.hints import load_hint_net, spread_hints
 from .base import Choice, Clickable, Explorer, photo_code, row, slider
+from .explorers import hex2ab
 
 # %% ../../nbs/widgets/04_hint.ipynb #ea69430d
 SHIFTS = [(i,j) for i in (-1,0,1) for j in (-1,0,1) if (i,j)!=(0,0)]
@@ -128,18 +129,13 @@ def _at_most(photo, side, how):
     small.thumbnail((side, side), how)
     return small
 
-def _ab_of(color):
-    "Return a and b of a color '#rrggbb' as an array."
-    rgb = torch.tensor([int(color[i:i+2], 16)/255 for i in (1,3,5)]).view(1,3,1,1)
-    return rgb2lab(rgb)[0,1:,0,0].numpy()
-
 def _spots(hints, shape, brush):
     "Return where a color is given, `(h,w)`, and which one, `(2,h,w)`."
     (h, w), known, ab = shape, np.zeros(shape, bool), np.zeros((2, *shape))
     for x,y,color in hints:
         r, c = min(int(y*h), h-1), min(int(x*w), w-1)
         spot = (np.arange(h)[:,None]-r)**2+(np.arange(w)-c)**2<=brush**2
-        known[spot], ab[:,spot] = True, _ab_of(color)[:,None]
+        known[spot], ab[:,spot] = True, hex2ab(color)[:,None]
     return known, ab
 
 class HintedPhoto:
@@ -176,7 +172,7 @@ class HintedPhoto:
         if over not in self.coarse:
             empty = torch.zeros(1, 2, *(-(-n//4) for n in L.shape[-2:]))
             self.coarse[over] = empty if over=='gray' or not self.model else self.model.chroma(self.photo)
-        values = [(x, y, *_ab_of(color)) for x,y,color in hints]
+        values = [(x, y, *hex2ab(color).tolist()) for x,y,color in hints]
         self.net = self.net or load_hint_net()
         return spread_hints(self.net, L, self.coarse[over], values)[0].numpy()
 
@@ -290,7 +286,8 @@ def _hint_controls(model, engines):
     over = ['gray', 'model'] if model else ['gray']
     look = dict(style=dict(description_width='92px'), layout=W.Layout(width='320px'))
     return dict(x=part(.5, 'x'), y=part(.5, 'y'), color=W.ColorPicker(value='#c04030', description='color', **look),
-                engine=Choice(engines, engines[0], 'engine'), over=Choice(over, over[-1], 'over'), reach=part(.15, 'reach', .02))
+                engine=Choice(engines, engines[0], 'engine'), over=Choice(over, over[-1], 'over'),
+                reach=part(.15, 'reach', .02))
 
 # %% ../../nbs/widgets/04_hint.ipynb #44912cad
 class Hint(Explorer):
@@ -418,7 +415,8 @@ class Hint(Explorer):
         self.controls['over'].disabled = s['engine']=='network'
         small = self._preview()
         ab = self.hinted.spread(*self._key(), small=True) if small else self.solver.now(self._key())
-        colored = paint(self.photo, torch.from_numpy(ab).float()[None], upsample='nearest' if ab.shape[1:]==self.photo.size[::-1] else 'guided')
+        upsample = 'nearest' if ab.shape[1:]==self.photo.size[::-1] else 'guided'
+        colored = paint(self.photo, torch.from_numpy(ab).float()[None], upsample=upsample)
         said = f"{n} hint{'' if n==1 else 's'}; the yellow ring is where the next one goes"
         return image_grid([self.hinted.marked(self.hints, s['x'], s['y']), colored], ['hints', 'result'], gap=10), said
 
@@ -427,7 +425,7 @@ class Hint(Explorer):
         model, keep = f', {model}' if self.hinted.model else '', f', keep={str(self.keep)!r}' if self.keep else ''
         chosen = f".set(over={s['over']!r}, reach={s['reach']:g}, x={s['x']:g}, y={s['y']:g})" if model else ''
         lines = [] if keep else [f'w.add({x:.2f}, {y:.2f}, {color!r})' for x,y,color in self.hints]
-        if (engine := self.state()['engine'])!='levin': lines.append(f'w.set(engine={engine!r})')
+        if (engine := s['engine'])!='levin': lines.append(f'w.set(engine={engine!r})')
         return '\n'.join([f'w = hint({photo}{model}, side={side}{keep}){chosen}', *lines])
 
 # %% ../../nbs/widgets/04_hint.ipynb #27f457ea

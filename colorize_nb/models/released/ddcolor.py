@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['ConvNeXtFeatures', 'ShuffleUp', 'SkipBlock', 'sine_positions', 'QueryLayer', 'ColorDecoder', 'fold_norms',
-           'opencv_lab', 'rename_keys', 'DDColor', 'ddcolor_tiny', 'ddcolor_large']
+           'opencv_lab', 'DDColor', 'ddcolor_tiny', 'ddcolor_large']
 
 # %% ../../../nbs/models/released/03_ddcolor.ipynb #86c48ec0
 import math
 import re
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +17,9 @@ from PIL import Image
 from torch import nn
 from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
-from ...color.space import lab2rgb, rgb2lab
+from ...color.space import gray_rgb, lab2rgb, rgb2lab
 from ...core.photo import to_tensor
-from .table import ReleasedNet, register_released
+from .table import ReleasedNet, register_released, rename_keys
 
 # %% ../../../nbs/models/released/03_ddcolor.ipynb #ae3b1b35
 class ConvNeXtFeatures(nn.Module):
@@ -73,7 +74,8 @@ class SkipBlock(nn.Module):
         super().__init__()
         self.shuf, self.bn = ShuffleUp(ni, up), nn.BatchNorm2d(skip)
         widths = [up+skip, *[nf]*n_convs]
-        convs = [(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.ReLU(), nn.BatchNorm2d(b)) for a,b in zip(widths, widths[1:])]
+        convs = [(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.ReLU(), nn.BatchNorm2d(b))
+                 for a,b in zip(widths, widths[1:])]
         self.conv = nn.Sequential(*sum(convs, ()), last(nf))
 
     def forward(self, x, skip):
@@ -159,6 +161,7 @@ def fold_norms(
     return folded
 
 # %% ../../../nbs/models/released/03_ddcolor.ipynb #9ae1abe3
+@cache
 def _opencv_table(n=33):
     "Return Lab `(3,n,n,n)` on a grid of RGB colors, in OpenCV's integer units: 0.0061 for L, and 1/64 for a and b."
     axis = torch.linspace(0, 1, n, dtype=torch.float64)
@@ -182,32 +185,26 @@ def opencv_lab(
     return torch.stack([L/163.84, a/64-128, b/64-128], 1).to(rgb)
 
 # %% ../../../nbs/models/released/03_ddcolor.ipynb #898ab302
-_VERSIONS = dict(tiny=((3, 3, 9, 3), (96, 192, 384, 768)), large=((3, 3, 27, 3), (192, 384, 768, 1536))) # depths, channels
+_VERSIONS = { # depths, channels
+    'tiny': ((3, 3, 9, 3), (96, 192, 384, 768)), 'large': ((3, 3, 27, 3), (192, 384, 768, 1536))}
 _UNUSED = r'encoder\.arch\.(norm|head_cls)\.'
 _attention = r'colors\.transformer_{}_attention_layers\.(\d)\.'
 _RENAME = [ # pattern in the released file's names, and what replaces it
     (r'^encoder\.arch\.downsample_layers', 'encoder.downs'), (r'^encoder\.arch\.stages', 'encoder.stages'),
-    (r'^encoder\.arch\.norm', 'encoder.norms.'), (r'\.dwconv\.', '.block.0.'), (r'(stages\.\d\.\d+)\.norm\.', r'\1.block.2.'),
+    (r'^encoder\.arch\.norm', 'encoder.norms.'), (r'\.dwconv\.', '.block.0.'),
+    (r'(stages\.\d\.\d+)\.norm\.', r'\1.block.2.'),
     (r'\.pwconv1\.', '.block.3.'), (r'\.pwconv2\.', '.block.5.'), (r'\.gamma$', '.layer_scale'),
     (r'^decoder\.layers', 'blocks'), (r'^decoder\.last_shuf', 'up'), (r'^decoder\.color_decoder', 'colors'),
     (r'query_feat', 'content'), (r'query_embed', 'where'), (r'level_embed', 'level'), (r'input_proj', 'proj'),
-    (_attention.format('cross')+'norm', r'colors.layers.\1.norms.0'), (_attention.format('self')+'norm', r'colors.layers.\1.norms.1'),
+    (_attention.format('cross')+'norm', r'colors.layers.\1.norms.0'),
+    (_attention.format('self')+'norm', r'colors.layers.\1.norms.1'),
     (_attention.format('cross')+'multihead_attn', r'colors.layers.\1.cross'),
     (_attention.format('self')+'self_attn', r'colors.layers.\1.own'),
-    (r'transformer_ffn_layers\.(\d)\.norm', r'layers.\1.norms.2'), (r'transformer_ffn_layers\.(\d)\.linear1', r'layers.\1.mlp.0'),
-    (r'transformer_ffn_layers\.(\d)\.linear2', r'layers.\1.mlp.2'), (r'decoder_norm', 'norm'), (r'color_embed\.layers', 'embed'),
+    (r'transformer_ffn_layers\.(\d)\.norm', r'layers.\1.norms.2'),
+    (r'transformer_ffn_layers\.(\d)\.linear1', r'layers.\1.mlp.0'),
+    (r'transformer_ffn_layers\.(\d)\.linear2', r'layers.\1.mlp.2'), (r'decoder_norm', 'norm'),
+    (r'color_embed\.layers', 'embed'),
     (r'^refine_net\.0\.0', 'refine')]
-
-def rename_keys(
-    tensors:dict, # name -> tensor
-    rules, # Pairs of a pattern and its replacement, applied in this order
-)->dict: # name -> tensor
-    "Rename tensors with regular expressions."
-    renamed = {}
-    for key,v in tensors.items():
-        for pattern,new in rules: key = re.sub(pattern, new, key)
-        renamed[key] = v
-    return renamed
 
 # %% ../../../nbs/models/released/03_ddcolor.ipynb #987f4ed2
 class DDColor(ReleasedNet):
@@ -220,7 +217,8 @@ class DDColor(ReleasedNet):
         depths, dims = _VERSIONS[version]
         c0, c1, c2, c3 = dims
         self.encoder = ConvNeXtFeatures(depths, dims)
-        self.blocks = nn.ModuleList([SkipBlock(c3, c2, 512, 512), SkipBlock(512, c1, 512, 512), SkipBlock(512, c0, 256, 256)])
+        self.blocks = nn.ModuleList([SkipBlock(c3, c2, 512, 512), SkipBlock(512, c1, 512, 512),
+                                     SkipBlock(512, c0, 256, 256)])
         self.up, self.colors = ShuffleUp(256, 256, scale=4, norm=False), ColorDecoder()
         self.refine = nn.Conv2d(103, 2, 1)
         for name in ('mean', 'std'): self.register_buffer(name, torch.zeros(1, 3, 1, 1)) # ImageNet's, from the file
@@ -234,7 +232,7 @@ class DDColor(ReleasedNet):
         scores = torch.einsum('bqc,bchw->bqhw', self.colors(maps), self.up(f))
         return self.refine(torch.cat([scores, x], 1))
 
-    def forward(self, x): return self.from_gray(_gray_rgb((x+1)*50))
+    def forward(self, x): return self.from_gray(gray_rgb((x+1)*50))
 
     def convert(self, tensors):
         used = {k: v for k,v in tensors.items() if not re.match(_UNUSED, k)}
@@ -245,11 +243,9 @@ class DDColor(ReleasedNet):
     def original(self, img, size=None):
         rgb, size = to_tensor(img), size or 512
         small = F.interpolate(rgb, (size, size), mode='bilinear')
-        ab = self.from_gray(_gray_rgb(opencv_lab(small)[:,:1]).to(self.mean.device)).cpu()
+        ab = self.from_gray(gray_rgb(opencv_lab(small)[:,:1]).to(self.mean.device)).cpu()
         lab = torch.cat([opencv_lab(rgb)[:,:1], F.interpolate(ab, rgb.shape[-2:])], 1)
         return Image.fromarray(lab2rgb(lab)[0].clamp(0, 1).mul(255).round().byte().movedim(0, -1).numpy())
-
-def _gray_rgb(L): return lab2rgb(torch.cat([L, torch.zeros_like(L), torch.zeros_like(L)], 1))
 
 @register_released(about='ConvNeXt-T, color queries', source='Kang 2023')
 def ddcolor_tiny(): return DDColor('tiny')

@@ -15,9 +15,10 @@ import torchvision
 from PIL import Image
 from torch import nn
 
-from ...color.space import lab2rgb, rgb2lab
-from .ddcolor import ShuffleUp, SkipBlock, fold_norms, rename_keys
-from .table import ReleasedNet, register_released
+from ...color.space import gray_rgb, rgb2lab
+from ..encoders import IMAGENET_MEAN, IMAGENET_STD
+from .ddcolor import ShuffleUp, SkipBlock, fold_norms
+from .table import ReleasedNet, register_released, rename_keys
 
 # %% ../../../nbs/models/released/04_deoldify.ipynb #46706dbc
 class SelfAttention(nn.Module):
@@ -36,7 +37,8 @@ class SelfAttention(nn.Module):
         return self.gamma*(self.value(flat)@weights).view_as(x) + x
 
 # %% ../../../nbs/models/released/04_deoldify.ipynb #39074669
-_SIZES = dict(artistic=('resnet34', 512, (256, 128, 64, 64)), stable=('resnet101', 2048, (1024, 512, 256, 64))) # encoder, channels, skips
+_SIZES = { # encoder, channels, skips
+    'artistic': ('resnet34', 512, (256, 128, 64, 64)), 'stable': ('resnet101', 2048, (1024, 512, 256, 64))}
 
 def _conv(ni, nf): return nn.Sequential(nn.Conv2d(ni, nf, 3, padding=1, bias=False), nn.ReLU(), nn.BatchNorm2d(nf))
 
@@ -75,11 +77,12 @@ def yuv2rgb8(
 
 # %% ../../../nbs/models/released/04_deoldify.ipynb #cec9e455
 _RENAME = [ # pattern in the released file's names, and what replaces it
-    (r'^layers\.1\.', 'norm.'), (r'^layers\.3\.', 'middle.'), *[(rf'^layers\.{i+4}\.', f'blocks.{i}.') for i in range(4)],
-    (r'^(blocks.*)\.conv1\.', r'\1.conv.'), (r'^(blocks.*)\.conv2\.0', r'\1.conv.3'), (r'^(blocks.*)\.conv2\.2', r'\1.conv.5'),
+    (r'^layers\.1\.', 'norm.'), (r'^layers\.3\.', 'middle.'),
+    *[(rf'^layers\.{i+4}\.', f'blocks.{i}.') for i in range(4)],
+    (r'^(blocks.*)\.conv1\.', r'\1.conv.'), (r'^(blocks.*)\.conv2\.0', r'\1.conv.3'),
+    (r'^(blocks.*)\.conv2\.2', r'\1.conv.5'),
     (r'^(blocks.*)\.conv2\.3', r'\1.conv.6'), (r'^layers\.8\.', 'up.'), (r'^layers\.10\.layers\.(\d)\.0', r'refine.\1'),
     (r'^layers\.11\.0', 'head'), (r'^layers\.0\.', 'encoder.')]
-_MEAN, _STD = (.485, .456, .406), (.229, .224, .225) # ImageNet's
 
 def _channels(values, like): return torch.tensor(values, dtype=like.dtype, device=like.device).view(1, 3, 1, 1)
 
@@ -113,13 +116,11 @@ class DeOldify(ReleasedNet):
 
     def from_gray(self, gray):
         "Predict RGB `(B,3,H,W)`, 0 to 1, from a gray picture `(B,3,H,W)`, 0 to 1."
-        mean, std = (_channels(v, gray) for v in (_MEAN, _STD))
+        mean, std = (_channels(v, gray) for v in (IMAGENET_MEAN, IMAGENET_STD))
         return (self.from_normalized((gray-mean)/std)*std+mean).clamp(0, 1)
 
     def forward(self, x):
-        L = (x+1)*50
-        gray = lab2rgb(torch.cat([L, torch.zeros_like(L), torch.zeros_like(L)], 1))
-        return rgb2lab(self.from_gray(gray))[:,1:]
+        return rgb2lab(self.from_gray(gray_rgb((x+1)*50)))[:,1:]
 
     def convert(self, tensors): return rename_keys(fold_norms(tensors), _RENAME)
 

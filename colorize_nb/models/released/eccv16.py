@@ -6,7 +6,6 @@
 __all__ = ['stretch_and_color', 'ReleasedECCV16']
 
 # %% ../../../nbs/models/released/01_eccv16.ipynb #01514258
-import re
 import warnings
 
 import numpy as np
@@ -16,18 +15,12 @@ from PIL import Image
 from torch import nn
 
 from ..papers.zhang import ZhangECCV16
-from .table import ReleasedNet, register_released
+from .table import ReleasedNet, register_released, rename_keys
 
 # %% ../../../nbs/models/released/01_eccv16.ipynb #9dca7e80
-_NAMES = ( # (pattern in the released file, its name in our network)
-    (r'model([1-7])\.', lambda m: f'net.convs.{int(m[1])-1}.'), (r'model8\.6\.', 'net.head.'),
-    (r'model8\.', 'net.up.'), (r'model_out\.', 'colors.'))
-
-def _rename(key):
-    "Return our name of a tensor in the released file."
-    for pattern,name in _NAMES:
-        if re.match(pattern, key): return re.sub(f'^{pattern}', name, key)
-    return key
+_RENAME = [ # pattern in the released file's names, and what replaces it
+    (r'^model([1-7])\.', lambda m: f'net.convs.{int(m[1])-1}.'), (r'^model8\.6\.', 'net.head.'),
+    (r'^model8\.', 'net.up.'), (r'^model_out\.', 'colors.')]
 
 # %% ../../../nbs/models/released/01_eccv16.ipynb #05f4a5bb
 def stretch_and_color(
@@ -53,7 +46,7 @@ class ReleasedECCV16(ReleasedNet):
         self.net, self.colors = ZhangECCV16(), nn.Conv2d(313, 2, 1, bias=False)
 
     def forward(self, x): return 110*self.colors(self.net(x/2).softmax(1))
-    def convert(self, tensors): return {_rename(k): v for k,v in tensors.items()}
+    def convert(self, tensors): return rename_keys(tensors, _RENAME)
 
     def enlarged(self,
         L, # `(B,1,H,W)` lightness, 0 to 100

@@ -42,7 +42,8 @@ class UnetLevel(nn.Module):
 
 def _plain_unet():
     level = UnetLevel(512, 512)
-    for outer,nf in ((512, 512), (512, 512), (512, 512), (256, 512), (128, 256), (64, 128)): level = UnetLevel(outer, nf, level)
+    for outer,nf in ((512, 512), (512, 512), (512, 512), (256, 512), (128, 256), (64, 128)):
+        level = UnetLevel(outer, nf, level)
     return UnetLevel(2, 64, level, n_in=1)
 
 # %% ../../../nbs/models/released/05_moein.ipynb #8312cbbd
@@ -67,7 +68,8 @@ class MoeinNet(ReleasedNet):
     def forward(self, x): return self.net(_pad(x, self.stride))[...,:x.shape[-2],:x.shape[-1]]*110
 
     def convert(self, tensors):
-        plain = {k: k.removeprefix('model.') for k in tensors if k.startswith('model.model.')} # the original has one more wrapper
+        # the original has one more wrapper
+        plain = {k: k.removeprefix('model.') for k in tensors if k.startswith('model.model.')}
         return {f'net.{plain.get(k, k)}': v for k,v in tensors.items()}
 
     @torch.inference_mode()

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ...color.space import lab2rgb, rgb2lab
+from ...color.space import gray_rgb, rgb2lab
 from .table import ReleasedNet
 from ..store import StoreError
 
@@ -33,7 +33,10 @@ def fit_into(
 def _channels(info, kind, known, path):
     "Return the number of channels of an input or output. Raises `StoreError` if it isn't among `known`."
     c = info.shape[1] if len(info.shape)==4 else None
-    if c not in known: raise StoreError(f'{path}: {kind} {info.name!r} is {info.shape}, but a colorizer needs (B,C,H,W) with C of {" or ".join(map(str, known))}')
+    if c not in known:
+        allowed = ' or '.join(map(str, known))
+        raise StoreError(f'{path}: {kind} {info.name!r} is {info.shape}, '
+                         f'but a colorizer needs (B,C,H,W) with C of {allowed}')
     return c
 
 class OnnxNet(ReleasedNet):
@@ -45,7 +48,8 @@ class OnnxNet(ReleasedNet):
     ):
         super().__init__()
         try: import onnxruntime as ort
-        except ImportError: raise ImportError('ONNX files need the package onnxruntime: pip install onnxruntime') from None
+        except ImportError:
+            raise ImportError('ONNX files need the package onnxruntime: pip install onnxruntime') from None
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
         try: self.session = ort.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
@@ -54,7 +58,8 @@ class OnnxNet(ReleasedNet):
             raise StoreError(f'{path}: not a usable ONNX file ({reason})') from None
         [self.given, *more], [self.result, *_] = self.session.get_inputs(), self.session.get_outputs()
         if more: raise StoreError(f'{path}: needs {len(more)+1} inputs, so it is not a plain colorizer')
-        self.n_in, self.n_out = _channels(self.given, 'input', (1, 3), path), _channels(self.result, 'output', (2, 3), path)
+        self.n_in = _channels(self.given, 'input', (1, 3), path)
+        self.n_out = _channels(self.result, 'output', (2, 3), path)
         self.top = top or (255 if self.n_out==3 else 1)
         H, W = self.given.shape[2:]
         self.fixed = (H, W) if isinstance(H, int) and isinstance(W, int) else None
@@ -64,16 +69,18 @@ class OnnxNet(ReleasedNet):
     def _run(self, x):
         "Run the file on `(B,n_in,H,W)`, one photo at a time, because many exports have a fixed batch size."
         kind = np.float16 if 'float16' in self.given.type else np.float32
-        outs = [self.session.run([self.result.name], {self.given.name: one.cpu().numpy().astype(kind)})[0] for one in x.split(1)]
+        def run(one): return self.session.run([self.result.name], {self.given.name: one.cpu().numpy().astype(kind)})[0]
+        outs = [run(one) for one in x.split(1)]
         return torch.from_numpy(np.concatenate(outs)).float()
 
     def forward(self, x):
         x, h, w = fit_into(x, *self.fixed) if self.fixed else (x, *x.shape[-2:])
         L = (x+1)*50
-        if self.n_in==3: L = lab2rgb(torch.cat([L, torch.zeros_like(L), torch.zeros_like(L)], 1))*self.top
+        if self.n_in==3: L = gray_rgb(L)*self.top
         out = self._run(L)
         if self.n_out==3: out = rgb2lab((out/self.top).clamp(0, 1))[:,1:]
         h, w = (math.ceil(part*o/full) for part,o,full in zip((h, w), out.shape[-2:], x.shape[-2:]))
         return out[...,:h,:w]
 
-    def original(self, img, size=None): raise ValueError('an ONNX file has no original program, so faithful=True has no meaning for it')
+    def original(self, img, size=None):
+        raise ValueError('an ONNX file has no original program, so faithful=True has no meaning for it')

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['register_released', 'list_released', 'released_models', 'released_facts', 'ReleasedNet', 'create_released',
-           'read_released', 'identify_released', 'fill_released', 'sha256_of', 'download', 'released_path',
-           'fetch_released', 'load_released']
+           'read_released', 'identify_released', 'rename_keys', 'fill_released', 'sha256_of', 'download',
+           'released_path', 'fetch_released', 'load_released']
 
 # %% ../../../nbs/models/released/00_table.ipynb #9c463295
 import hashlib
@@ -43,8 +43,10 @@ def released_facts(
 
 # %% ../../../nbs/models/released/00_table.ipynb #5e2c48ef
 class ReleasedNet(nn.Module):
-    "A published network behind a common interface. Subclasses define `forward`, and where needed `convert` and `original`."
-    takes_hints = False # Does `forward` accept a second argument, `(B,3,H,W)`: a and b in CIELAB units, and a mask of 0 and 1?
+    """A published network behind a common interface.
+    Subclasses define `forward`, and where needed `convert` and `original`."""
+    # Does `forward` accept a second argument, `(B,3,H,W)`: a and b in CIELAB units, and a mask of 0 and 1?
+    takes_hints = False
 
     def forward(self,
         x, # `(B,1,H,W)` lightness as L/50-1 (CIE L, D65); sides are multiples of 32
@@ -122,6 +124,17 @@ def _mismatch(own, given):
     found += [f'{k} is {have}, not {want}' for k,have,want in shapes]
     return f'{found[0]}; {len(found)} of {len(own)} tensors differ' if found else ''
 
+def rename_keys(
+    tensors:dict, # name -> tensor
+    rules, # Pairs of a pattern and its replacement, applied in this order
+)->dict: # name -> tensor
+    "Rename tensors with regular expressions."
+    renamed = {}
+    for key,v in tensors.items():
+        for pattern,new in rules: key = re.sub(pattern, new, key)
+        renamed[key] = v
+    return renamed
+
 def fill_released(
     net:ReleasedNet, # From `create_released`
     tensors:dict, # From `read_released`
@@ -134,7 +147,8 @@ def fill_released(
         raise StoreError(f'{path}: these are the weights of {owners[0]}, not of {name}')
     own = net.state_dict()
     try: given = net.convert(dict(tensors))
-    except (KeyError, RuntimeError) as e: raise StoreError(f'{path}: not the weights of {name} ({e} is missing)') from None
+    except (KeyError, RuntimeError) as e:
+        raise StoreError(f'{path}: not the weights of {name} ({e} is missing)') from None
     counters = {k: torch.tensor(0) for k in own if k.endswith('num_batches_tracked')} # some files leave them out
     given = counters | {k: v.float() if v.is_floating_point() else v for k,v in given.items()}
     if why := _mismatch(own, given): raise StoreError(f'{path}: not the weights of {name} ({why})')
@@ -160,7 +174,8 @@ def _receive(url, part, label, progress):
     with urlopen(request, timeout=30) as r:
         if r.status!=206: have = 0 # the server starts at the beginning
         total = have + int(r.headers.get('Content-Length') or 0)
-        bar = tqdm(total=total or None, initial=have, unit='B', unit_scale=True, desc=label, leave=False, disable=not progress)
+        bar = tqdm(total=total or None, initial=have, unit='B', unit_scale=True, desc=label, leave=False,
+                   disable=not progress)
         with bar, open(part, 'ab' if have else 'wb') as f:
             while block := r.read(_CHUNK):
                 f.write(block)
@@ -185,10 +200,12 @@ def download(
     except (OSError, HTTPException) as e:
         why = f"can't be downloaded from {host} ({getattr(e, 'reason', e)})"
         raise ConnectionError(f'{label}: {why}. Download it elsewhere and pass weights=PATH. URL: {url}') from None
-    if missing: raise ConnectionError(f'{label}: the connection broke with {missing/1e6:.1f} MB left. Run it again to continue.')
+    if missing:
+        raise ConnectionError(f'{label}: the connection broke with {missing/1e6:.1f} MB left. Run it again to continue.')
     if (digest := sha256_of(part))!=sha256:
         part.unlink()
-        raise StoreError(f'{label}: the downloaded file was deleted, because its SHA-256 is {digest[:8]}..., not {sha256[:8]}...')
+        raise StoreError(f'{label}: the downloaded file was deleted, because its SHA-256 is {digest[:8]}..., '
+                         f'not {sha256[:8]}...')
     os.replace(part, path)
     return path
 
@@ -209,15 +226,17 @@ def fetch_released(
     "Return the file of a released model, downloading it if necessary. Raises `ConnectionError` or `StoreError`."
     facts, path = released_facts(name), released_path(name)
     if path is None:
-        raise StoreError(f"{name}: no hash is known for its file, so it isn't downloaded. Get it from {facts['url']} and pass weights=PATH.")
+        raise StoreError(f"{name}: no hash is known for its file, so it isn't downloaded. "
+                         f"Get it from {facts['url']} and pass weights=PATH.")
     if not path.exists():
         if _offline() if offline is None else offline:
             raise ConnectionError(f'{name}: not in {path.parent}, and downloads are turned off. '
                                   f"Save {facts['url']} as {path.name} there, or pass weights=PATH.")
         return download(facts['url'], path, facts['sha256'], name)
     if (digest := sha256_of(path))!=facts['sha256']:
-        raise StoreError(f"{path}: not the released file of {name} (its SHA-256 is {digest[:8]}..., not {facts['sha256'][:8]}...). "
-                         'Delete it to download it again, or pass your own file as weights=PATH.')
+        raise StoreError(f'{path}: not the released file of {name} (its SHA-256 is {digest[:8]}..., '
+                         f"not {facts['sha256'][:8]}...). Delete it to download it again, or pass your own file as "
+                         'weights=PATH.')
     return path
 
 def load_released(
