@@ -29,6 +29,10 @@ def panel_picture(source, up):
     said = f'{what}. Run <code>make lab</code> to use it live. <a href="{up}{page}">{go}</a>.'
     return f'```{{raw}} html\n<figure class="panel">{picture}<figcaption>{said}</figcaption></figure>\n```'
 
+def is_chapter(path):
+    "Return whether a notebook is a numbered chapter of the course."
+    return path.parent.name=='tutorials' and path.name[0].isdigit()
+
 def is_progress(output):
     "Return whether an output is a progress bar, which the page doesn't need."
     return bool(re.search(r'\d+%|it/s|B/s|HBox\(', text(output.get('data', {}).get('text/plain', ''))))
@@ -40,7 +44,7 @@ def notebook_bar(path, up):
     to = f"{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{path.as_posix()}"
     colab, lab = f'<a href="{COLAB}/{to}">Open in Colab</a>', f'<span>Open this notebook: <code>jupyter lab {path.as_posix()}</code></span>'
     opened = colab if published() else lab
-    answers = f'<a href="solutions/{path.stem}.html">Solutions</a>' if path.parent.name=='tutorials' and path.name[0].isdigit() else ''
+    answers = f'<a href="solutions/{path.stem}.html">Solutions</a>' if is_chapter(path) else ''
     return f'```{{raw}} html\n<div class="notebook">{here}{opened}{answers}</div>\n```'
 
 def link_names(md, names):
@@ -86,7 +90,7 @@ def page(nb, names, up='', path=None):
         alt = opts.get('fig-alt') or words_for(heading, said)
         cells.append(code_cell(source, outputs, tags, alt))
         if panel: cells.append(md_cell(panel_picture(source, up)))
-    if path and path.parent.name=='tutorials' and path.name[0].isdigit(): cells.append(md_cell(f'```{{toctree}}\n:hidden:\n\nSolutions <solutions/{path.stem}>\n```'))
+    if path and is_chapter(path): cells.append(md_cell(f'```{{toctree}}\n:hidden:\n\nSolutions <solutions/{path.stem}>\n```'))
     for i,c in enumerate(cells): c['id'] = f'c{i}'
     kernel = dict(display_name='python3', language='python', name='python3')
     return dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)

@@ -1,6 +1,5 @@
 """The API reference: the public names of a module, with their docments as tables, at the end of the module's page. Also the Sphinx
-extension that makes these tables, with an
-example above each."""
+extension that makes these tables, with an example above each."""
 import importlib, inspect, re
 
 from fastcore.docments import docments
