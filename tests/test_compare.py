@@ -91,7 +91,7 @@ def test_models_by_name_file_folder_and_learner(photo, tmp_path):
     assert set(compare(photo, ['shipped', learn, tmp_path/'mine.safetensors'], side=80).models)=={'shipped', 'unet_compact', 'mine'}
     (tmp_path/'bad.safetensors').write_bytes(b'no')
     for bad,word in ((tmp_path/'bad.safetensors', 'bad'),
-                     ('nothing', 'shipped models'),
+                     ('nothing', 'not one of the models .shipped, '),
                      ('indiana_unet', 'recipe_learner'),
                      (tmp_path/'p', 'safetensors')):
         with pytest.raises(ValueError, match=word): load_colorizers(bad)
