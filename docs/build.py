@@ -33,7 +33,7 @@ def books():
     def numbered(folder): return sorted((nbs/folder).glob('[0-9]*.ipynb'))
     return {'Do the claims hold up?': numbered('claims'), 'Tutorials': [nbs/'tutorials/index.ipynb', *numbered('tutorials'), nbs/'tutorials/troubleshooting.ipynb'],
             'Solutions': numbered('tutorials/solutions'),
-            **{house.TITLES[f]: house.opening(f)+house.pages(f) for f in house.FOLDERS}}
+            **{house.TITLES[f]: house.index_pages(f)+house.pages(f) for f in house.FOLDERS}}
 
 def digest():
     "Return a hash of everything the site is made from, to detect an outdated site."

@@ -10,9 +10,9 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 import warm
 
-PER_VISIT = 1.2e9 # bytes per visitor: PyTorch, fastai, and the model in a process of its own
-FOREIGN = re.compile(r'<link\b[^>]*\bhref="https?://[^>]*>') # Voila's page loads icons from another host, but the widgets bring their own
-SPOKEN = 'v1.kernel.websocket.jupyter.org' # the only message format that Voila 0.5 can read
+PER_VISITOR = 1.2e9 # Bytes for one kernel with PyTorch, fastai, and the model
+EXTERNAL = re.compile(r'<link\b[^>]*\bhref="https?://[^>]*>') # Voila's page loads icons from another host, but the widgets include theirs
+PROTOCOL = 'v1.kernel.websocket.jupyter.org' # the only message format that Voila 0.5 can read
 FULL = ('<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="20">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<title>This page is busy</title><body style="font:1.1rem/1.5 system-ui;max-width:32rem;margin:20vh auto;padding:0 1rem">\n'
@@ -20,29 +20,30 @@ FULL = ('<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="
         'This page tries again every 20 seconds.</p></body></html>')
 
 # Without this, Voila and the visitor would wait forever for a kernel that is gone
-AGAIN = '<meta http-equiv="refresh" content="2"><p>This page lost its kernel and starts again.</p>'
+RELOAD = '<meta http-equiv="refresh" content="2"><p>This page lost its kernel and will reload.</p>'
 
-def room():
+def max_visitors():
     "Return how many visitors fit in half of this machine's memory."
-    return max(1, int(os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')/2/PER_VISIT))
+    return max(1, int(os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')/2/PER_VISITOR))
 
 class Seats:
     "Keep track of the visits that have a kernel, or are about to get one."
     def __init__(self, kernels, most):
-        self.kernels, self.most, self.coming, self.here, self.of = kernels, most, set(), set(), {}
+        self.kernels, self.most = kernels, most
+        self.starting, self.running, self.kernel_of = set(), set(), {}
         self.start, kernels.start_kernel = kernels.start_kernel, self.start_kernel
 
     async def start_kernel(self, *args, **kw):
         kernel_id, visit = await self.start(*args, **kw), asyncio.current_task()
-        self.coming.discard(visit)
-        self.here.add(kernel_id)
-        self.of[visit] = kernel_id
+        self.starting.discard(visit)
+        self.running.add(kernel_id)
+        self.kernel_of[visit] = kernel_id
         return kernel_id
 
     async def lost(self, visit, every=1):
         "Wait for a visit. Return True if its kernel is gone before its page is complete."
         while not (await asyncio.wait([visit], timeout=every))[0]:
-            kernel = self.of.get(visit)
+            kernel = self.kernel_of.get(visit)
             if kernel and not await self.alive(kernel): return True
 
     async def alive(self, kernel):
@@ -52,10 +53,12 @@ class Seats:
         await self.kernels.shutdown_kernel(kernel, now=True)
 
     def taken(self):
-        self.here = {k for k in self.here if k in self.kernels}
-        return len(self.here)+len(self.coming)
+        "Return the number of seats that are taken."
+        self.running = {k for k in self.running if k in self.kernels}
+        return len(self.running)+len(self.starting)
 
 class Page(TornadoVoilaHandler):
+    "Give each visitor a kernel while there are free seats, and show a waiting page otherwise."
     async def get(self, path=None):
         seats = self.settings['seats']
         if seats.taken()>=seats.most:
@@ -63,33 +66,34 @@ class Page(TornadoVoilaHandler):
             self.set_header('Retry-After', '20')
             return self.finish(FULL.format(n=seats.most))
         visit = asyncio.ensure_future(super().get(path))
-        seats.coming.add(visit)
+        seats.starting.add(visit)
         try:
             if await seats.lost(visit):
                 visit.cancel()
-                await self.finish(AGAIN)
+                await self.finish(RELOAD)
             else: visit.result()
         finally:
-            seats.coming.discard(visit)
-            seats.of.pop(visit, None)
+            seats.starting.discard(visit)
+            seats.kernel_of.pop(visit, None)
 
-    def write(self, chunk): super().write(FOREIGN.sub('', chunk) if isinstance(chunk, str) else chunk)
+    def write(self, chunk): super().write(EXTERNAL.sub('', chunk) if isinstance(chunk, str) else chunk)
 
-class Farewell(VoilaShutdownKernelHandler):
-    "Let a closing page end its kernel without the cookie's token. Nobody else can guess the kernel's name."
+class Shutdown(VoilaShutdownKernelHandler):
+    "Let a closing page end its kernel without the XSRF token. Nobody else can guess the kernel's ID."
     def check_xsrf_cookie(self): pass
 
-class Channel(VoilaKernelWebsocketHandler):
+class Socket(VoilaKernelWebsocketHandler):
     "Reject clients with the older protocol, whose first message would stop Voila for everybody."
     async def get(self, kernel_id):
-        if SPOKEN not in self.request.headers.get('Sec-WebSocket-Protocol', ''):
+        if PROTOCOL not in self.request.headers.get('Sec-WebSocket-Protocol', ''):
             self.set_status(400)
-            return self.finish(f'this server only supports {SPOKEN}')
+            return self.finish(f'this server only supports {PROTOCOL}')
         return await super().get(kernel_id)
 
-OURS = {o.__bases__[0]: o for o in (Page, Farewell, Channel)}
+OURS = {o.__bases__[0]: o for o in (Page, Shutdown, Socket)}
 
 class App(Voila):
+    "Voila with a limited number of seats."
     visitors = 1
     def init_settings(self):
         settings = super().init_settings()
@@ -101,7 +105,7 @@ class App(Voila):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     p.add_argument('notebook')
-    p.add_argument('--visitors', type=int, default=room(), help="at the same time (default: as many as fit in half of this machine's memory)")
+    p.add_argument('--visitors', type=int, default=max_visitors(), help="maximum number of visitors at the same time (default: as many as fit in half of this machine's memory)")
     p.add_argument('--idle', type=int, default=120, help='seconds until a kernel without a connected page ends (default: 120)')
     a, more = p.parse_known_args()
     App.visitors = a.visitors

@@ -1,5 +1,6 @@
-"""The last thing the process imports that kernels are copies of: what is there by now is no garbage, and a collection that looks at it
-would copy its pages."""
+"""Exclude everything imported so far from garbage collection. `warm.py` imports this last, before it forks kernels: a collection in a
+kernel would otherwise touch the shared memory pages, and so copy them.
+"""
 import gc
 
 gc.collect()

@@ -31,7 +31,7 @@ def pages(*folders):
         return sorted(d.glob('[0-9]*.ipynb')) + [p for s in inside for p in read(s)]
     return [p for f in folders or FOLDERS for p in read(NBS/f)]
 
-def opening(folder):
+def index_pages(folder):
     "Return the index pages of a folder and its subfolders."
     found = sorted((NBS/folder).rglob('index.ipynb'))
     return [p for p in found if not any(s[0] in '._' for s in p.relative_to(NBS).parts)]
@@ -40,7 +40,9 @@ def module(page):
     "Return the module that a notebook exports to, without the package name: models/papers/01_cats.ipynb is `models.papers.cats`."
     return '.'.join(re.sub(r'^\d+_', '', s) for s in page.relative_to(NBS).with_suffix('').parts)
 
-def modules(*folders): return [module(p) for p in pages(*folders)]
+def modules(*folders):
+    "Return the modules of `folders` (all by default) in reading order."
+    return [module(p) for p in pages(*folders)]
 
 def may_import(folder):
     "Return the other folders that `folder` may import."

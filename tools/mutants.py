@@ -17,7 +17,7 @@ def mutants(word=''):
     "Return the bugs whose description contains `word`."
     return [m for m in json.loads(LIST.read_text('utf8')) if word.lower() in m['broken'].lower()]
 
-def copy(to):
+def copy_repository(to):
     "Copy what the tests need from the repository to the folder `to`."
     ignore = shutil.ignore_patterns('__pycache__', 'browser')
     for folder in ('colorize_nb', 'lab', 'tests'): shutil.copytree(ROOT/folder, to/folder, ignore=ignore)
@@ -31,7 +31,7 @@ def run_tests(folder, tests, only):
     try: return subprocess.run(command, cwd=folder, env=env, capture_output=True, timeout=LIMIT).returncode
     except subprocess.TimeoutExpired: return 1
 
-def sound(folder, found):
+def passes_unchanged(folder, found):
     "Return whether the tests pass before a bug is planted."
     only = {}
     for m in found: only.setdefault(m['tests'], set()).add(m['only'])
@@ -44,16 +44,16 @@ def try_one(folder, mutant):
     times = text.count(mutant['old'])
     if times!=1: return f'DOES NOT FIT (its text occurs {times} times)'
     file.write_text(text.replace(mutant['old'], mutant['new']), 'utf8')
-    try: answer = run_tests(folder, mutant['tests'], mutant['only'])
+    try: status = run_tests(folder, mutant['tests'], mutant['only'])
     finally: file.write_text(text, 'utf8')
-    return {0: 'SURVIVED', 1: 'caught'}.get(answer, f'NO TEST RAN (pytest ended with {answer})')
+    return {0: 'SURVIVED', 1: 'caught'}.get(status, f'NO TEST RAN (pytest ended with {status})')
 
 def main(word=''):
     found, bad = mutants(word), 0
     if not found: sys.exit(f'no description contains {word!r}')
     with tempfile.TemporaryDirectory() as d:
-        copy(Path(d))
-        if not sound(Path(d), found): sys.exit('some tests fail before a bug is planted; run pytest first')
+        copy_repository(Path(d))
+        if not passes_unchanged(Path(d), found): sys.exit('some tests fail before a bug is planted; run pytest first')
         for m in found:
             start = time.time()
             verdict = try_one(Path(d), m)

@@ -1,6 +1,6 @@
-"""Links to places that exist only once the package is public, from one setting: `published` in settings.ini.
+"""Add the tutorials' links to Colab if `published` is True in settings.ini, and remove them otherwise.
 
-    python tools/published.py             writes them into the tutorials, or takes them out
+    python tools/published.py
 """
 import configparser, json, re, sys
 from pathlib import Path
@@ -14,16 +14,19 @@ if 'google.colab' in sys.modules: get_ipython().run_line_magic('pip', 'install -
 
 
 def settings():
+    "Return the settings in settings.ini."
     cfg = configparser.ConfigParser(delimiters=['='])
     cfg.read(ROOT/'settings.ini', encoding='utf8')
     return cfg['DEFAULT']
 
 
-def published(): return settings().getboolean('published')
+def published():
+    "Return whether the addresses in settings.ini are public."
+    return settings().getboolean('published')
 
 
-def linked(text, path, on):
-    "A cell's `text` of the tutorial at `path` with its links if `on`, else without them."
+def with_links(text, path, on):
+    "Return the `text` of a cell in the tutorial at `path` with its links if `on`, and without them otherwise."
     text = re.sub(r'\n\| \*\*In the browser\*\* \|.*', '', text)
     text = re.sub(r"\nimport sys\nif 'google\.colab'.*", '', text)
     if not on: return text
@@ -33,16 +36,18 @@ def linked(text, path, on):
     return text + CELL.format(git_url=cfg['git_url']) if '%config InlineBackend' in text else text
 
 
-def pages(): return sorted((ROOT/'nbs/tutorials').rglob('[0-9]*.ipynb'))
+def tutorials():
+    "Return the paths of the tutorials and their solutions."
+    return sorted((ROOT/'nbs/tutorials').rglob('[0-9]*.ipynb'))
 
 
 def stale(on=None):
-    "The tutorials that do not say what `published` asks for, as `{path: text of the notebook}`."
+    "Return the tutorials whose links need to change, as `{path: new text of the notebook}`."
     on, found = published() if on is None else on, {}
-    for p in pages():
+    for p in tutorials():
         nb = json.loads(p.read_text('utf8'))
         old = [''.join(c['source']) for c in nb['cells']]
-        new = [linked(s, p, on) for s in old]
+        new = [with_links(s, p, on) for s in old]
         if new==old: continue
         for c,s in zip(nb['cells'], new): c['source'] = s.splitlines(True)
         found[p] = json.dumps(nb, indent=1, ensure_ascii=False, sort_keys=True) + '\n'

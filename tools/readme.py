@@ -1,4 +1,4 @@
-"Write README.md and its pictures from nbs/index.ipynb, without Quarto. `--check` only reports whether they are up to date."
+"Write README.md and its pictures from nbs/index.ipynb. `--check` only reports whether they are up to date."
 import base64, json, re, sys
 from pathlib import Path
 
@@ -6,7 +6,9 @@ root = Path(__file__).resolve().parent.parent
 head = '<!-- Written by tools/readme.py from nbs/index.ipynb: edit the notebook. -->\n'
 kinds = {'image/jpeg':'jpg', 'image/png':'png'}
 
-def text(o): return o if isinstance(o, str) else ''.join(o)
+def text(o):
+    "Return a notebook's string, which can be a list of lines."
+    return o if isinstance(o, str) else ''.join(o)
 
 def directives(source):
     "Return a dict of the cell's #| directives and the source without them."
@@ -21,7 +23,7 @@ def relink(md):
                   lambda m: f"]({m[1] if '](../' in m[0] else 'nbs/'+m[1]})", md)
 
 def output(o, name, alt, pics):
-    "Return one output as Markdown; put pictures into `pics`."
+    "Return one output as Markdown, and add pictures to `pics`."
     data = o.get('data', {})
     for mime,ext in kinds.items():
         if mime in data:

@@ -31,7 +31,7 @@ def runs(source, check):
 
 
 class Page(NotebookClient):
-    "A notebook client that leaves out cells that must not run."
+    "Run a notebook without the cells marked `#| eval: false`."
     async def async_execute_cell(self, cell, cell_index, **kwargs):
         if cell.cell_type=='code' and not runs(cell.source, False): return cell
         return await super().async_execute_cell(cell, cell_index, **kwargs)
@@ -84,7 +84,7 @@ def check(path, context, timeout=1200):
 
 
 def pages(paths, skip=()):
-    "The notebooks in `paths`, which are files or folders, except those in folders named in `skip`."
+    "Return the notebooks in `paths`, which are files or folders, except those in folders named in `skip`."
     found = [p for f in map(Path, paths) for p in (sorted(f.rglob('*.ipynb')) if f.is_dir() else [f])]
     return [p for p in found if not {'.ipynb_checkpoints', *skip} & {*p.parts}]
 

@@ -12,19 +12,19 @@ from types import SimpleNamespace
 
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
-# a kernel imports jsonschema with its first message, which takes seconds
+# Includes jsonschema, which a kernel would otherwise spend seconds importing when it gets its first message
 IMPORTED = ['__main__', 'ipykernel.kernelapp', 'ipywidgets', 'jsonschema', 'matplotlib.pyplot', 'colorize_nb.all', 'frozen']
 
 
 def kernel(argv, cwd, env):
     "Turn a forked process into a kernel."
-    os.setsid() # signals to this kernel don't reach the others
+    os.setsid() # Keep signals for this kernel from reaching the others
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd or '.')
     signal.signal(signal.SIGINT, signal.default_int_handler)
     from ipykernel.kernelapp import IPKernelApp
-    # no history: visitors' code isn't stored, and kernels don't wait for a common file
+    # Without a history, visitors' code isn't stored and kernels don't wait for a shared file
     IPKernelApp.launch_instance([*argv, '--HistoryManager.enabled=False', f'--IPKernelApp.parent_handle={os.getppid()}'])
 
 
@@ -37,7 +37,7 @@ class Copy:
         self.process.join(timeout)
         return self.process.exitcode
     def send_signal(self, number):
-        with suppress(ProcessLookupError): os.kill(self.pid, number) # it may have ended already
+        with suppress(ProcessLookupError): os.kill(self.pid, number) # It may already be gone
     def terminate(self): self.process.terminate()
     def kill(self): self.process.kill()
 
