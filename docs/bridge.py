@@ -1,33 +1,33 @@
 "Turn an nbdev notebook into a page of the site: drop hidden cells, turn directives into tags, link names, and describe pictures."
 import json, re
 
-from readme import directives, text # the same cells, read the same way
+from readme import directives, text
 
 NAME = re.compile(r'(?<![`\w\[])`([A-Za-z_][\w.]*)(\(\))?`(?!`)')
 EXPLORERS, HERE = 'explorers.html', 'Try it on this site'
 # Call in a panel's cell -> its picture in docs/static/panels (made by docs/panels.py), description, link for readers without Python
 PANELS = {
-    'color_app': ('app', 'The panel that colors photos you hand in', 'color.html', 'Colour a photo in this page instead'),
+    'color_app': ('app', 'The panel that colors photos you upload', 'color.html', 'Color a photo on this site instead'),
     'LabExplorer': ('lab', 'The Lab explorer: sliders for lightness and chroma', EXPLORERS, HERE),
     'SepiaExplorer': ('sepia', 'The sepia explorer: several possible colors, and what each loss predicts', EXPLORERS, HERE),
-    'BinsExplorer': ('bins', 'The bins explorer: colors put into bins', EXPLORERS, HERE),
+    'BinsExplorer': ('bins', 'The bins explorer: colors grouped into bins', EXPLORERS, HERE),
     'DistributionExplorer': ('distribution', 'The distribution explorer: which colors are likely at a pixel',
                              'nbs/widgets/01_explorers.html', 'More of its states'),
     'turing_test': ('turing', 'The Turing test: which of two photos was colorized?', 'nbs/widgets/05_turing.html', 'More about this panel'),
     'tune': ('tune', 'The training panel: settings, curves, validation photos, and a row for each run',
              'nbs/widgets/03_tune.html', 'More about this panel'),
     'hint': ('hint', 'The hint panel: click a pixel, choose its color, and it spreads', 'nbs/widgets/04_hint.html', 'More about this panel'),
-    'compare': ('compare', 'The comparison panel: models on one photo, under a line to drag, blended, or side by side, with metrics',
+    'compare': ('compare', 'The comparison panel: several models on one photo, with a line to drag, blended, or side by side, and metrics',
                 'nbs/widgets/02_compare.html', 'More about this panel')}
 
 def panel_picture(source, up):
     "Return the picture of a panel, for pages where no Python is running."
     found = next((v for k,v in PANELS.items() if re.search(rf'\b{k}\(', source)), None)
     if not found: raise ValueError(f'a panel without a picture: {source[:80]!r}; add it to PANELS here and in docs/panels.py')
-    name, what, page, go = found
+    name, what, page, link = found
     picture = f'<img src="{up}_static/panels/{name}.jpg" alt="{what}" loading="lazy">'
-    said = f'{what}. Run <code>make lab</code> to use it live. <a href="{up}{page}">{go}</a>.'
-    return f'```{{raw}} html\n<figure class="panel">{picture}<figcaption>{said}</figcaption></figure>\n```'
+    caption = f'{what}. Run <code>make lab</code> to use it live. <a href="{up}{page}">{link}</a>.'
+    return f'```{{raw}} html\n<figure class="panel">{picture}<figcaption>{caption}</figcaption></figure>\n```'
 
 def is_chapter(path):
     "Return whether a notebook is a numbered chapter of the course."
@@ -40,12 +40,12 @@ def is_progress(output):
 def notebook_bar(path, up):
     "Return the bar under a page's summary: open or download the notebook, and a tutorial's solutions."
     from published import COLAB, published, settings
-    cfg, here = settings(), f'<a href="{path.name}" download>Download this notebook</a>'
+    cfg, download = settings(), f'<a href="{path.name}" download>Download this notebook</a>'
     to = f"{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{path.as_posix()}"
     colab, lab = f'<a href="{COLAB}/{to}">Open in Colab</a>', f'<span>Open this notebook: <code>jupyter lab {path.as_posix()}</code></span>'
     opened = colab if published() else lab
     answers = f'<a href="solutions/{path.stem}.html">Solutions</a>' if is_chapter(path) else ''
-    return f'```{{raw}} html\n<div class="notebook">{here}{opened}{answers}</div>\n```'
+    return f'```{{raw}} html\n<div class="notebook">{download}{opened}{answers}</div>\n```'
 
 def link_names(md, names):
     "Turn public names in backticks, outside code blocks and headings, into links to their documentation."
@@ -53,9 +53,9 @@ def link_names(md, names):
     parts = re.split(r'(```.*?```|^#.*?$|<details>.*?</details>|^\|.*?$)', md, flags=re.S|re.M)
     return ''.join(p if i%2 else NAME.sub(link, p) for i,p in enumerate(parts))
 
-def words_for(heading, said):
+def alt_text(heading, prose):
     "Return the alternative text of a picture: its section and the sentence before it."
-    plain = re.sub(r'[`*_|$<>#]|\{py:obj\}|\]\([^)]*\)|\[', '', said).strip()
+    plain = re.sub(r'[`*_|$<>#]|\{py:obj\}|\]\([^)]*\)|\[', '', prose).strip()
     last = re.split(r'(?<=[.:!?])\s', plain)[-1] if plain else ''
     return re.sub(r'\s+', ' ', f'{heading}: {last}'.rstrip(': .'))[:220]
 
@@ -63,7 +63,7 @@ def with_bar(source, bar):
     "Return a page's first cell with `bar` under the title and summary."
     return re.sub(r'^(# [^\n]+\n+> [^\n]+)', lambda m: f'{m[0]}\n\n{bar}\n', source, count=1)
 
-def md_cell(source): return dict(cell_type='markdown', metadata={}, source=source)
+def markdown_cell(source): return dict(cell_type='markdown', metadata={}, source=source)
 
 def code_cell(source, outputs, tags, alt):
     metadata = dict(tags=tags, mystnb=dict(image=dict(alt=alt)))
@@ -73,24 +73,24 @@ def page(nb, names, up='', path=None):
     """Return the notebook (a dict) as a page for MyST-NB.
 
     `names` maps public names to full names, `up` is the path to the site's root, and `path` is the notebook's path."""
-    cells, heading, said = [], '', ''
+    cells, heading, prose = [], '', ''
     for c in nb['cells']:
         opts, source = directives(text(c['source']))
         if 'hide' in opts or 'default_exp' in opts or opts.get('include')=='false' or not source: continue
         if c['cell_type']=='markdown':
             if found := re.findall(r'(?m)^#+ (.+)$', source): heading = re.sub(r'[`*]', '', found[-1])
-            said = re.sub(r'(?m)^(#+|>) .*$', '', source)
-            cells.append(md_cell(link_names(source, names)))
+            prose = re.sub(r'(?m)^(#+|>) .*$', '', source)
+            cells.append(markdown_cell(link_names(source, names)))
             if path and len(cells)==1: cells[0]['source'] = with_bar(cells[0]['source'], notebook_bar(path, up))
             continue
         outputs = [] if opts.get('output')=='false' else [o for o in c['outputs'] if o.get('name')!='stderr']
         panel = any('widget-view' in k and not is_progress(o) for o in outputs for k in o.get('data', {}))
         outputs = [o for o in outputs if not any('widget-view' in k for k in o.get('data', {}))]
         tags = ['remove-input'] if opts.get('echo')=='false' else ['hide-input'] if opts.get('code-fold')=='true' else []
-        alt = opts.get('fig-alt') or words_for(heading, said)
+        alt = opts.get('fig-alt') or alt_text(heading, prose)
         cells.append(code_cell(source, outputs, tags, alt))
-        if panel: cells.append(md_cell(panel_picture(source, up)))
-    if path and is_chapter(path): cells.append(md_cell(f'```{{toctree}}\n:hidden:\n\nSolutions <solutions/{path.stem}>\n```'))
+        if panel: cells.append(markdown_cell(panel_picture(source, up)))
+    if path and is_chapter(path): cells.append(markdown_cell(f'```{{toctree}}\n:hidden:\n\nSolutions <solutions/{path.stem}>\n```'))
     for i,c in enumerate(cells): c['id'] = f'c{i}'
     kernel = dict(display_name='python3', language='python', name='python3')
     return dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
@@ -98,9 +98,9 @@ def page(nb, names, up='', path=None):
 def write(src, dst, names, up, path=None, end=''):
     "Write the notebook `src` as a page to `dst`, with the Markdown `end` as its last cell."
     dst.parent.mkdir(parents=True, exist_ok=True)
-    made = page(json.loads(src.read_text('utf8')), names, up, path)
-    if end: made['cells'].append(dict(md_cell(end), id='api'))
-    dst.write_text(json.dumps(made), 'utf8')
+    nb = page(json.loads(src.read_text('utf8')), names, up, path)
+    if end: nb['cells'].append(dict(markdown_cell(end), id='api'))
+    dst.write_text(json.dumps(nb), 'utf8')
 
 def without_outputs(nb):
     "Return a notebook (a dict) without outputs, for downloading."

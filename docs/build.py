@@ -1,4 +1,4 @@
-"""Build the site into docs/_build/html from the notebooks, the library and docs/pages; warnings are errors.
+"""Build the site into docs/_build/html from the notebooks, the library, and docs/pages. Warnings are errors.
 
     python docs/build.py
 """
@@ -14,8 +14,8 @@ warnings.filterwarnings('ignore', category=FutureWarning, module='torch')
 # The files that the pages need from the packages in package.json
 VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-threaded.wasm','ort-wasm-simd-threaded.mjs']),
             'mathjax/es5': ('mathjax', ['tex-svg.js'])}
-# Everything the site is made from: (folder, files)
-MADE_FROM = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('lab','*.py'), ('lab/results','*'), ('colorize_nb/course','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs','robustness.csv'),
+# The sources of the site: (folder, files)
+SOURCES = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('lab','*.py'), ('lab/results','*'), ('colorize_nb/course','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs','robustness.csv'),
              ('docs/static','*'), ('docs/play','*'), ('docs/find','*'), ('colorize_nb','static/*'))
 # Pages that aren't notebooks, for llms.txt: name -> description
 MORE = {'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'terms', 'robustness': 'unusual and damaged files, and their tests',
@@ -36,26 +36,27 @@ def books():
             **{house.TITLES[f]: house.index_pages(f)+house.pages(f) for f in house.FOLDERS}}
 
 def digest():
-    "Return a hash of everything the site is made from, to detect an outdated site."
-    files = [p for d,kind in MADE_FROM for p in (ROOT/d).rglob(kind)
+    "Return a hash of the site's sources, to detect an outdated site."
+    files = [p for d,kind in SOURCES for p in (ROOT/d).rglob(kind)
              if p.is_file() and not p.name.startswith('_modidx') and not {'.ipynb_checkpoints','runs','__pycache__'} & {*p.parts}]
     return hashlib.sha256(b''.join(hashlib.sha256(p.read_bytes()).digest() for p in sorted(files))).hexdigest()
 
 def npm():
-    "Install the packages in package.json with npm, from the environment or the system."
+    "Install the packages in package.json, with npm from the environment or the system."
     tool = Path(sys.executable).parent/'npm'
     subprocess.run([str(tool if tool.exists() else 'npm'), 'ci', '--no-audit', '--no-fund', '--silent'], cwd=DOCS, check=True)
 
-def contents(title, promise, sections, opening=''):
+def contents(title, summary, sections, opening=''):
     "Return a page that lists other pages, after the Markdown `opening`."
-    lines = [f'# {title}', '', f'> {promise}', '', opening, '']
+    lines = [f'# {title}', '', f'> {summary}', '', opening, '']
     for name,files in sections.items():
         lines += [f"## {'The experiments' if opening else name}", '', *(f"- [{first_lines(p)[0]}]({p.relative_to(ROOT).as_posix()}): {first_lines(p)[1]}" for p in files), '']
         toctree = [p.relative_to(ROOT).with_suffix('').as_posix() for p in files]
         lines += ['```{toctree}', ':hidden:', f':caption: {name}', '', *toctree, '```', '']
     return '\n'.join(lines)
 
-def sources():
+def write_sources():
+    "Write the pages and files that Sphinx reads into `docs/_build/src`. Return the notebooks by section."
     import bridge, generated, playground, reference
     from colorize_nb.infer.colorizer import Colorizer
     shutil.rmtree(BUILD, ignore_errors=True)
@@ -77,9 +78,9 @@ def sources():
     lists = (('claims', 'Do the claims hold up?', 'What five papers claim about colorization, and whether it holds up.', claims),
              ('tutorials', 'Tutorials', 'A course that runs on a laptop, from a first photo to flow matching, attention, and film.', tutorials),
              ('book', 'The book', 'Every module of the library, explained in the notebook it comes from.', others))
-    for name,title,promise,sections in lists:
+    for name,title,summary,sections in lists:
         opening = generated.verdicts() if name=='claims' else ''
-        (SRC/f'{name}.md').write_text(contents(title, promise, sections, opening), 'utf8')
+        (SRC/f'{name}.md').write_text(contents(title, summary, sections, opening), 'utf8')
     for f in ('CHANGELOG.md','CONTRIBUTING.md'): shutil.copy2(ROOT/f, SRC/f.lower())
     colorizer = Colorizer.load('shipped')
     generated.script_and_style(static)
@@ -97,21 +98,21 @@ def sources():
 def finish():
     "Read and write every page once: remove what it doesn't use and add its content security policy."
     import finding, lighten, policy
-    pages = {p: lighten.light(p.read_text('utf8'), p.name) for p in sorted(HTML.rglob('*.html'))}
+    pages = {p: lighten.lighten(p.read_text('utf8'), p.name) for p in sorted(HTML.rglob('*.html'))}
     finding.write(HTML, pages)
-    for p,text in policy.guarded(pages).items(): p.write_text(text, 'utf8')
+    for p,text in policy.add_policies(pages).items(): p.write_text(text, 'utf8')
     lighten.drop_unused(HTML)
 
 def main():
     import bridge, generated
     t0 = time.time()
     npm()
-    found = sources()
+    found = write_sources()
     t1 = time.time()
     options = ['-b', 'html', '-d', str(BUILD/'doctrees'), '-c', str(DOCS), '-j', 'auto', '-q', '-W', '--keep-going']
     r = subprocess.run([sys.executable, '-m', 'sphinx', *options, str(SRC), str(HTML)], cwd=ROOT)
     if r.returncode: sys.exit(r.returncode)
-    for ps in found.values(): # for the download links
+    for ps in found.values(): # download links point to these notebooks
         for p in ps: (HTML/p.relative_to(ROOT)).write_text(json.dumps(bridge.without_outputs(json.loads(p.read_text('utf8')))), 'utf8')
     finish()
     line = lambda p: (first_lines(p)[0], p.relative_to(ROOT).with_suffix('.html').as_posix(), first_lines(p)[1])

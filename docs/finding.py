@@ -1,10 +1,10 @@
-"""The site's search index: what each page says, in fields that count differently (docs/find/engine.js ranks them), and what people type
-who need a page."""
+"""Write the site's search index: the text of each page in several fields, and the words that people type when they need the page.
+`docs/find/engine.js` weights the fields and ranks the pages."""
 import json, re
 
-from bs4 import BeautifulSoup # sphinx-book-theme brings it along
+from bs4 import BeautifulSoup # installed with sphinx-book-theme
 
-# A page -> words of someone who needs it
+# Page -> words that people type when they need it
 QUERIES = {
     'nbs/tutorials/05_train_your_own': 'train my own model custom photos folder dataset finetune fine-tune',
     'nbs/tutorials/03_why_brown': 'why is my photo gray brown dull sepia pale',
@@ -18,26 +18,26 @@ QUERIES = {
 KINDS = (('nbs/tutorials/solutions/', 'solution'), ('nbs/tutorials/', 'lesson'), ('nbs/claims/', 'claim'), ('nbs/', 'library'),
          ('changelog', 'other'), ('contributing', 'other'), ('publish', 'other'))
 DROPPED = ('.notebook', '.headerlink', '.cell_output', 'div.highlight', 'table', 'script', 'style', 'noscript', '.toctree-wrapper', '.copybtn', 'dl.py', 'figure.panel', '#colorizer', 'svg')
-LONGEST = 20_000 # Characters of text per page
+LONGEST = 20_000 # Maximum characters of text per page
 
-def plain(el):
+def plain_text(el):
     "Return the text of an element on one line."
     return re.sub(r'\s+', ' ', el.get_text(' ')).strip(' #¶\n')
 
 def entry(url, page):
-    "Return the fields of a page for the index, from its article alone, or None if it has no article."
+    "Return the fields of a page for the index, or None if the page has no article."
     article, name = BeautifulSoup(page, 'html.parser').select_one('article.bd-article'), url.removesuffix('.html')
     title = article and article.select_one('h1')
     if not title: return None
     names = [e.get_text() for e in article.select('dl.py > dt .sig-name')]
-    code = ' '.join(map(plain, article.select('div.highlight')))
+    code = ' '.join(map(plain_text, article.select('div.highlight')))
     for el in article.select(', '.join(DROPPED)): el.decompose()
     summary = article.select_one('h1 + blockquote')
-    fields = dict(title=plain(title), summary=plain(summary) if summary else '', asked=QUERIES.get(name, ''), code=code[:LONGEST])
-    fields['headings'] = ' '.join([*map(plain, article.select('h2, h3')), *names])
+    fields = dict(title=plain_text(title), summary=plain_text(summary) if summary else '', queries=QUERIES.get(name, ''), code=code[:LONGEST])
+    fields['headings'] = ' '.join([*map(plain_text, article.select('h2, h3')), *names])
     for el in article.select('h1, h2, h3, h1 + blockquote'): el.decompose()
-    kind = next((k for place,k in KINDS if name.startswith(place)), 'page')
-    return dict(url=url, kind=kind, **fields, text=plain(article)[:LONGEST])
+    kind = next((k for prefix,k in KINDS if name.startswith(prefix)), 'page')
+    return dict(url=url, kind=kind, **fields, text=plain_text(article)[:LONGEST])
 
 def write(folder, pages):
     "Write the search index from `pages` (path -> HTML)."

@@ -1,5 +1,5 @@
-"""Pages and pictures generated from the library: the start page's picture, recipes, the gallery, the papers' numbers, the model for the
-browser, and llms.txt."""
+"""Generate pages and pictures from the library: the start page's picture, recipes, the gallery, the papers' numbers, the browser's
+model, and llms.txt."""
 import base64, csv, hashlib, html, json, re, shutil
 from pathlib import Path
 
@@ -96,37 +96,37 @@ def photo_figure(folder, name, path, colorizer):
     photo = open_photo(path)
     shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image, 'target': photo}
     for k,im in shown.items(): thumbnail(im, folder/'_static/gallery'/f'{name}-{k}.jpg', 900)
-    said = name.replace('_', ' ')
+    title = name.replace('_', ' ')
     pred, target, unpainted = (to_tensor(im) for im in (shown['prediction'], photo, shown['input'].convert('RGB')))
     error, gray = ciede(pred, target).item(), ciede(unpainted, target).item()
     color, own = colorfulness(pred).item(), colorfulness(target).item()
     note = f"CIEDE2000 {error:.1f}, gray {gray:.1f}; colorfulness {color:.0f}, target {own:.0f}"
     mark = 'higher error than gray' if error>gray else ''
-    figure = to_files(wipe(said, {k: shown[k] for k in ('input','prediction')}, note, mark, side=640), folder)
+    figure = to_files(wipe(title, {k: shown[k] for k in ('input','prediction')}, note, mark, side=640), folder)
     def thumb(k):
-        title = f'{html.escape(said)}: {k}'
-        return f'<img loading="lazy" src="_static/gallery/{name}-{k}.jpg" data-title="{title}" alt="{title}">'
+        alt = f'{html.escape(title)}: {k}'
+        return f'<img loading="lazy" src="_static/gallery/{name}-{k}.jpg" data-title="{alt}" alt="{alt}">'
     thumbs = ''.join(thumb(k) for k in shown)
     return figure.replace('<figcaption>', f'<div class="thumbs">{thumbs}</div><figcaption>')
 
 def wall(folder):
-    "Return a strip of photos per trained recipe, lowest error first, with what fails and why."
+    "Return a strip of photos for each trained recipe, lowest error first, with what fails and why."
     done = load_results(folder=RESULTS)
     gray, mean = done['gray'], done['mean_color']
     order = sorted(done.keys()-{'photo'}, key=lambda n: done[n]['CIEDE2000'])
-    def figure(n, words, mark=''):
+    def figure(n, caption):
         shutil.copy2(RESULTS/f'{n}.jpg', folder/'_static/gallery'/f'{n}.jpg')
         image = f'<img loading="lazy" src="_static/gallery/{n}.jpg" alt="Sample photos: {html.escape(n)}">'
         title = html.escape(done.get(n, {}).get('recipe', n))
-        return f'<figure id="wall-{n}">{image}<figcaption><b>{title}</b>{mark} {words}</figcaption></figure>'
-    def words(n):
+        return f'<figure id="wall-{n}">{image}<figcaption><b>{title}</b> {caption}</figcaption></figure>'
+    def caption(n):
         d = done[n]
-        said = verdict(d, gray, mean) if 'steps' in d else ''
+        failures = verdict(d, gray, mean) if 'steps' in d else ''
         head = f"CIEDE2000 {d['CIEDE2000']}, PSNR {d['PSNR']} dB, colorfulness {d['colorfulness']}"
         why = RANDOM if d.get('encoder')=='random' else CAUSES.get(n.split('_lr_')[0], '')
-        cause = f"{why} Trained for {d['steps']} steps." if said.startswith('What fails') else ''
-        return f'{head}<br><span class="{"fails" if said.startswith("What") else "well"}">{said}</span> {cause}'
-    return ''.join([figure('photo', 'target')] + [figure(n, words(n)) for n in order])
+        cause = f"{why} Trained for {d['steps']} steps." if failures.startswith('What fails') else ''
+        return f'{head}<br><span class="{"fails" if failures.startswith("What") else "well"}">{failures}</span> {cause}'
+    return ''.join([figure('photo', 'target')] + [figure(n, caption(n)) for n in order])
 
 def gallery(folder, colorizer):
     "Write the gallery: photos by scene, then strips by recipe."
@@ -134,7 +134,7 @@ def gallery(folder, colorizer):
     page = ['---', 'html_theme.sidebar_secondary.remove: true', '---', '# Gallery', '',
             '> Drag the line across a photo, or click a thumbnail to enlarge it. Failures are included, with their causes.', '',
             'Photos that come with scikit-image, scikit-learn, and matplotlib, colored by the shipped model. '
-            'We did not pick them for good results. A lower CIEDE2000 is better.', '']
+            'We didn\'t pick them for good results. A lower CIEDE2000 is better.', '']
     named = {n for ns in SCENES.values() for n in ns}
     scenes = {**SCENES, 'more': tuple(n for n in found if n not in named)}
     for scene,names in scenes.items():
@@ -148,8 +148,8 @@ def gallery(folder, colorizer):
              f'```{{raw}} html\n<div class="wall">{wall(folder)}</div>\n```', '']
     (folder/'gallery.md').write_text('\n'.join(page), 'utf8')
 
-def blocks(model, most=40):
-    "Return rows of a table: the modules of a network, two levels deep, and their number of parameters."
+def layer_rows(model, most=40):
+    "Return the modules of a network, two levels deep, as rows `(name, type, parameters)`."
     rows = []
     for name,child in model.named_children():
         parts = [(f'{name}.{k}', c) for k,c in child.named_children()] or [(name, child)]
@@ -159,15 +159,15 @@ def blocks(model, most=40):
 
 def verdict(d, gray, mean):
     "Describe what fails according to the metrics of a trained recipe."
-    said = []
+    failures = []
     if d['CIEDE2000']>gray['CIEDE2000']:
         more = 100*(d['CIEDE2000']/gray['CIEDE2000']-1)
-        said.append(f'a higher error than gray photos ({more:+.1f}% CIEDE2000)')
-    if d['PSNR']<gray['PSNR']: said.append('a lower PSNR than gray photos')
-    if d['colorfulness']<1.2*mean['colorfulness']: said.append('hardly more color than a single mean color')
-    return f"What fails: {', '.join(said)}." if said else 'The error is lower than for gray photos. The strip shows what is still wrong.'
+        failures.append(f'a higher error than gray photos ({more:+.1f}% CIEDE2000)')
+    if d['PSNR']<gray['PSNR']: failures.append('a lower PSNR than gray photos')
+    if d['colorfulness']<1.2*mean['colorfulness']: failures.append('hardly more color than a single mean color')
+    return f"What fails: {', '.join(failures)}." if failures else 'The error is lower than for gray photos. The strip shows what is still wrong.'
 
-def trained(name, done):
+def training_results(name, done):
     "Return the results of a recipe: metrics, a strip of photos, and other learning rates."
     d, gray = done[name], done['gray']
     other = [o for k,o in done.items() if k.startswith(f'{name}_lr_')]
@@ -201,8 +201,8 @@ def recipe(name, r, done):
             f'[Its page]({book}) has the layers, what the paper leaves open, and what we chose.'
             + (f' See also [the paper](papers/{paper}.md).' if paper else ''), '',
             '```python', f"learn = recipe_learner('{name}', dls)", '```', '']
-    text += trained(name, done) if done.get(name) else ['Not trained yet (`python -m lab.compare_recipes`).', '']
-    table = ''.join(f'<tr><td>{html.escape(k)}</td><td>{t}</td><td>{p:,}</td></tr>' for k,t,p in blocks(model))
+    text += training_results(name, done) if done.get(name) else ['Not trained yet (`python -m lab.compare_recipes`).', '']
+    table = ''.join(f'<tr><td>{html.escape(k)}</td><td>{t}</td><td>{p:,}</td></tr>' for k,t,p in layer_rows(model))
     head = '<tr><th>part</th><th>kind</th><th>parameters</th></tr>'
     layers = f'<details><summary>Layers</summary><table class="params">{head}{table}</table></details>'
     return row, text + ['```{raw} html', layers, '```', '']
@@ -247,62 +247,62 @@ FROBENIUS = [
     ('stanford_conv9_smooth_l1', 'smooth L1', 13.45),
     ('stanford_conv9', 'L2', 15.65),
     ('stanford_bins10', 'cross-entropy', 11.27)]
-# Of each paper: the recipe that builds the network, what is printed of it, the same of answers that look at no photo (keys of
-# results/claims/baselines.json: gray, then one color or bin for all), and the scale
-L2, MAE, NEAR = (('L2 gray','L2 mean color'), ('MAE gray','MAE median color'), ('closeness gray','closeness mean color'))
-PRINTED = {
+# The numbers that each paper reports: (recipe, metric, reported value, gray baseline, baseline of one color or bin for all, scale).
+# The baselines are keys of lab/results/claims/baselines.json
+L2, MAE, CLOSENESS = (('L2 gray','L2 mean color'), ('MAE gray','MAE median color'), ('closeness gray','closeness mean color'))
+REPORTED = {
     'fordham': [(n, f'test L2, {what}', l2, *L2, 1) for n,what,l2,_ in FORDHAM]
              + [(n, f'test MAE, {what}', mae, *MAE, 1) for n,what,_,mae in FORDHAM],
     'stanford': [(f'stanford_bins{n}', f'accuracy, {n} bins, %', v, '', f'accuracy {n}', 100)
                  for n,v in ((10, 41.5), (30, 27.8), (50, 18.9))]
-              + [(n, f'Frobenius norm, {what}', v, *NEAR, 1) for n,what,v in FROBENIUS],
+              + [(n, f'Frobenius norm, {what}', v, *CLOSENESS, 1) for n,what,v in FROBENIUS],
     'indiana': [('indiana_unet', 'accuracy, %', 54, '', 'red is largest', 100),
                 ('indiana_unet', 'loss (MAE of RGB), % of the range', 48, 'MAE RGB gray', '', 100)],
     'cats': [], 'koalarization': []}
 
-def share(measured_here, key, scale):
+def baseline(measured, key, scale):
     "Return the mean of a baseline over its seeds as text, or an empty string without `key`."
     if not key: return ''
-    found = measured_here[key]['seeds']
-    return f'{scale*sum(found)/len(found):.{1 if scale>1 else 4 if max(found)<1 else 2}f}'
+    seeds = measured[key]['seeds']
+    return f'{scale*sum(seeds)/len(seeds):.{1 if scale>1 else 4 if max(seeds)<1 else 2}f}'
 
-def built_here(paper, done):
+def best_runs(paper, done):
     "Return the best run of each recipe of a paper, by name."
     runs = {}
     for d in done.values():
         if d.get('source', '').lower().startswith(paper) and 'steps' in d: runs.setdefault(d['recipe'], []).append(d)
     return {n: min(ds, key=lambda d: d['CIEDE2000']) for n,ds in runs.items()}
 
-def in_our_measures(d):
-    "Return the cells of a row with our own results."
+def our_cells(d):
+    "Return the cells of a row for our own results."
     rate = f" at {d['rate']:g}" if 'rate' in d and ' at ' not in d['recipe'] else ''
     return f"{label(d)}{rate} | {d['CIEDE2000']:.2f} | {d['PSNR']:.2f} | {d['colorfulness']:.1f} |"
 
 def numbers(paper, done):
     """Return a table of every number that a paper reports, next to trivial baselines and to our results with its recipe."""
-    here, built = json.loads((RESULTS.parent/'claims/baselines.json').read_text('utf8'))['sets']['eval256'], built_here(paper, done)
+    here, built = json.loads((RESULTS.parent/'claims/baselines.json').read_text('utf8'))['sets']['eval256'], best_runs(paper, done)
     rows, shown = [], set()
-    for name,what,value,gray,one,scale in PRINTED[paper]:
-        blind = ' | '.join(share(here['measured'], key, scale) for key in (gray, one))
-        rows.append(f'| {what} | {value} | {blind} | {in_our_measures(built[name])}')
+    for name,what,value,gray,one,scale in REPORTED[paper]:
+        baselines = ' | '.join(baseline(here['measured'], key, scale) for key in (gray, one))
+        rows.append(f'| {what} | {value} | {baselines} | {our_cells(built[name])}')
         shown.add(name)
-    rows += [f'| not reported | | | | {in_our_measures(d)}' for n,d in built.items() if n not in shown]
-    rows += [f'| baseline | | | | {in_our_measures(done[n])}' for n in ('gray','mean_color')]
+    rows += [f'| not reported | | | | {our_cells(d)}' for n,d in built.items() if n not in shown]
+    rows += [f'| baseline | | | | {our_cells(done[n])}' for n in ('gray','mean_color')]
     facts = next(iter(built.values()))
-    said = ("Gray and one color are baselines that ignore the photo. They are computed with the paper's own metric, "
+    note = ("Gray and one color are baselines that ignore the photo. They are computed with the paper's own metric, "
             f"on {here['n']} of our photos (mean of three splits); see [the baselines](../nbs/claims/01_baselines.ipynb). "
             f"'Ours' is the recipe at its best learning rate after {facts['minutes']:g} minutes on a {facts['device'].upper()}, "
             f"measured on {facts['photos']} validation photos with seed 0. "
             "The papers trained far longer and on other photos.")
     curves = 'The paper shows its results as curves and pictures, without numbers to compare.'
-    none = [] if PRINTED[paper] else [curves, '']
+    none = [] if REPORTED[paper] else [curves, '']
     head = '| metric | paper | gray | one color or bin | ours | CIEDE2000 | PSNR, dB | colorfulness |'
-    return [*none, head, '|---|---:|---:|---:|---|---:|---:|---:|', *rows, '', said, '']
+    return [*none, head, '|---|---:|---:|---:|---|---:|---:|---:|', *rows, '', note, '']
 
 def papers(folder):
     "Insert the numbers into the pages of the papers."
     done = load_results(folder=RESULTS)
-    for paper in PRINTED:
+    for paper in REPORTED:
         p = folder/'papers'/f'{paper}.md'
         table = ['## Its numbers, next to baselines and ours', '', '::::{container} numbers', '', *numbers(paper, done), '::::', '']
         text = p.read_text('utf8')
@@ -312,12 +312,12 @@ def papers(folder):
 def card(folder):
     "Write the model card as a page, with an audit of the current model."
     text = shipped_models()['shipped'].with_suffix('.md').read_text('utf8')
-    said = '\n\n'.join(table.to_markdown() for table in audit('shipped'))
-    measured_so = f'{LIMITS} How it is measured: [the audit](nbs/claims/11_audit.ipynb).'
-    (folder/'model_card.md').write_text(f'{text}\n\n## Skin tones and scenes\n\n{measured_so}\n\n{said}\n', 'utf8')
+    tables = '\n\n'.join(table.to_markdown() for table in audit('shipped'))
+    method = f'{LIMITS} [The audit](nbs/claims/11_audit.ipynb) explains how we measured this.'
+    (folder/'model_card.md').write_text(f'{text}\n\n## Skin tones and scenes\n\n{method}\n\n{tables}\n', 'utf8')
 
 def models(static, names=('shipped',)):
-    "Export models for the browser, with what the page needs to know about them. Every model adds several megabytes to the site."
+    "Export models for the browser, and their settings as JSON. Every model adds several megabytes to the site."
     known = []
     for name in names:
         path = export_onnx(name, static/'model'/f'{name}.onnx', force=True)

@@ -1,6 +1,5 @@
-"""Make pages load only what they use: no icon library (icons.css draws the icons), and Sphinx's search replaced by
-our own (find.js), on the search page only.
-Foldable entries of the sidebar get accessible names."""
+"""Remove scripts that pages don't use: the icon library (icons.css draws the icons) and Sphinx's search (the search page loads our own,
+find.js). Also give the sidebar's foldable entries accessible names."""
 import re
 
 ICONS = re.compile(r'\s*<script defer src="[^"]*fontawesome\.js[^"]*"></script>')
@@ -9,13 +8,13 @@ FOLD = re.compile(r'(<a class="[^"]*reference internal" href="[^"]*">((?:(?!</a>
 FIND = ''.join(f'<script src="_static/{f}.js" defer></script>' for f in ('search-index', 'find'))
 UNUSED = ('searchindex.js', '_static/searchtools.js', '_static/language_data.js', '**/*.map', '_static/locales/**/*.*o', '**/LC_MESSAGES/*', '_static/scripts/*.map', '_static/styles/*.map', '_static/scripts/fontawesome*', '_static/vendor/fontawesome/webfonts/*')
 
-def named(text):
-    "Give foldable entries of the sidebar a name for screen readers."
+def name_folds(text):
+    "Give the sidebar's foldable entries names for screen readers."
     return FOLD.sub(lambda m: f'{m[1]}<summary aria-label="Pages of: {re.sub("<[^>]*>", "", m[2])}">', text)
 
-def light(text, name):
+def lighten(text, name):
     "Return the page `name` without scripts that it doesn't use."
-    text = named(ICONS.sub('', text))
+    text = name_folds(ICONS.sub('', text))
     text = SEARCH.sub('', text)
     return text.replace('</head>', f'{FIND}</head>', 1) if name=='search.html' else text
 

@@ -1,7 +1,7 @@
-"""Take the pictures of panels for pages without Python, with Voila and Chromium. Run it when a panel changes.
+"""Take pictures of the panels with Voila and Chromium, for pages where no Python is running. Run this when a panel changes.
 
-    python docs/panels.py            writes docs/static/panels/*.jpg
-    python docs/panels.py tune hint  these only
+    python docs/panels.py            write docs/static/panels/*.jpg
+    python docs/panels.py tune hint  only these panels
 """
 import json, sys, tempfile
 from pathlib import Path
@@ -32,13 +32,15 @@ PANELS = {
     'hint': HINTED}
 
 def notebook(*code):
+    "Return a notebook (a dict) with the cells `code`."
     cells = [dict(cell_type='code', id=f'c{i}', metadata={}, outputs=[], execution_count=None, source=s) for i,s in enumerate(code)]
     kernel = dict(name='python3', display_name='python3', language='python')
     return dict(nbformat=4, nbformat_minor=5, metadata=dict(kernelspec=kernel), cells=cells)
 
-def take(browser, name, address, to):
+def take(browser, name, url, to):
+    "Write a picture of the panel in the notebook `name` to the folder `to`."
     page = browser.new_page(viewport=dict(width=1180, height=1600))
-    page.goto(f'{address}/voila/render/{name}.ipynb', timeout=240_000)
+    page.goto(f'{url}/voila/render/{name}.ipynb', timeout=240_000)
     panel = page.locator('.jp-OutputArea-output > .widget-vbox').first
     panel.wait_for(timeout=240_000)
     page.wait_for_timeout(3000)
@@ -50,9 +52,9 @@ def main(*names, to=ROOT/'docs/static/panels'):
         folder = Path(folder)
         for n,code in PANELS.items(): (folder/f'{n}.ipynb').write_text(json.dumps(notebook(BEGIN, code)))
         run = [sys.executable, '-m', 'voila', str(folder), '--no-browser', '--theme=light']
-        with serving(run, folder, folder, PYTHONPATH=str(ROOT)) as address:
+        with serving(run, folder, folder, PYTHONPATH=str(ROOT)) as url:
             browser = p.chromium.launch(executable_path=find_chromium(), args=['--no-sandbox', '--disable-gpu'])
-            for n in names or PANELS: take(browser, n, address, to)
+            for n in names or PANELS: take(browser, n, url, to)
             browser.close()
 
 if __name__=='__main__': main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"The playground's script: what the library knows as data, the modules of docs/play and TensorFlow.js, put together by esbuild."
+"Bundle the scripts of the playground, the explorers, and the search with esbuild, from docs/play, docs/find, TensorFlow.js, and numbers from the library."
 import base64, inspect, json, shutil, subprocess
 from pathlib import Path
 
@@ -11,29 +11,31 @@ DOCS = Path(__file__).resolve().parent
 GRID = 10 # Width of a cell in Lab units, the default of JointBins: 261 cells
 WASM = DOCS/'node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm'
 
-def default(f, name): return inspect.signature(f).parameters[name].default
+def default(f, name):
+    "Return the default of a parameter of `f`."
+    return inspect.signature(f).parameters[name].default
 
 def facts():
-    "Numbers that the page and the library share: dice, cells, scalings and parameters of losses."
+    "Return the numbers that the page shares with the library: colors and their probabilities, cells, scaling, and parameters of losses."
     codec, numbers = JointBins(GRID), LabAB()
     return dict(colors=COLORS, cells=dict(centers=codec.centers.tolist(), k=codec.k, sigma=codec.sigma), scale=numbers.ab_scale,
                 beta=default(smooth_l1, 'beta'), lam=default(RebalancedCE, 'lam'), T=default(codec.ab, 'T'))
 
 def bundle(entry, out, *more):
-    "One script of `entry` and all it imports."
+    "Bundle `entry` and everything it imports into one script."
     tool = DOCS/'node_modules/.bin/esbuild'
     subprocess.run([str(tool), str(entry), '--bundle', '--minify', '--target=es2020', '--main-fields=module,main', '--legal-comments=none',
                     '--log-level=warning', f'--outfile={out}', *more], check=True)
 
 def gather(work):
-    "The modules of the page and what they need, in a folder of their own."
+    "Put the modules of docs/play and what they import into the new folder `work`."
     shutil.copytree(DOCS/'play', work)
     (work/'node_modules').symlink_to(DOCS/'node_modules')
     (work/'facts.json').write_text(json.dumps(facts()), 'utf8')
 
 def write(static, work):
-    """`play.js` and `explorers.js` (pages) and `play-engine.js` (the worker's script and its WebAssembly, as text: so it runs from a disk
-    too)."""
+    """Write the scripts of the pages, `play.js`, `explorers.js`, and `find.js`, and the worker, `play-engine.js`. The worker's script and
+    WebAssembly are stored as text in this file, so that it also works when the page is opened from disk."""
     gather(work)
     bundle(work/'engine.js', work/'built/engine.js', '--format=iife')
     wasm = base64.b64encode(WASM.read_bytes()).decode()

@@ -1,12 +1,14 @@
-"""The API reference: the public names of a module, with their docments as tables, at the end of the module's page. Also the Sphinx
-extension that makes these tables, with an example above each."""
+"""Write the API reference at the end of each module's page, and the Sphinx extension that adds an example and a table of parameters to
+each name."""
 import importlib, inspect, re
 
 from fastcore.docments import docments
 
 import examples, house
 
-def module(name): return importlib.import_module(f'colorize_nb.{name}')
+def module(name):
+    "Import a module by its name within the package."
+    return importlib.import_module(f'colorize_nb.{name}')
 
 def public(m):
     "Return the names that module `m` exports and defines."
@@ -30,7 +32,7 @@ def directive(m, n):
     o, full = getattr(m, n), f'{m.__name__}.{n}'
     if inspect.isclass(o): return f'.. autoclass:: {full}'
     if callable(o) and inspect.isfunction(inspect.unwrap(o)): return f'.. autofunction:: {full}'
-    value = re.sub(r'\s+', ' ', re.sub(r' at 0x[0-9a-f]+', '', repr(o))) # an address would differ in each build
+    value = re.sub(r'\s+', ' ', re.sub(r' at 0x[0-9a-f]+', '', repr(o))) # memory addresses differ in each build
     return f'.. py:data:: {full}\n   :value: {value if len(value)<90 else value[:86]+" ..."}'
 
 def section(name):
@@ -45,49 +47,51 @@ def section(name):
     return '\n'.join([*lines, '```', ''])
 
 def rst(s):
-    "A docstring's line, which is Markdown, as reStructuredText."
+    "Convert a line of a docstring from Markdown to reStructuredText."
     parts = re.split(r'`([^`]+)`', re.sub(r'\[([^]]+)\]\([^)]*\)', r'\1', s))
-    for i,p in enumerate(parts): # every second one is code, which must stand free of letters
+    for i,p in enumerate(parts): # every second part is code, which must not touch letters
         if i%2: parts[i] = ('\\ ' if parts[i-1][-1:].isalnum() else '') + f'``{p}``' + ('\\ ' if parts[i+1][:1].isalnum() else '')
         else: parts[i] = re.sub(r'([*|_`\\])', r'\\\1', p)
     return ''.join(parts)
 
-def _type(a):
+def type_name(a):
+    "Return the name of an annotation, or an empty string."
     if a is inspect.Parameter.empty or a in (None, type(None)): return ''
     return a if isinstance(a, str) else getattr(a, '__name__', str(a).replace('typing.', ''))
 
 def table(o):
-    "The parameters of `o` as a list-table, from its docments; nothing if it has none."
+    "Return the parameters of `o` as a list-table, from its docments. Return an empty list if there are none."
     try: found, source = docments(o, full=True), inspect.getsource(o)
     except (TypeError, ValueError, OSError, AttributeError): return []
-    own = re.search(r'\*\*(\w+) *# *(.+)', source) # fastcore takes the words of **kwargs for those of the result
+    own = re.search(r'\*\*(\w+) *# *(.+)', source) # fastcore assigns the comment on **kwargs to the return value
     if own and own[1] in found:
         found[own[1]]['docment'] = own[2]
         if found.get('return') and found['return'].docment==own[2]: found['return']['docment'] = None
-    rows, waiting = [], [] # of parameters that share a line of code, the last has the words
+    rows, waiting = [], [] # if parameters share a line of code, only the last one has a comment
     for k,d in found.items():
         if k in ('self','cls','return') or k.startswith('_'): continue
         default = '' if d.default is inspect.Parameter.empty else d.default.__name__ if callable(d.default) else repr(d.default)
-        rows.append([f'``{k}``', _type(d.anno), default, d.docment or ''])
+        rows.append([f'``{k}``', type_name(d.anno), default, d.docment or ''])
         if d.docment:
             for r in waiting: r[3] = f'with `{k}`'
         waiting = [] if d.docment else waiting+[rows[-1]]
     back = found.get('return')
-    if back is not None and (back.docment or _type(back.anno)): rows.append(['*returns*', _type(back.anno), '', back.docment or ''])
+    if back is not None and (back.docment or type_name(back.anno)): rows.append(['*returns*', type_name(back.anno), '', back.docment or ''])
     if not any(r[3] for r in rows): return []
     one_line = lambda s: re.sub(r'\s+', ' ', s).strip()
     code = lambda s: f'``{s}``' if s and len(s)<60 else ''
     lines = ['', '.. list-table::', '   :header-rows: 1', '   :widths: 16 14 16 54', '   :class: params', '',
-             '   * - parameter', '     - type', '     - default', '     - what it is']
+             '   * - parameter', '     - type', '     - default', '     - description']
     for k,t,v,doc in rows: lines += [f'   * - {k}', f'     - {code(t)}', f'     - {code(one_line(v))}', f'     - {rst(one_line(doc))}']
     return lines + ['']
 
-def docstring(app, what, name, o, options, lines):
-    whole = re.sub(r'`[^`]+`', lambda m: ' '.join(m[0].split()), '\n'.join(lines)) # code that goes over the end of a line
+def process_docstring(app, what, name, o, options, lines):
+    "Convert a docstring to reStructuredText, and add an example and a table of parameters."
+    whole = re.sub(r'`[^`]+`', lambda m: ' '.join(m[0].split()), '\n'.join(lines)) # join code that spans two lines
     lines[:] = [rst(l) for l in whole.split('\n')]
     if what in ('function','class'): lines += examples.lines(o.__module__, name.split('.')[-1])
     if what in ('function','method','class'): lines += table(o.__init__ if what=='class' and '__init__' in vars(o) else o)
 
 def setup(app):
-    app.connect('autodoc-process-docstring', docstring)
+    app.connect('autodoc-process-docstring', process_docstring)
     return dict(parallel_read_safe=True)

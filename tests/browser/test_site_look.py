@@ -186,7 +186,7 @@ def test_the_claims_page_opens_with_verdicts():
 def test_an_example_is_above_the_parameters():
     text = (HTML/'nbs/color/00_space.html').read_text('utf8')
     entry = text[text.index('id="colorize_nb.color.space.srgb2linear"'):]
-    assert entry.index('class="example"') < entry.index('what it is')
+    assert entry.index('class="example"') < entry.index('description')
 
 def test_no_page_of_another_library(): assert [p for p in PAGES if re.match(r'_modules/(?!colorize_nb|index)', p)]==[]
 
