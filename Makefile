@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)
 export PYTHONWARNINGS = ignore::FutureWarning:torch.jit._script
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow fuzz mutants test-latest lab app docs predict bench readme export hooks clean
+.PHONY: help setup setup-latest demo test test-slow fuzz mutants test-latest lab app docs predict bench readme export hooks clean
 
 help: ## Show this list
 	@echo 'make TARGET, where TARGET is one of:'
@@ -49,7 +49,7 @@ test: $(READY) ## Run the library's notebooks and the tests
 	@echo '== Tests'
 	@$(PYTEST)
 
-test-slow: $(READY) ## Run the course, its solutions, and the slower tests
+test-slow: $(READY) ## Run the course, its solutions, the browser tests, and other slow tests
 	@$(PAGES) nbs/tutorials
 	@$(PYTEST) -m slow
 
@@ -67,9 +67,11 @@ $(LATEST)/.ready: $(SETUP)
 	@$(LATEST)/bin/python -m pip install -U fastai fastcore
 	@touch $@
 
+setup-latest: $(LATEST)/.ready
+
 test-latest: $(LATEST)/.ready ## Run the tests with the newest fastai and fastcore, without nbdev
 	@$(LATEST)/bin/python -c 'from importlib.metadata import version as v; print("== fastai", v("fastai"), "fastcore", v("fastcore"), "torch", v("torch"))'
-	@REQUIRE_BROWSER= OMP_NUM_THREADS=1 $(LATEST)/bin/python -m pytest -n 2 -rs
+	@OMP_NUM_THREADS=1 $(LATEST)/bin/python -m pytest -n 2 -rs
 
 lab: $(READY) ## Open JupyterLab on the start page
 	@mkdir -p $(VENV)/share/jupyter/lab/settings

@@ -54,12 +54,16 @@ def to_files(figure, folder, up=''):
     return re.sub(r'src="data:image/jpeg;base64,([^"]+)"', one, figure)
 
 def hero(folder, colorizer):
-    "Write the start page's picture: the input and the prediction under a line to drag."
-    photo = open_photo(bundled_photos('color')['coast'])
-    shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image}
-    note = f"gray input on the left, prediction of the shipped model on the right. Photo: {credit('coast')}"
-    figure = f'<div class="hero">{wipe("Drag the line", shown, note, side=640)}</div>'
-    (folder/'hero.html').write_text(to_files(figure, folder).replace(' loading="lazy"', ''), 'utf8')
+    "Write the start page's pictures, each under a line to drag: a photo of today, and one from around 1910 whose real colors are known."
+    def figure(name, left, right, note):
+        photo = open_photo((bundled_photos('color') | bundled_photos('plate'))[name])
+        shown = {'input': photo.convert('L'), 'prediction': colorizer(photo).image, 'real colors': photo}
+        return f'<div class="hero">{wipe("Drag the line", {k: shown[k] for k in (left, right)}, f"{note} Photo: {credit(name)}", side=640)}</div>'
+    figures = [figure('mountain', 'input', 'prediction', 'The gray input on the left, the prediction of the shipped model on the right.'),
+               figure('man_in_papakha', 'prediction', 'real colors', 'The prediction on the left. The photographer took three exposures '
+                      'through color filters between 1909 and 1915, so the real colors on the right are known.')]
+    html = to_files(''.join(figures), folder).replace(' loading="lazy"', '')
+    (folder/'hero.html').write_text(f'<div>{html}</div>', 'utf8')
 
 def ten_pages():
     "Return a Markdown list of the pages to read first, with their titles and summaries."

@@ -23,10 +23,16 @@ def why_no_browser():
     if importlib.util.find_spec('playwright') is None: return 'playwright is not installed'
     if find_chromium() is None: return 'no Chromium found (install chromium, or run: python -m playwright install chromium)'
 
+def pytest_itemcollected(item):
+    "Tests in `tests/browser` need a browser, and they are slow."
+    if 'browser' in item.path.parts:
+        item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.slow)
+
+@pytest.hookimpl(trylast=True) # only the tests that are left after `-m` and `-k`
 def pytest_collection_modifyitems(config, items):
     has_nbdev = importlib.util.find_spec('nbdev') is not None
     for item in items:
-        if 'browser' in Path(item.fspath).parts: item.add_marker(pytest.mark.browser)
         if 'nbdev' in item.keywords and not has_nbdev: item.add_marker(pytest.mark.skip(reason='nbdev is not installed'))
     wanted = [o for o in items if 'browser' in o.keywords]
     if wanted and (why := why_no_browser()):
