@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 import lab.train_shipped # registers the candidates' architectures
-from colorize_nb.color.metrics import bootstrap_interval, ciede, colorfulness, gray_baseline
+from colorize_nb.color.metrics import bootstrap_interval, ciede, gray_baseline
 from colorize_nb.color.space import lab2rgb, rgb2lab
 from colorize_nb.core.photo import find_photos, open_photo, to_image, to_tensor
 from colorize_nb.core.show import Results

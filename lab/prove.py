@@ -6,7 +6,6 @@
 Existing rows are kept, so an interrupted run resumes; `--again` starts over.
 """
 import argparse, json, time
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,7 +16,7 @@ from colorize_nb.color.classes import JointBins, collapse, color_prior
 from colorize_nb.color.codecs import LabAB, RGB, YCbCr
 from colorize_nb.color.metrics import ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr, through_8bit
 from colorize_nb.color.metrics import auc_ab
-from colorize_nb.color.space import ciede2000, lab2rgb, rgb2lab
+from colorize_nb.color.space import ciede2000, lab2rgb
 from colorize_nb.data.shapes import COLORS, KINDS, ambiguous_shapes, best_color
 from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.core.files import whole_file

@@ -15,7 +15,6 @@ checkpoint as a model file and exits.
 """
 import argparse
 import json
-import math
 import random
 import time
 from functools import partial

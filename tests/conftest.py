@@ -1,16 +1,16 @@
-"What every test may use: the bundled photos, and a real browser where one is installed."
+"Fixtures and helpers for all tests, among them a real browser if one is installed."
 import functools, importlib.util, os, re, shutil, signal, socket, subprocess, time, urllib.error, urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# a run in the background ignores Ctrl-C, and so would the processes that tests start
+# If pytest runs in the background, it ignores Ctrl-C, and the processes that tests start would inherit that
 signal.signal(signal.SIGINT, signal.default_int_handler)
-NEED = bool(os.environ.get('REQUIRE_BROWSER'))
+REQUIRED = bool(os.environ.get('REQUIRE_BROWSER'))
 
 def find_chromium():
-    "The system's Chromium, else the one playwright brought, else None."
+    "Return the path to the system's Chromium, to the one that Playwright installed, or None."
     for name in ('chromium','chromium-browser','google-chrome','google-chrome-stable'):
         if path := shutil.which(name): return path
     try:
@@ -20,6 +20,7 @@ def find_chromium():
     except Exception: return None
 
 def why_no_browser():
+    "Return why browser tests can't run, or None if they can."
     if importlib.util.find_spec('playwright') is None: return 'playwright is not installed'
     if find_chromium() is None: return 'no Chromium found (install chromium, or run: python -m playwright install chromium)'
 
@@ -36,13 +37,13 @@ def pytest_collection_modifyitems(config, items):
         if 'nbdev' in item.keywords and not has_nbdev: item.add_marker(pytest.mark.skip(reason='nbdev is not installed'))
     wanted = [o for o in items if 'browser' in o.keywords]
     if wanted and (why := why_no_browser()):
-        if NEED: raise pytest.UsageError(f'REQUIRE_BROWSER is set, but {why}')
+        if REQUIRED: raise pytest.UsageError(f'REQUIRE_BROWSER is set, but {why}')
         config.stash[skipped_browser] = f'{len(wanted)} browser tests skipped: {why}'
         for item in wanted: item.add_marker(pytest.mark.skip(reason=why))
 
 @contextmanager
 def torch_threads(n):
-    "Torch with `n` threads, then with as many as before."
+    "Use `n` torch threads in a `with` block."
     import torch
     before = torch.get_num_threads()
     torch.set_num_threads(n)
@@ -50,30 +51,31 @@ def torch_threads(n):
     finally: torch.set_num_threads(before)
 
 @contextmanager
-def serving(run, cwd, home, ask='/', **env):
-    """A server that the list `run` starts in `cwd`, with `--port=` put behind it: its address, once `ask` is answered; its log and settings
-    lie in `home`."""
+def serving(command, cwd, home, path='/', **env):
+    """Run a server in `cwd` on a free port. `--port=N` is appended to the list `command`. Yields the server's URL as soon as `path`
+    responds. The server's log and settings go to `home`."""
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
-        address = f'http://127.0.0.1:{s.getsockname()[1]}'
+        url = f'http://127.0.0.1:{s.getsockname()[1]}'
     env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1',
            'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d'), **env}
     with open(home/'log.txt', 'w') as log:
-        server = subprocess.Popen([*run, f"--port={address.rpartition(':')[2]}"], cwd=cwd, stdout=log, stderr=log, env=env)
+        server = subprocess.Popen([*command, f"--port={url.rpartition(':')[2]}"], cwd=cwd, stdout=log, stderr=log, env=env)
         try:
-            until_answered(address+ask, home/'log.txt')
-            yield address
+            wait_for(url+path, home/'log.txt')
+            yield url
         finally:
             server.terminate()
             server.wait(60)
 
-def until_answered(url, log, seconds=120):
+def wait_for(url, log, seconds=120):
+    "Wait until a server responds, even if it responds with an error status."
     end = time.monotonic()+seconds
     while time.monotonic()<end:
         try: return urllib.request.urlopen(url, timeout=2).close()
-        except urllib.error.HTTPError: return # an answer too
+        except urllib.error.HTTPError: return
         except OSError: time.sleep(.25)
-    pytest.fail(f'no answer from {url}: {log.read_text()[-800:]}')
+    pytest.fail(f'no response from {url}: {log.read_text()[-800:]}')
 
 skipped_browser = pytest.StashKey()
 
@@ -85,7 +87,7 @@ notes = pytest.StashKey()
 
 @pytest.fixture
 def note(request):
-    "`note(line)` prints a line at the end of the run."
+    "Return a function that prints a line at the end of the run."
     return lambda line: request.config.stash.setdefault(notes, []).append(line)
 
 @pytest.fixture(scope='session')
@@ -101,40 +103,40 @@ def browser():
         b.close()
 
 def until(page, expression, timeout=30_000, **_):
-    "Wait until a JavaScript expression holds, asked from outside: playwright's own way needs eval, which the site's policy forbids."
+    "Wait until a JavaScript expression is true. Playwright's `wait_for_function` needs eval, which the site's policy forbids."
     end = time.monotonic()+timeout/1000
     while not page.evaluate(expression):
-        if time.monotonic()>end: raise TimeoutError(f'{expression} did not come true in {timeout/1000:g} s')
+        if time.monotonic()>end: raise TimeoutError(f'{expression} was not true within {timeout/1000:g} s')
         page.wait_for_timeout(50)
 
 @pytest.fixture
 def page(browser):
-    "A page that may reach nothing outside this machine; fails the test on a JavaScript error."
+    "Open a page. The test fails on a JavaScript error or a request to another machine."
     ctx = browser.new_context(viewport=dict(width=1100, height=900))
-    page, errors, asked = ctx.new_page(), [], []
+    page, errors, requests = ctx.new_page(), [], []
     page.wait_for_function = functools.partial(until, page)
     page.on('pageerror', lambda e: errors.append(str(e)))
     page.on('console', lambda m: errors.append(m.text) if m.type=='error' else None)
-    ctx.route(re.compile(r'https?://(?!127\.0\.0\.1[:/])'), lambda r: (asked.append(r.request.url), r.abort()))
+    ctx.route(re.compile(r'https?://(?!127\.0\.0\.1[:/])'), lambda r: (requests.append(r.request.url), r.abort()))
     yield page
     ctx.close()
-    assert not errors and not asked, (errors, asked)
+    assert not errors and not requests, (errors, requests)
 
 @pytest.fixture
 def bucket(monkeypatch):
-    "A local server that speaks S3, its address and keys in the environment: makes the buckets named, and gives their file system."
+    "Start a local S3 server and set its URL and keys in the environment. Return a function that makes buckets and returns their file system."
     server, s3fs = pytest.importorskip('moto.server'), pytest.importorskip('s3fs')
     s3 = server.ThreadedMotoServer(port=0, verbose=False)
     s3.start()
     host, port = s3.get_host_and_port()
-    there = dict(AWS_ENDPOINT_URL=f'http://{host}:{port}', AWS_ACCESS_KEY_ID='a', AWS_SECRET_ACCESS_KEY='b', AWS_DEFAULT_REGION='us-east-1')
-    for k,v in {**there, 'NO_PROXY': host}.items(): monkeypatch.setenv(k, v)
+    settings = dict(AWS_ENDPOINT_URL=f'http://{host}:{port}', AWS_ACCESS_KEY_ID='a', AWS_SECRET_ACCESS_KEY='b', AWS_DEFAULT_REGION='us-east-1')
+    for k,v in {**settings, 'NO_PROXY': host}.items(): monkeypatch.setenv(k, v)
     def make(*names):
         s3fs.S3FileSystem.clear_instance_cache()
         fs = s3fs.S3FileSystem()
         for n in names: fs.mkdir(n)
         return fs
     yield make
-    forget = urllib.request.Request(f"{there['AWS_ENDPOINT_URL']}/moto-api/reset", method='POST')
-    urllib.request.urlopen(forget).close() # a second server would still have the buckets
+    reset = urllib.request.Request(f"{settings['AWS_ENDPOINT_URL']}/moto-api/reset", method='POST')
+    urllib.request.urlopen(reset).close() # otherwise, the next server would still have these buckets
     s3.stop()

@@ -19,7 +19,7 @@ def one_thread():
 
 @pytest.fixture
 def album(tmp_path, monkeypatch):
-    "Ten photos in two folders, a letter that is called a photo, and a text file."
+    "Ten photos in two folders, a text file with a photo's name, and another text file."
     monkeypatch.chdir(tmp_path)
     cup = open_photo(bundled_photos()['coffee'])
     for i in range(10):
@@ -33,7 +33,7 @@ def album(tmp_path, monkeypatch):
 def pictures(out): return {str(p.relative_to(out)): p.read_bytes() for p in Path(out).rglob('*.jpg')}
 
 def rows(path):
-    "The rows of a report by photo, without the time and the result's folder."
+    "Return the rows of a report by photo, without the time and the result's folder."
     with open(path) as f: return {r['photo']: {**r, 'seconds': '', 'result': r['result'].partition('/')[2]} for r in csv.DictReader(f)}
 
 def counts(album): return tuple(map(album.count, ('colored', 'existing', 'failed')))
@@ -69,7 +69,7 @@ def test_a_second_run_only_does_what_is_missing(album):
 def start(*args): return subprocess.Popen([*COMMAND, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 def workers_of(pid):
-    "The processes that color for the command `pid`: descendants of its fork server."
+    "Return the worker processes of the command `pid`, which its fork server started."
     parents = {}
     for p in Path('/proc').glob('[0-9]*'):
         try: parents[int(p.name)] = int((p/'stat').read_text().rsplit(')', 1)[1].split()[1])
@@ -77,8 +77,8 @@ def workers_of(pid):
     children = [p for p,parent in parents.items() if parent==pid]
     return [p for p,parent in parents.items() if parent in children]
 
-def until(condition, seconds=300):
-    "Wait for a condition; a busy machine may take long."
+def wait_until(condition, seconds=300):
+    "Wait until a condition is true. This may take long on a busy machine."
     end = time.monotonic()+seconds
     while not condition() and time.monotonic()<end: time.sleep(.02)
     return condition()
@@ -87,7 +87,7 @@ def until(condition, seconds=300):
 def test_a_dead_worker_is_reported_and_the_same_command_resumes(album):
     args = 'album', '-o', 'out', '--size', '64', '--workers', '2'
     p = start(*args)
-    assert until(lambda: Path('out').is_dir() and pictures('out') or p.poll() is not None)
+    assert wait_until(lambda: Path('out').is_dir() and pictures('out') or p.poll() is not None)
     for worker in workers_of(p.pid): os.kill(worker, signal.SIGKILL)
     out, err = p.communicate(timeout=300)
     if p.returncode==0 or 'colored' in out: pytest.skip('it finished before a worker could be killed')
@@ -103,11 +103,11 @@ def test_a_dead_worker_is_reported_and_the_same_command_resumes(album):
 @pytest.mark.skipif(sys.platform!='linux', reason='reads /proc')
 def test_no_worker_outlives_the_command(album):
     p = start('album', '-o', 'out', '--size', '64', '--workers', '1')
-    assert until(lambda: Path('out').is_dir() and pictures('out') or p.poll() is not None)
+    assert wait_until(lambda: Path('out').is_dir() and pictures('out') or p.poll() is not None)
     workers = workers_of(p.pid)
     p.kill()
     p.communicate()
-    assert until(lambda: not any(Path(f'/proc/{w}').exists() for w in workers))
+    assert wait_until(lambda: not any(Path(f'/proc/{w}').exists() for w in workers))
 
 
 def test_problems_are_reported_before_the_first_photo(album):
@@ -130,7 +130,7 @@ def test_no_result_overwrites_an_input_or_another_result(album):
     for ext in ('bmp','png'): Path(f'album/0/02.{ext}').touch()
     same = plan_album(['album/0'], 'c')
     assert not same.failed and {'c/02-bmp-color.png','c/02-png-color.png'} <= {to for _,to in same.jobs}
-    os.symlink(os.path.abspath('b/x.jpg'), 'a/x-color.jpg') # the result's name leads to an input
+    os.symlink(os.path.abspath('b/x.jpg'), 'a/x-color.jpg') # the result's name is a link to an input
     linked = plan_album(['a','b'], force=True)
     assert len(linked.failed)==1 and linked.jobs==[('b/x.jpg', 'b/x-color.jpg')]
 

@@ -81,7 +81,7 @@ def test_all_pictures_of_an_mpo_are_colored(tmp_path, fast):
     assert to.suffix=='.mpo' and len(got)==2
     for (l, a, b), want in zip(got, L): assert abs(l-want)<1 and abs(a-20)<2 and abs(b+10)<2
     left.save(tmp_path/'preview.mpo', 'MPO', save_all=True, append_images=[right.resize((16,12))])
-    assert not is_moving(tmp_path/'preview.mpo'), 'a photo with a thumbnail is a photo'
+    assert not is_moving(tmp_path/'preview.mpo'), 'a photo with a thumbnail is not an animation'
 
 
 def test_command_keeps_animations_and_treats_single_frames_as_photos(tmp_path, pictures):

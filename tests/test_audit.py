@@ -11,7 +11,7 @@ from colorize_nb.core.photo import bundled_photos, open_photo, to_image, to_tens
 
 
 class Known(Colorizer):
-    "A colorizer that returns the photo with its hue turned and its chroma scaled."
+    "A colorizer that returns the photo with its hue rotated and its chroma scaled."
     def __init__(self, turn=0., times=1.): self.name, self.turn, self.times = 'known', math.radians(turn), times
     def __call__(self, photo):
         lab = rgb2lab(to_tensor(photo))

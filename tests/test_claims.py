@@ -1,11 +1,11 @@
-"The claims: the statistics behind them, the program that trains, and that each verdict follows from its results."
+"The claims: their statistics, the program that trains, and verdicts that follow from the results."
 import json
 
 import pytest
 import torch
 
 from colorize_nb.color.metrics import Frontier, frontier, saturate
-from colorize_nb.color.metrics import ciede, colorfulness
+from colorize_nb.color.metrics import colorfulness
 from colorize_nb.data.shapes import ambiguous_shapes
 from colorize_nb.core.photo import to_image
 from lab import claims
@@ -30,7 +30,7 @@ def test_frontier_interpolates_but_does_not_extrapolate():
         with pytest.raises(ValueError, match='outside the measured range'): c.at(outside)
 
 
-def test_more_saturation_is_no_gain_at_equal_colorfulness():
+def test_saturation_alone_does_not_help_at_equal_colorfulness():
     true = ambiguous_shapes(16, 32, seed=2)[0]
     dull, loud = frontier(saturate(true, .3), true), frontier(saturate(true, .6), true)
     assert (loud.ciede[2]-dull.ciede[2]).mean()<-1 and loud.gain(dull).mean().abs()<.3
@@ -39,7 +39,7 @@ def test_more_saturation_is_no_gain_at_equal_colorfulness():
 # --- trials
 
 def write(folder, arms, n=200):
-    "Write an experiment: `arms` is name -> (colorfulness, CIEDE2000) per seed."
+    "Write the results of an experiment. `arms` maps names to (colorfulness, CIEDE2000) per seed."
     g, factors = torch.Generator().manual_seed(0), [0, .5, 1, 2]
     photos = torch.randn(n, generator=g)
     rows = []
@@ -74,7 +74,7 @@ def test_unknown_experiments_raise_one_line(tmp_path):
 
 @pytest.fixture
 def tiny_claims(monkeypatch, tmp_path):
-    "The module `lab.claims` with three tiny variants, on drawn pictures."
+    "Return the module `lab.claims` with three tiny variants that train on drawn pictures."
     for i,rgb in enumerate(ambiguous_shapes(14, 64, seed=3)[0]):
         (tmp_path/'train128').mkdir(exist_ok=True)
         to_image(rgb).save(tmp_path/f'train128/{i}.png')
@@ -133,7 +133,7 @@ def test_half_fraction_keeps_pairs_of_factors_separable(monkeypatch):
     assert len({str(sorted(a.items(), key=str)) for a in arms.values()})==32
 
 
-def test_judge_recognizes_gray_but_not_photos(monkeypatch):
+def test_the_judge_tells_gray_from_photos_but_not_photos_from_photos(monkeypatch):
     monkeypatch.setattr(claims_models, 'STEPS', 25)
     rgb = ambiguous_shapes(128, 32, seed=5)[0]
     seen, held = rgb[:64], rgb[64:]

@@ -1,4 +1,4 @@
-"The command line, run as a user runs it: in a process of its own, on a folder with good and bad files."
+"The command line, run like a user runs it, on a folder with good and bad files."
 import contextlib, inspect, io, os, signal, subprocess, sys, time
 from types import SimpleNamespace
 
@@ -21,7 +21,7 @@ def run(*args, cwd):
     return SimpleNamespace(returncode=status, stdout=out.getvalue(), stderr=err.getvalue())
 
 def run_process(*args, cwd):
-    "Run the command in a process of its own, as a user does."
+    "Run the command in a separate process."
     env = {**os.environ, 'OMP_NUM_THREADS': '1'}
     return subprocess.run([*COMMAND, *map(str, args)], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env)
 
@@ -104,12 +104,12 @@ def test_results_do_not_overwrite_each_other(album):
     (['good.jpg','--steady','2'], 'steady is 2'),
     (['good.jpg','--device','cuda:9'], "device 'cuda:9' cannot be used here"),
     (['evaluate','shipped','gone'], 'gone')])
-def test_a_problem_is_one_line(album, args, says):
+def test_problems_give_one_line(album, args, says):
     got = run(*args, cwd=album)
     assert got.returncode==1 and says in got.stderr and 'Traceback' not in got.stderr
 
 
-def test_help_imports_nothing_heavy(tmp_path):
+def test_help_does_not_import_large_libraries(tmp_path):
     heavy = ('import sys; from colorize_nb.app.cli import main\ntry: main(["--help"])\n'
              'finally: print([m for m in ("torch","fastai","numpy","PIL","matplotlib") if m in sys.modules])')
     got = subprocess.run([sys.executable, '-c', heavy], capture_output=True, text=True)
@@ -154,7 +154,7 @@ def test_every_parameter_of_a_command_is_an_option():
     (['--size','16'], '--size is 16'),
     (['-o','good.jpg/x.safetensors'], 'cannot be written'),
     (['--checkpoint','good.jpg/c.pt'], 'cannot be written')])
-def test_training_options_are_checked_before_anything_heavy_is_imported(album, monkeypatch, capsys, args, says):
+def test_training_options_are_checked_before_large_imports(album, monkeypatch, capsys, args, says):
     import builtins
     monkeypatch.chdir(album)
     real = builtins.__import__
@@ -175,11 +175,11 @@ def test_a_result_never_overwrites_an_input(album):
     got = run('in', 'b', '-o', 'b', '--suffix', '', '--force', cwd=album)
     assert got.returncode==1 and 'would overwrite b/aa.jpg' in got.stderr and (album/'b/aa.jpg').read_bytes()==before
     (album/'link.jpg').symlink_to(album/'b/aa.jpg')
-    (album/'link-color.jpg').symlink_to(album/'b/aa.jpg') # the name of a result leads to an input
+    (album/'link-color.jpg').symlink_to(album/'b/aa.jpg') # the name of a result is a link to an input
     assert not plan_album([album/'link.jpg', album/'b/aa.jpg'], force=True).jobs[1:]
 
 
-def test_what_is_left_out_of_a_folder_is_mentioned(album, monkeypatch):
+def test_skipped_files_are_mentioned(album, monkeypatch):
     from colorize_nb.app.album import plan_album
     (album/'loop').symlink_to(album/'loop')
     (album/'round.jpg').symlink_to(album/'round.jpg')
@@ -196,7 +196,7 @@ def test_what_is_left_out_of_a_folder_is_mentioned(album, monkeypatch):
 
 def test_one_bad_entry_never_ends_the_folder(album):
     (album/'round.jpg').symlink_to(album/'round.jpg')
-    (album/('n'*246+'.jpg')).write_bytes((album/'good.jpg').read_bytes()) # its result's name is too long for the disk
+    (album/('n'*246+'.jpg')).write_bytes((album/'good.jpg').read_bytes()) # the result's name would be too long for the file system
     os.mkfifo(album/'pipe.jpg')
     got = run('album', '-o', 'out', cwd=album.parent)
     assert got.returncode==1 and '4 colored, 6 failed' in got.stdout and 'Traceback' not in got.stderr
@@ -233,7 +233,7 @@ def test_an_interruption_leaves_complete_files(album, sig, status):
     photo = open_photo(album/'good.jpg').resize((1200,800))
     for i in range(60): photo.save(many/f'{i:02}.jpg')
     p = subprocess.Popen([*COMMAND, 'many', '-o', 'out'], cwd=album.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) # a shell's background job ignores it
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) # in the background, the signal would be ignored
     out, until = album.parent/'out', time.time()+60
     begun = lambda: out.exists() and any(f.suffix=='.jpg' and not f.name.startswith('.') for f in out.iterdir())
     while time.time()<until and not begun(): time.sleep(.05)
@@ -244,7 +244,7 @@ def test_an_interruption_leaves_complete_files(album, sig, status):
     assert 0<len(files)<60 and all(Image.open(f).load() for f in files)
 
 
-def test_train_then_use(album):
+def test_train_and_color(album):
     for i in range(12): open_photo(album/'good.jpg').rotate(i*3).save(album.parent/f'in{i}.jpg')
     got = run('train', '.', '--epochs', 1, '--size', 64, '--bs', 4, '--arch', 'unet_compact', '-o', 'mine.safetensors', cwd=album.parent)
     assert got.returncode==0, got.stderr[-800:]

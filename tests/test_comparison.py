@@ -1,13 +1,12 @@
-"The comparison of recipes, end to end and tiny: training, measuring, resuming, tables, and the papers' own numbers."
+"The comparison of recipes on a tiny scale: training, metrics, resuming, tables, and the papers' numbers."
 import json
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from colorize_nb.data.folder import crop_photos
-from colorize_nb.core.photo import find_photos, open_photo, to_tensor
+from colorize_nb.core.photo import find_photos
 from colorize_nb.color.metrics import gray_baseline, mse_ab
 from colorize_nb.color.space import rgb2lab
 from lab import compare_recipes, paper_numbers
@@ -21,7 +20,7 @@ BOTH = 'fordham_vgg16', 'indiana_unet' # with a frozen encoder, and without one
 
 @pytest.fixture(scope='module')
 def compared(tmp_path_factory):
-    "The folder with photos, weights, and results, and the command that made them."
+    "Return the folder with photos, weights, and results, and a function that runs the command again."
     home = tmp_path_factory.mktemp('compared')
     for name in ('few','held'): crop_photos(home/name, 12, 80)
     argv = ['', str(home), '--packs', 'few', '--eval', str(home/'held'), '--n-eval', '3', '--cached', '4', '--minutes', '.02',
@@ -89,7 +88,7 @@ def test_durations_are_compared_photo_by_photo(compared, tmp_path):
     r = row(home, 'indiana_unet')
     nearer = [[p[0], round(p[1]-.5, 2), *p[2:]] for p in r['per photo']]
     (now/'indiana_unet.json').write_text(json.dumps({**r, 'minutes': 15., 'steps': 9, 'CIEDE2000': r['CIEDE2000']-.5, 'per photo': nearer}))
-    (now/'fordham_vgg16.json').write_text(json.dumps(row(home, 'fordham_vgg16'))) # the same duration, so it is left out
+    (now/'fordham_vgg16.json').write_text(json.dumps(row(home, 'fordham_vgg16'))) # left out, because the duration is the same
     [said] = compare_durations(folder=now, before=then).rows
     assert said['recipe']=='indiana_unet' and said['steps']==f"{r['steps']}, 9" and said['minutes']=='0.02, 15'
     assert said['change in CIEDE2000']=='-0.50 [-0.50, -0.50]'
@@ -131,7 +130,7 @@ def test_paper_numbers(compared, capsys):
     true = paper_numbers.squares(files, 64)
     d = rgb2lab(true)[:,1:]/128
     assert l2['gray']==pytest.approx((d**2).mean().item(), abs=1e-4) and l2['interval'][0]<=l2['ours']<=l2['interval'][1]
-    assert rgb['gray']==pytest.approx((true-gray_baseline(true)).abs().mean().item(), rel=.05) # one uses luma, the other lightness
+    assert rgb['gray']==pytest.approx((true-gray_baseline(true)).abs().mean().item(), rel=.05) # one is based on luma, the other on lightness
 
 def test_earlier_numbers_are_kept_for_the_same_photos(compared, tmp_path, capsys):
     home, _ = compared
@@ -141,7 +140,7 @@ def test_earlier_numbers_are_kept_for_the_same_photos(compared, tmp_path, capsys
     run_paper_numbers(home, tmp_path)
     again = json.loads((home/'published.json').read_text())
     assert again['rows']==both and 'minutes' not in paper_table(file=home/'published.json').rows[0]
-    (home/'published.json').write_text(json.dumps({**again, 'photos': 4})) # other photos, so results must not be mixed
+    (home/'published.json').write_text(json.dumps({**again, 'photos': 4})) # results for different photos must not be mixed
     capsys.readouterr()
     run_paper_numbers(home, tmp_path)
     assert {r['recipe'] for r in json.loads((home/'published.json').read_text())['rows']}=={'indiana_unet'}

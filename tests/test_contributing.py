@@ -11,7 +11,7 @@ STEP = r'## (Add [^\n]+)\n.*?```diff\n--- (\S+)\n(.*?)```\n\n```python\n(.*?)```
 STEPS = re.findall(STEP, (ROOT/'CONTRIBUTING.md').read_text('utf8'), re.S)
 
 def applied(source, diff):
-    "Return `source` with the added lines of `diff`: after the line of context above them, or before the function of the first one."
+    "Return `source` with the lines that `diff` adds, after the context line above them or before the function that they start with."
     lines, before, at = source.splitlines(), [], None
     for l in diff.splitlines():
         if l.startswith('+') and at is None: before.append(l[1:])
@@ -29,7 +29,7 @@ def test_every_way_to_add_something_has_an_example():
 
 @pytest.fixture
 def registries():
-    "Undo what a copy of a module registers."
+    "Remove what a copy of a module registers."
     from colorize_nb.core.registry import Registry
     before = {kind: dict(entries) for kind,entries in Registry._kinds.items()}
     yield
@@ -41,10 +41,10 @@ def registries():
 def test_the_diff_works(registries, title, page, diff, holds):
     name = f'colorize_nb.{house.module(ROOT/page)}'
     found = importlib.util.find_spec(name)
-    assert found or title=='Add a widget', f'{page} is not a page of the library'
+    assert found or title=='Add a widget', f'the library has no page {page}'
     space = {'__name__': name, '__package__': name.rpartition('.')[0]}
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore') # the copy of a module registers its names again
+        warnings.simplefilter('ignore') # the copy registers the same names again
         exec(applied(Path(found.origin).read_text('utf8') if found else '', diff), space)
         exec(holds, space)
 

@@ -1,4 +1,4 @@
-"Unpaired training: what is compared, which networks move, what is saved, and readable errors."
+"Unpaired training: which photos are compared, which networks are updated, saving, and readable errors."
 from types import SimpleNamespace
 
 import pytest
@@ -22,13 +22,13 @@ def learner(codec=None, bs=4, steps=6):
     return colorize_learner(dls, loss=loss, metrics=[], model_kwargs=dict(widths=[8,16], depths=[0,0]))
 
 def weights(m): return {k: v.clone() for k,v in m.named_parameters()}
-def moved(before, m): return any(not torch.equal(v, before[k]) for k,v in m.named_parameters())
+def changed(before, m): return any(not torch.equal(v, before[k]) for k,v in m.named_parameters())
 
 def fit(cycle, epochs, lr):
     with cycle.no_bar(), cycle.no_logging(): cycle.fit(epochs, lr)
 
 
-def test_no_photo_is_compared_with_its_own_colors():
+def test_photos_are_not_compared_with_their_own_colors():
     x, y = torch.arange(4.).view(4, 1, 1, 1).expand(4, 1, 2, 2), 10+torch.arange(4.).view(4, 1, 1, 1).expand(4, 2, 2, 2)
     seen = UnpairedBatches()
     seen.learn = SimpleNamespace(x=x, y=y)
@@ -47,11 +47,11 @@ def test_generators_and_critics_have_their_own_learning_rates(lr, critic_lr):
     assert m.net is learn.model
     parts = {n: weights(getattr(m, n)) for n in ('net', 'back', 'color_critic', 'gray_critic')}
     fit(cycle, 1, lr)
-    now = {n: moved(before, getattr(m, n)) for n,before in parts.items()}
+    now = {n: changed(before, getattr(m, n)) for n,before in parts.items()}
     assert now=={'net': lr>0, 'back': lr>0, 'color_critic': critic_lr>0, 'gray_critic': critic_lr>0}
 
 
-def test_both_losses_fall():
+def test_both_losses_decrease():
     cycle = cycle_learner(learner(bs=8, steps=60))
     fit(cycle, 1, 2e-3)
     losses = {k: torch.tensor(v) for k,v in cycle.cycle_losses.items()}

@@ -1,5 +1,5 @@
 "Folders of photos as batches: augmentation, reading, unusable files, splits, near-duplicates, and error messages."
-import json, subprocess, sys
+import subprocess, sys
 from collections import Counter
 import numpy as np, pytest, torch
 from PIL import Image
@@ -13,7 +13,7 @@ from fastai.vision.augment import Flip
 plain = lambda t: t.as_subclass(torch.Tensor)
 
 def write_photos(folder, n=8, size=(72,64)):
-    "Photos whose left half is red and right half blue, each a little different."
+    "Write photos that are red on the left and blue on the right, with small differences."
     folder.mkdir(exist_ok=True)
     for i in range(n):
         a = np.full((size[1],size[0],3), 40+i, np.uint8)
@@ -43,7 +43,7 @@ def test_show_batch_draws_gray_input_next_to_color_target(photos, monkeypatch):
         a = np.asarray(im.get_array())
         assert a.shape[-1]==3 and 0<=a.min() and a.max()<=1
         gray,color = a[:,:32],a[:,-32:]
-        assert np.ptp(gray, axis=-1).max()<.01 and np.ptp(color, axis=-1).max()>.4, 'left gray, right color'
+        assert np.ptp(gray, axis=-1).max()<.01 and np.ptp(color, axis=-1).max()>.4, 'input in gray on the left, target in color on the right'
     plt.close('all')
 
 def test_a_flip_moves_input_and_target_together(tmp_path):
@@ -109,7 +109,7 @@ def test_many_bad_files_print_few_lines(tmp_path, capsys):
     list(dls.train)
     assert len(capsys.readouterr().out.splitlines())<20 and len(dls.skipped)>15
 
-def test_a_folder_of_broken_files_is_one_error(tmp_path):
+def test_a_folder_of_broken_files_raises_one_error(tmp_path):
     for i in range(4): (tmp_path/f'bad{i}.jpg').write_text('x')
     with pytest.raises(ValueError, match=r'none of the \d training photos can be used.*bad'):
         ColorizeDataLoaders.from_folder(tmp_path, size=32, bs=2).one_batch()
@@ -127,7 +127,7 @@ def test_skip_gray(photos):
 def validation_names(dls): return sorted(p.rsplit('/', 1)[-1] for p in dls.valid_ds.items)
 
 def test_the_seed_decides_the_split(photos):
-    "Against values computed once with NumPy: a seed that is ignored anywhere on the way fails here."
+    "Compare with values computed once with NumPy, so that the test fails if the seed is ignored anywhere."
     known = {1: [2,3,6,10,16], 2: [0,4,9,12,18]}
     for seed,want in known.items(): assert split_files(list(range(20)), .25, seed)[1]==want
     folder = {5: ['002.png','007.png'], 6: ['000.png', '005.png']}
@@ -135,7 +135,7 @@ def test_the_seed_decides_the_split(photos):
         for make,source in ((ColorizeDataLoaders.from_files, photos), (ColorizeDataLoaders.from_folder, photos[0].parent)):
             assert validation_names(make(source, size=32, bs=2, valid_pct=.25, seed=seed))==want, (make.__name__, seed)
 
-def test_the_split_ignores_and_leaves_other_random_numbers(photos):
+def test_the_split_is_independent_of_other_random_numbers(photos):
     splits = []
     for other in (0, 1):
         np.random.seed(other)
@@ -152,18 +152,18 @@ def copy_of(img, small): return img.resize((img.width//3, img.height//3)) if sma
 @pytest.mark.parametrize('small', [True, False])
 def test_near_duplicates_are_found_across_formats(tmp_path, ext, quality, small):
     for name,path in bundled_photos().items():
-        if name=='hubble': continue # little but black
+        if name=='hubble': continue # nearly all of it is black
         copy_of(open_photo(path), small).save(tmp_path/f'{name}.{ext}', **({'quality': quality} if quality else {}))
     originals = [p for n,p in bundled_photos().items() if n!='hubble']
     found = near_duplicates(originals, sorted(tmp_path.iterdir()))
-    assert sorted(b.stem for _,b in found)==sorted(p.stem for p in tmp_path.iterdir()), 'every copy, once'
-    assert all(bundled_photos()[b.stem]==a for a,b in found), 'and never with another photo'
+    assert sorted(b.stem for _,b in found)==sorted(p.stem for p in tmp_path.iterdir()), 'every copy is found once'
+    assert all(bundled_photos()[b.stem]==a for a,b in found), 'no copy is matched with another photo'
 
 def test_different_crops_of_a_photo_are_not_near_duplicates(tmp_path):
     crops = sorted(crop_photos(tmp_path, n=60, size=64).iterdir())
     assert near_duplicates(crops[::2], crops[1::2])==[]
 
-def test_copies_on_both_sides_of_the_split_are_named(tmp_path, capsys):
+def test_copies_in_both_sets_are_reported(tmp_path, capsys):
     img = open_photo(bundled_photos()['coffee'])
     for i in range(12): img.resize((90+6*i, 60+4*i)).save(tmp_path/f'copy{i}.jpg')
     ColorizeDataLoaders.from_folder(tmp_path, size=32, bs=4)
@@ -177,7 +177,7 @@ def test_a_batch_larger_than_the_dataset_is_reported_once(photos, capsys):
     assert 'bs=64 is more than the 8 training photos' in capsys.readouterr().out
     assert len(dls.train)==1 and len(dls.one_batch()[0])==8
     ColorizeDataLoaders.from_files(photos, valid_files=photos[:1], size=32)
-    assert 'bs=' not in capsys.readouterr().out, 'the default adapts silently'
+    assert 'bs=' not in capsys.readouterr().out, 'the default batch size adapts silently'
 
 def test_two_photos_are_too_few_at_32_pixels_and_enough_at_64(photos):
     with pytest.raises(ValueError, match='too little for BatchNorm.*size=64'): ColorizeDataLoaders.from_files(photos[:2], size=32)
@@ -186,7 +186,7 @@ def test_two_photos_are_too_few_at_32_pixels_and_enough_at_64(photos):
     assert create_model('unet_compact').train()(plain(x)).shape==(1,2,32,32)
 
 @pytest.mark.parametrize('skip_gray', [True, False])
-def test_only_gray_photos_are_one_error(tmp_path, skip_gray):
+def test_only_gray_photos_raise_one_error(tmp_path, skip_gray):
     for i in range(5): Image.fromarray(np.random.RandomState(i).randint(0, 255, (64,64), np.uint8)).save(tmp_path/f'{i}.png')
     with pytest.raises(ValueError, match='all are gray: there is no color to learn') as e:
         ColorizeDataLoaders.from_folder(tmp_path, size=32, bs=2, skip_gray=skip_gray)
@@ -204,7 +204,7 @@ def test_hold_out_a_subfolder(tmp_path):
     (dict(valid_pct=1.5), 'valid_pct'),
     (dict(valid_files=[]), 'validation set is empty'),
     (dict(augment='spin'), 'augment')])
-def test_bad_arguments_are_one_line(photos, kw, match):
+def test_bad_arguments_give_one_line(photos, kw, match):
     with pytest.raises(ValueError, match=match) as e: ColorizeDataLoaders.from_files(photos, **kw)
     assert '\n' not in str(e.value)
 
@@ -235,7 +235,7 @@ def test_test_dl_takes_paths_and_images(photos):
     z,_ = dls.test_dl([Image.open(photos[0])]).one_batch()
     assert x.shape==(2,1,32,32) and torch.allclose(plain(x)[:1], plain(z), atol=1e-5)
 
-def test_the_same_seed_cuts_the_same_crops(tmp_path):
+def test_the_same_seed_gives_the_same_crops(tmp_path):
     a,b = (crop_photos(tmp_path/d, n=13, size=40) for d in 'ab')
     fa,fb = sorted(a.iterdir()),sorted(b.iterdir())
     assert len(fa)==13 and [p.read_bytes() for p in fa]==[p.read_bytes() for p in fb] and Image.open(fa[0]).size==(40,40)
@@ -267,7 +267,7 @@ def test_memory_does_not_grow_with_the_number_of_photos(tmp_path, note):
     for n in (1000, 20000):
         run = [sys.executable, '-W', 'ignore', '-c', measure, str(tmp_path), str(n)]
         r = subprocess.run(run, capture_output=True, text=True, check=True)
-        grew[n],peak[n] = map(float, r.stdout.splitlines()[-1].split()) # a note about duplicates comes first
+        grew[n],peak[n] = map(float, r.stdout.splitlines()[-1].split()) # the first lines are a note about duplicates
     note(f'memory over one epoch: {grew[1000]:.0f} MB more at 1,000 photos, {grew[20000]:.0f} MB at 20,000; '
          f'peaks {peak[1000]:.0f} and {peak[20000]:.0f} MB')
     assert grew[20000]-grew[1000]<60 and peak[20000]-peak[1000]<80, (grew, peak)

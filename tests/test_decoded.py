@@ -1,4 +1,4 @@
-"Photos decoded once: the cache holds their central squares, every epoch has all of them, and an interrupted build continues."
+"Photos decoded once: the cache contains their central squares, every epoch has all photos, and an interrupted build resumes."
 import numpy as np, pytest, torch
 from PIL import Image
 
@@ -23,7 +23,7 @@ def photos(tmp_path):
 def cache(photos, tmp_path): return DecodedPhotos.build(tmp_path/'cache', photos, side=48)
 
 
-def test_the_cache_holds_the_central_square_of_each_photo(photos, cache):
+def test_the_cache_has_the_central_square_of_each_photo(photos, cache):
     assert len(cache)==len(photos)==22 and [s[0] for s in cache.skipped]==[str(p) for p in photos if 'broken' in str(p)]
     for i,p in enumerate(photos):
         if 'broken' not in str(p): assert np.array_equal(cache[[i]][0], np.asarray(central_square(open_photo(p), 48)))
@@ -51,7 +51,7 @@ def test_a_changed_photo_gets_a_new_cache(photos, cache, tmp_path):
 
 @pytest.fixture
 def positions(tmp_path):
-    "A cache of 80 squares whose pixels contain their own row, column, and number."
+    "Build a cache of 80 squares whose pixels contain their row, column, and number."
     (tmp_path/'positions').mkdir()
     grid = np.stack(np.meshgrid(np.arange(40), np.arange(40), indexing='ij'), -1)
     for i in range(80):
@@ -62,10 +62,10 @@ def positions(tmp_path):
 def test_crops_are_contiguous_and_mirrored_half_the_time(positions):
     dls = positions.dataloaders(size=32, bs=64, device='cpu')
     p = (next(iter(dls.train.dataset))*255).round().long()
-    assert p.shape==(64,3,32,32) and (p[:,2]==p[:,2,:1,:1]).all() and len(p[:,2,0,0].unique())==64, 'each from one square'
+    assert p.shape==(64,3,32,32) and (p[:,2]==p[:,2,:1,:1]).all() and len(p[:,2,0,0].unique())==64, 'each crop comes from one square'
     down, right = p[:,0].diff(dim=1), p[:,1].diff(dim=2)
     assert (down==1).all() and (right.abs()==1).all() and (p[:,0].diff(dim=2)==0).all() and (p[:,1].diff(dim=1)==0).all()
-    assert 16<(right[:,0,0]<0).sum()<48 and set(p[:,0,0,0].tolist())==set(range(9)), 'mirrored half the time, from all positions'
+    assert 16<(right[:,0,0]<0).sum()<48 and set(p[:,0,0,0].tolist())==set(range(9)), 'half of the crops are mirrored, and they come from all positions'
     assert len(set(zip(p[:,0,0,0].tolist(), p[:,1,0].amin(1).tolist())))>30, 'each crop has its own position'
     center = (next(iter(dls.valid.dataset))*255).round().long()
     assert (center[:,:2,0,0]==4).all()
@@ -80,10 +80,10 @@ def test_the_seed_decides_the_split_and_the_order(positions):
         assert got[1]==split_files(list(range(80)), .2, seed)[1]
     assert seen[1][0]!=seen[2][0] and seen[1][1]!=seen[2][1]
 
-def test_every_epoch_has_every_photo_once_in_a_new_order_and_validation_stays(photos, cache, monkeypatch):
+def test_every_epoch_has_every_photo_once_in_a_new_order(photos, cache, monkeypatch):
     seen = []
-    def watched(self, rows, real=DecodedPhotos.__getitem__): return seen.append(sorted(rows.tolist())) or real(self, rows)
-    monkeypatch.setattr(DecodedPhotos, '__getitem__', watched)
+    def recording(self, rows, real=DecodedPhotos.__getitem__): return seen.append(sorted(rows.tolist())) or real(self, rows)
+    monkeypatch.setattr(DecodedPhotos, '__getitem__', recording)
     dls = cache.dataloaders(size=32, bs=4, device='cpu')
     epochs = []
     for _ in range(2):
@@ -96,14 +96,14 @@ def test_every_epoch_has_every_photo_once_in_a_new_order_and_validation_stays(ph
     a, b = ([y for _,y in dls.valid] for _ in range(2))
     assert set(seen[0])==held and not held & set(epochs[0]) and torch.equal(torch.cat(a), torch.cat(b))
 
-def test_validation_targets_are_the_codecs(photos, cache):
+def test_validation_targets_match_the_codec(photos, cache):
     dls = cache.dataloaders(size=48, bs=4, device='cpu')
     rows = dls.valid.dataset.rows
     x, y = next(iter(dls.valid))
     want = torch.stack([torch.tensor(np.asarray(central_square(open_photo(photos[r]), 48))) for r in sorted(rows)])
     assert torch.allclose(y.as_subclass(torch.Tensor), LabAB().encode(want.permute(0,3,1,2)/255)[1])
 
-def test_a_learner_learns_from_it(cache):
+def test_a_learner_trains_from_the_cache(cache):
     dls, small = cache.dataloaders(size=32, bs=8, device='cpu'), dict(widths=[8,16,24], depths=[0,0,0])
     learn = colorize_learner(dls, 'unet_compact', model_kwargs=small, metrics=[])
     with learn.no_bar(), learn.no_logging(): learn.fit(6, 3e-3)
@@ -122,6 +122,6 @@ def test_stopping_within_an_epoch_leaves_no_thread(cache):
     (dict(size=64), 'from 32 to 48'),
     (dict(size=16), 'from 32 to 48'),
     (dict(size=32, valid_pct=0), 'too few photos')])
-def test_bad_arguments_are_one_line(cache, kwargs, message):
+def test_bad_arguments_give_one_line(cache, kwargs, message):
     with pytest.raises(ValueError, match=message) as e: cache.dataloaders(**kwargs)
     assert '\n' not in str(e.value)

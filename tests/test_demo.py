@@ -1,4 +1,4 @@
-"The demo as `make demo` runs it, with fewer photos and for a few seconds."
+"`make demo` with fewer photos and a few seconds of training."
 import re
 import pytest
 
@@ -43,12 +43,12 @@ def test_the_gray_row_agrees_with_scikit_image(ran):
     assert float(line.split()[1])==pytest.approx(deltaE_ciede2000(lab, gray).mean(), abs=.02)
 
 
-def test_the_files_are_where_the_output_says(ran):
+def test_the_printed_files_exist(ran):
     out, said, photos = ran
     for name in ('strip.jpg','index.html','small.safetensors'): assert str(out/name) in said and (out/name).is_file()
     html = (out/'index.html').read_text('utf8')
     assert html.count('<figure>')==3
-    assert html.count('held out</i>')==2 # in the introduction and under one figure
+    assert html.count('held out</i>')==2 # in the introduction and in the caption of one figure
     assert 'src="http' not in html
     assert 'href="http' not in html
     assert open_photo(out/'strip.jpg').width > 400
@@ -62,5 +62,5 @@ def test_the_trained_model_loads_and_colors(ran):
 def test_held_out_photos_are_bundled_ones(): assert set(HELD_OUT) <= set(bundled_photos())
 
 
-def test_too_few_photos_is_an_error(tmp_path):
+def test_too_few_photos_raise_an_error(tmp_path):
     with pytest.raises(ValueError, match='needs two color photos or more, but found 0'): main(tmp_path, photos={})

@@ -1,4 +1,4 @@
-"Device selection, and the same colors on every device. Most of it is tested without a GPU."
+"Device selection, and the same colors on every device. Most tests run without a GPU."
 import numpy as np, pytest, torch
 
 from colorize_nb.infer.colorizer import Colorizer
@@ -10,7 +10,7 @@ from colorize_nb.models.store import device_line, full_precision, pick_device
 def needs_gpu(test): return pytest.mark.cuda(pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')(test))
 
 
-def test_auto_takes_a_working_gpu(monkeypatch):
+def test_auto_chooses_a_working_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: True)
     monkeypatch.setattr(devices, '_usable', torch.device)
@@ -22,14 +22,14 @@ def test_auto_takes_a_working_gpu(monkeypatch):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a working GPU')
-def test_a_broken_driver_means_cpu_for_auto_and_an_error_for_cuda(monkeypatch):
+def test_a_broken_driver_gives_cpu_for_auto_and_an_error_for_cuda(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: False)
     assert pick_device().type=='cpu'
     with pytest.raises(ValueError, match="device 'cuda' cannot be used here.*cpu always works"): pick_device('cuda')
 
 
-def test_the_command_line_reports_a_gpu_it_chose(monkeypatch, capsys):
+def test_the_command_line_reports_the_chosen_gpu(monkeypatch, capsys):
     from colorize_nb.app import cli
     monkeypatch.setattr(devices, 'pick_device', lambda name: torch.device('mps' if name=='auto' else name))
     assert cli._choose_device('auto').type=='mps' and capsys.readouterr().err=='on mps (--device cpu for the CPU)\n'

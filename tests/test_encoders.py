@@ -28,7 +28,7 @@ def test_recognizes_gray_photos(name, classes):
 
 @lite0
 @pytest.mark.parametrize('size', [96, 224, 160])
-def test_features_equal_those_of_timm(size):
+def test_features_match_timm(size):
     timm = pytest.importorskip('timm')
     ours, theirs = load_encoder('efficientnet_lite0', n_in=3), timm.create_model('tf_efficientnet_lite0', features_only=True).eval()
     theirs.load_state_dict(dict(zip(theirs.state_dict(), ours.state_dict().values())))
@@ -37,7 +37,7 @@ def test_features_equal_those_of_timm(size):
         for a,b in zip(ours(x), theirs(x)): assert (a-b).abs().max()<1e-5 and b.abs().max()>.1
 
 @lite0
-def test_folding_and_one_channel_change_nothing():
+def test_folding_and_one_channel_keep_the_output():
     x = lightness('chelsea', 128)
     three, one = load_encoder('efficientnet_lite0', n_in=3), load_encoder('efficientnet_lite0')
     with torch.no_grad():
@@ -61,7 +61,7 @@ def test_weights_from_a_file(tmp_path, suffix):
     assert all(torch.equal(x, y) for x,y in zip(a.state_dict().values(), b.state_dict().values()))
 
 @pytest.mark.parametrize('what', ['missing', 'garbage', 'other'])
-def test_bad_files_are_one_line(tmp_path, what):
+def test_bad_files_give_one_line(tmp_path, what):
     path = tmp_path/'w.pth'
     if what=='garbage': path.write_bytes(b'not weights')
     if what=='other': torch.save({'features.0.weight': torch.zeros(3)}, path)
@@ -70,7 +70,7 @@ def test_bad_files_are_one_line(tmp_path, what):
     assert '\n' not in str(e.value)
 
 def test_unknown_names_and_channels():
-    unknown = ValueError if importlib.util.find_spec('timm') else ImportError # without timm, we cannot know
+    unknown = ValueError if importlib.util.find_spec('timm') else ImportError # without timm, the name may be one of timm's
     with pytest.raises(unknown, match='nonsense'): load_classifier('nonsense')
     with pytest.raises(ValueError, match='n_in is 2'): load_encoder('efficientnet_lite0', n_in=2)
 
@@ -98,7 +98,7 @@ def test_unet_lite_learns_and_leaves_a_frozen_encoder_alone():
 @pytest.fixture
 def files(tmp_path): return sorted(crop_photos(tmp_path/'crops', n=12, size=64).iterdir())
 
-def test_the_cache_holds_the_encoders_features(files, tmp_path):
+def test_the_cache_contains_the_features(files, tmp_path):
     torch.manual_seed(0)
     net = create_model('unet_lite', freeze=True).eval()
     cache = FeatureCache.build(tmp_path/'cache', files, net, LabAB(), size=64)

@@ -1,4 +1,4 @@
-"The explorers without a browser: what their controls do to what they show, and what they say when something is wrong."
+"The explorers without a browser: what their controls change, and their error messages."
 import io
 import numpy as np, pytest, torch
 from PIL import Image
@@ -19,27 +19,27 @@ from colorize_nb.widgets.explorers import LabExplorer, SepiaExplorer, answers, g
 @pytest.fixture
 def photo(): return bundled_photos()['coffee']
 
-def shown(w): return np.asarray(Image.open(io.BytesIO(w.picture.value)).convert('RGB')).astype(float)
+def pixels(w): return np.asarray(Image.open(io.BytesIO(w.picture.value)).convert('RGB')).astype(float)
 
 
-def test_every_explorer_shows_a_picture_and_its_line(photo):
+def test_every_explorer_shows_a_picture_and_code(photo):
     net = Colorizer(create_model('unet_compact', 1, JointBins(grid=20).n_out, widths=[8,16,24], depths=[0,0,0]), JointBins(grid=20), 64)
     for w in (LabExplorer(photo), SepiaExplorer(), BinsExplorer(photo), DistributionExplorer(photo, net)):
-        assert w.error.value=='' and shown(w).std()>10 and '<code>' in w.line.value and w.busy.value==''
+        assert w.error.value=='' and pixels(w).std()>10 and '<code>' in w.line.value and w.busy.value==''
         assert w.widget.children and set(w.state())==set(w.controls)
 
-def test_lab_sliders_change_what_they_name(photo):
+def test_lab_sliders_change_their_channel(photo):
     w = LabExplorer(photo)
-    first = shown(w)
-    w.controls['a'].value = 0. # as a person would: through the control itself
+    first = pixels(w)
+    w.controls['a'].value = 0. # like a user, through the control
     lab = rgb2lab(w.mixed())
-    assert lab[:,1].abs().mean()<1 and lab[:,2].abs().mean()>10 and np.abs(shown(w)-first).mean()>1
+    assert lab[:,1].abs().mean()<1 and lab[:,2].abs().mean()>10 and np.abs(pixels(w)-first).mean()>1
     assert 'tensor([1, 0, 1])' in w.code()
     w.set(L=.5, a=1.)
     assert rgb2lab(w.mixed())[:,0].mean() < rgb2lab(to_tensor(open_photo(photo)))[:,0].mean()*.6
 
-def test_gamut_plane_is_srgbs():
-    "Against scikit-image: white cells are colors that leave sRGB."
+def test_gamut_plane_matches_srgb():
+    "In scikit-image, the white cells are colors outside sRGB."
     from skimage.color import lab2rgb
     plane = gamut_plane(60., n=45)
     v = np.linspace(-110, 110, 45)
@@ -49,13 +49,13 @@ def test_gamut_plane_is_srgbs():
         inside = (back-torch.tensor([60., a, b])).abs().max()<.5
         assert inside==(not torch.allclose(plane[:,i,j], torch.tensor(.93)))
 
-def test_sepia_answers_by_hand():
+def test_best_predictions_by_hand():
     ab = torch.tensor([[60.,30.], [10.,-50.], [0.,0.]])
-    said = answers(ab, torch.tensor([.5,.3,.2]), T=0)
-    assert torch.allclose(said['L2'], torch.tensor([33.,0.]), atol=1e-4) and torch.allclose(said['mean'], said['L2'], atol=1e-4)
-    # any a between the middle two is a median when .5 lies on each side
-    assert said['L1'].tolist()==[10.,0.] or said['L1'].tolist()==[60.,0.]
-    assert said['mode'].tolist()==[60.,30.] and said['annealed mean'].tolist()==[60.,30.]
+    best = answers(ab, torch.tensor([.5,.3,.2]), T=0)
+    assert torch.allclose(best['L2'], torch.tensor([33.,0.]), atol=1e-4) and torch.allclose(best['mean'], best['L2'], atol=1e-4)
+    # with half of the weight on each side, any a between the middle two is a median
+    assert best['L1'].tolist()==[10.,0.] or best['L1'].tolist()==[60.,0.]
+    assert best['mode'].tolist()==[60.,30.] and best['annealed mean'].tolist()==[60.,30.]
 
 def test_sepia_explorer_red_and_blue():
     w = SepiaExplorer().set(weight1=.5, weight2=.5)
@@ -67,7 +67,7 @@ def test_sepia_explorer_red_and_blue():
     w.controls['color1'].value = '#00ff00'
     assert w.choice()[0][0,0] < -50
 
-def test_all_weights_zero_is_said_and_the_picture_stays():
+def test_zero_weights_give_a_message_and_keep_the_picture():
     w = SepiaExplorer()
     before = w.picture.value
     w.set(**{f'weight{i}': 0. for i in range(1,6)})
@@ -75,19 +75,19 @@ def test_all_weights_zero_is_said_and_the_picture_stays():
     assert w.set(weight3=1.).error.value==''
 
 @pytest.mark.parametrize('kind', ['uniform','density','joint'])
-def test_floor_is_the_codecs(photo, kind):
+def test_lowest_error_matches_the_codec(photo, kind):
     w = BinsExplorer(photo).set(kind=kind)
     codec = w.codec()
     knobs = dict(how='mode') if kind=='joint' else {}
     assert w.floor()==pytest.approx(ciede(codec.decode(*codec.encode(w.rgb), **knobs), w.rgb).item())
     assert isinstance(codec, JointBins if kind=='joint' else ChannelBins) and f'{w.floor():.2f}' in w.says.value
 
-def test_more_bins_lower_floor(photo):
+def test_more_bins_lower_the_error(photo):
     w = BinsExplorer(photo)
     assert w.set(n=5).floor() > w.set(n=20).floor() > w.set(n=60).floor()
     assert w.set(kind='joint').controls['n'].disabled and not w.controls['grid'].disabled
 
-def test_distribution_is_the_networks(photo):
+def test_distribution_matches_the_network(photo):
     torch.manual_seed(0)
     codec = JointBins(grid=20)
     c = Colorizer(create_model('unet_compact', 1, codec.n_out, widths=[8,16,24], depths=[0,0,0]), codec, 64)
@@ -106,10 +106,10 @@ def test_wrong_inputs_are_one_line(photo, tmp_path):
     with pytest.raises(ValueError, match='JointBins'): DistributionExplorer(photo, regression)
     with pytest.raises(ValueError, match='one to five'): SepiaExplorer(colors=('#ffffff',)*6, weights=(1.,)*6)
 
-def test_static_view_holds_each_picture_and_puts_the_knob_back(photo):
+def test_static_view_has_every_picture_and_resets_the_slider(photo):
     w = BinsExplorer(photo)
     html = static_view(w, 'n', [4, 8, 16]).data
     assert html.count('data:image/jpeg')==3
-    assert html.count('hidden')==3
-    assert w.state()['n']==10 # two hidden pictures, and the word in the script
+    assert html.count('hidden')==3 # two hidden pictures, and the script
+    assert w.state()['n']==10
     assert 'ChannelBins(n=8)' in html and 'http' not in html

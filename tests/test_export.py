@@ -1,5 +1,5 @@
 "ONNX export: the same colors in another runtime, metadata, and errors."
-import json, subprocess, sys
+import json
 import numpy as np, pytest, torch
 
 pytest.importorskip('onnx')

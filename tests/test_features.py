@@ -22,7 +22,7 @@ def weights(tmp_path):
     return tmp_path
 
 
-def test_colorfulness_loss_is_the_metric(photo):
+def test_colorfulness_loss_matches_the_metric(photo):
     codec = LabAB()
     x, y = codec.encode(photo)
     assert torch.allclose(get_loss('colorfulness', codec)(y, y, x), 1-colorfulness_abs(codec.decode(x, y)).mean()/100, atol=1e-5)
@@ -45,7 +45,7 @@ def test_perceptual_loss_with_weights_from_a_file(photo, weights, name):
     assert raw.grad.abs().sum()>0 and not any(p.requires_grad for p in loss.parameters())
     with torch.no_grad(): assert loss(raw-raw.grad/raw.grad.norm()*.05, y, x) < loss(raw, y, x)
 
-def test_feature_layers_equal_torchvisions(photo, weights):
+def test_feature_layers_match_torchvision(photo, weights):
     net = torchvision.models.get_model('squeezenet1_1', weights=None)
     net.load_state_dict(torch.load(weights/'w.pth', weights_only=True))
     assert torch.equal(feature_layers('squeezenet1_1', weights/'w.pth')(photo), net.eval().features(photo))
@@ -61,12 +61,12 @@ def test_downloaded_weights_load_from_torchvisions_cache(weights, tmp_path, monk
     except ConnectionError: pytest.fail('the cached file was not used')
     assert torch.equal(net[0].weight, torch.load(weights/'w.pth', weights_only=True)['features.0.weight'])
 
-def test_without_a_network_the_error_names_the_remedy(tmp_path, monkeypatch):
+def test_without_a_network_the_error_explains_what_to_do(tmp_path, monkeypatch):
     import urllib.request
-    def refuse(*a, **k): raise OSError('no route')
+    def offline(*a, **k): raise OSError('no route')
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    monkeypatch.setattr(urllib.request, 'urlopen', refuse)
-    monkeypatch.setattr(torch.hub, 'urlopen', refuse)
+    monkeypatch.setattr(urllib.request, 'urlopen', offline)
+    monkeypatch.setattr(torch.hub, 'urlopen', offline)
     with pytest.raises(ConnectionError, match='weights=PATH'): feature_layers('squeezenet1_1')
 
 def test_trains_inside_fastai(tmp_path):

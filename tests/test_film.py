@@ -1,4 +1,4 @@
-"Films: frames, times, size, sound, and metadata are kept or mentioned; unreadable films give one line."
+"Films: frames, times, size, sound, and metadata are kept, or a note mentions them. Unreadable films give one line."
 import json
 import os
 import shutil
@@ -74,14 +74,14 @@ def write(path, frames, rate=12, sound=None, codec='libx264', fmt='yuv420p', met
     return path
 
 def read(path):
-    "Return times and frames, and the packets of the sound."
+    "Return the times and frames, and the sound's packets."
     with av.open(str(path)) as f:
         frames = [(round(float(x.pts*x.time_base), 4), x.to_image()) for x in f.decode(f.streams.best('video'))]
     with av.open(str(path)) as f: sound = [bytes(p) for p in f.demux(audio=0) if p.size] if f.streams.audio else None
     return frames, sound
 
 def probe(path, *entries):
-    "Return what ffprobe, a program of its own, says about a file."
+    "Return what ffprobe reports about a file."
     out = subprocess.run(['ffprobe','-v','error','-of','json','-show_streams','-show_format','-show_chapters','-count_frames',str(path)],
                          capture_output=True, text=True, check=True).stdout
     return json.loads(out)
@@ -121,7 +121,7 @@ def test_rotated_film_comes_out_upright(tmp_path, fast):
     at = b.index(b'tkhd')+44 # the matrix of the track: 16.16 fixed point, version 0 box
     one = (1<<16).to_bytes(4, 'big')
     assert b[at+16:at+20]==one
-    b[at:at+20] = bytes(4)+one+bytes(4)+(-(1<<16)).to_bytes(4, 'big', signed=True)+bytes(4) # turn clockwise for display
+    b[at:at+20] = bytes(4)+one+bytes(4)+(-(1<<16)).to_bytes(4, 'big', signed=True)+bytes(4) # rotate clockwise for display
     src.write_bytes(b)
     with av.open(str(src)) as f:
         raw = next(f.decode(video=0))
@@ -133,7 +133,7 @@ def test_rotated_film_comes_out_upright(tmp_path, fast):
     assert (lightness(upright)-lightness(lying.transpose(Image.Transpose.ROTATE_270))).abs().mean()<4
     with av.open(str(to)) as f: assert f.streams.video[0].sample_aspect_ratio==Fraction(3, 4)
 
-def test_odd_sides(tmp_path, fast):
+def test_odd_sizes(tmp_path, fast):
     src = write(tmp_path/'odd.avi', pan(3, (75,51)), codec='mjpeg', fmt='yuvj444p')
     (_, img), *_ = read(color_film(src, colorizer=fast))[0]
     assert img.size==(76,52) and (tmp_path/'odd-color.mp4').exists()
@@ -227,12 +227,12 @@ def test_sound(tmp_path, fast, capsys, src, sound, to, want):
         a, = f.streams.audio
         assert a.codec_context.name==want
         wave = np.concatenate([x.to_ndarray().astype(float).ravel() for x in f.decode(audio=0)])
-    if want in (sound, 'opus' if sound=='libopus' else '', 'mp3float'): assert read(to)[1]==read(tmp_path/src)[1], 'copied sound is the same'
+    if want in (sound, 'opus' if sound=='libopus' else '', 'mp3float'): assert read(to)[1]==read(tmp_path/src)[1], 'the sound should be copied'
     else: assert f'{src}: sound was converted from' in capsys.readouterr().out
     rate = a.rate
     assert .9<len(wave)/rate<1.3
     loudest = np.abs(np.fft.rfft(wave[:rate*3//4]-wave.mean())).argmax()/(rate*3//4)*rate
-    assert abs(loudest-16000*.2/(2*np.pi))<20, 'the same tone'
+    assert abs(loudest-16000*.2/(2*np.pi))<20, 'the tone should be the same'
 
 def test_webm_stays_webm(tmp_path, fast):
     src = write(tmp_path/'a.webm', pan(6), codec='libvpx-vp9')
@@ -312,7 +312,7 @@ def test_other_streams_are_mentioned(tmp_path, fast, capsys):
     color_film(tmp_path/'timed.mov', colorizer=fast)
     assert 'timed.mov: a stream of data was left out' in capsys.readouterr().out
 
-def test_dv_has_its_frame_rate_and_shape(tmp_path, fast):
+def test_dv_keeps_its_frame_rate_and_shape(tmp_path, fast):
     "A frame rate of 60000 in its header used to stop the encoder."
     frame = Image.linear_gradient('L').resize((720,576)).convert('RGB')
     src = write(tmp_path/'tape.dv', [frame]*3, 25, codec='dvvideo', container='dv', sample_aspect_ratio=Fraction(16, 15))
@@ -336,7 +336,7 @@ def test_sequences_of_heic_and_avif_are_films(tmp_path, fast, suffix, brand, cod
     assert to.name=='burst-color.mp4' and len(read(to)[0])==4
 
 
-# options: each value is compared with a number known without the package
+# options, with values worked out without the package
 
 def first_ab(path): return mean_ab(read(path)[0][2][1])
 
@@ -363,7 +363,7 @@ class Alternating(torch.nn.Module):
 @pytest.mark.parametrize('steady', [0., .5, .9])
 @pytest.mark.parametrize('kind', ['film', 'frames', 'gif'])
 def test_steady_is_the_weight_of_the_past(tmp_path, steady, kind):
-    "In a still scene, the third frame has kept steady^2 of the first one's color."
+    "In a still scene, the third frame keeps steady^2 of the first frame's color."
     from colorize_nb.infer.film import color_animation, read_frames
     colorizer = Colorizer(Alternating(), LabAB(ab_scale=1.), 32)
     if kind=='frames': third = list(color_frames(flat(), colorizer, steady=steady))[2]
@@ -373,7 +373,7 @@ def test_steady_is_the_weight_of_the_past(tmp_path, steady, kind):
         third = list(read_frames(color_animation(tmp_path/'f.png', colorizer=colorizer, steady=steady)))[2]
     assert abs(mean_ab(third)[0]-20*(1-steady**2))<2
 
-def test_size_is_the_size_of_the_input(tmp_path):
+def test_size_sets_the_input_size(tmp_path):
     shapes = []
     class Record(torch.nn.Module):
         def forward(self, x):
@@ -384,7 +384,7 @@ def test_size_is_the_size_of_the_input(tmp_path):
     list(color_frames(flat(3), c))
     assert {s[-2] for s in shapes[:-3]}=={96} and {s[-2] for s in shapes[-3:]}=={32}
 
-def test_batch_size_is_how_many_frames_are_read_ahead(fast):
+def test_batch_size_limits_the_frames_read_ahead(fast):
     "A film is never held in memory."
     for bs in (1, 4):
         frames_read = []
@@ -397,7 +397,7 @@ def test_batch_size_is_how_many_frames_are_read_ahead(fast):
         for _ in range(6): next(it)
         assert len(frames_read)=={1: 6, 4: 8}[bs]
 
-def test_crf_is_the_quality(tmp_path, fast):
+def test_crf_sets_the_quality(tmp_path, fast):
     rng = np.random.default_rng(0)
     noisy = [Image.fromarray(rng.integers(0, 256, (64,64), dtype=np.uint8)).convert('RGB') for _ in range(4)]
     src = write(tmp_path/'f.mkv', noisy, options={'crf': '0'})
@@ -418,7 +418,7 @@ def test_force_overwrites(tmp_path, fast):
 
 # smoothing and metrics
 
-def test_still_scenes_are_steady_and_cuts_start_again(shipped):
+def test_still_scenes_are_steady_and_cuts_reset_the_smoothing(shipped):
     rng = np.random.default_rng(0)
     still = pan(1, (128,96))[0]
     def noisy(): return (np.asarray(still)[...,:1]+8*rng.normal(size=(96,128,1))).clip(0,255).astype(np.uint8)
@@ -429,7 +429,7 @@ def test_still_scenes_are_steady_and_cuts_start_again(shipped):
     after_cut = lambda **kw: np.asarray(list(color_frames(grainy+other, shipped, **kw))[10]).astype(int)
     assert np.abs(after_cut()-after_cut(steady=0)).max()==0
 
-def test_moving_parts_take_their_new_color():
+def test_moving_parts_get_their_new_color():
     s = TemporalSmoothing(.9)
     L = torch.full((1,1,8,8), 50.)
     s(torch.zeros(1,2,8,8), L)
@@ -439,7 +439,7 @@ def test_moving_parts_take_their_new_color():
     assert ab[...,:2].min()>19.9 and torch.allclose(ab[...,2:], torch.tensor(2.), atol=1e-4)
 
 def test_smoothing_weights():
-    "`sigma` is the standard deviation of a Gaussian, `cut` a mean change of lightness."
+    "`sigma` is the standard deviation of a Gaussian, and `cut` is a mean change in lightness."
     L, changed = torch.full((1,1,9,9), 50.), torch.full((1,1,9,9), 50.)
     changed[...,0] = 60
     for sigma in (6., 12.):
@@ -480,7 +480,7 @@ def test_unreadable_films_give_one_line(tmp_path, fast, name, content, why):
     assert '\n' not in str(e.value) and name in str(e.value)
     assert [p.name for p in tmp_path.iterdir()]==([name] if content is not None else [])
 
-def test_damage_costs_only_the_damaged_frame(tmp_path, fast, capsys):
+def test_only_the_damaged_frame_is_lost(tmp_path, fast, capsys):
     src = write(tmp_path/'cut.avi', pan(10), codec='mjpeg', fmt='yuvj420p')
     b = bytearray(src.read_bytes())
     at = [i for i in range(len(b)) if b[i:i+4]==b'00dc'][4]
@@ -489,7 +489,7 @@ def test_damage_costs_only_the_damaged_frame(tmp_path, fast, capsys):
     src.write_bytes(b)
     assert len(read(color_film(src, colorizer=fast))[0])==9 and '1 damaged' in capsys.readouterr().out
 
-def test_interrupted_job_leaves_nothing(tmp_path, fast, monkeypatch):
+def test_an_interrupted_job_leaves_no_file(tmp_path, fast, monkeypatch):
     from colorize_nb.infer import film
     src, paint, calls = write(tmp_path/'old.mp4', pan(12)), film.paint, []
     def stop(*a, **k):
@@ -510,12 +510,12 @@ def move_index_to_front(src, to):
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.avi'])
 def test_truncated_film(tmp_path, fast, suffix):
-    "The frames that exist are colored and kept; the error says how many are missing."
+    "The frames that exist are colored and kept; the error states how many are missing."
     whole, cut = tmp_path/f'whole{suffix}', tmp_path/f'cut{suffix}'
     write(whole, pan(24), codec='mpeg4' if suffix=='.avi' else 'libx264')
     if suffix=='.mp4': move_index_to_front(whole, whole:=tmp_path/'first.mp4')
     with av.open(str(whole)) as f: starts = sorted(p.pos for p in f.demux(video=0) if p.size and p.pos)
-    cut.write_bytes(whole.read_bytes()[:starts[12]+9]) # twelve packets and a part of the next
+    cut.write_bytes(whole.read_bytes()[:starts[12]+9]) # twelve packets and part of the next one
     with pytest.raises(FilmIncomplete, match=rf'cut{suffix}: the file is truncated, \d+ frame.*cut-color') as e: color_film(cut, colorizer=fast)
     frames, _ = read(tmp_path/f"cut-color{suffix if suffix!='.avi' else '.mp4'}")
     reported = int(str(e.value).split('truncated, ')[1].split()[0])
@@ -537,7 +537,7 @@ def test_dropped_frames_in_an_avi_are_not_missing(tmp_path, fast):
     src.write_bytes(b)
     assert len(read(color_film(src, colorizer=fast))[0])==8
 
-def test_unreadable_frames_are_no_output_error(tmp_path, fast):
+def test_unreadable_frames_are_not_reported_as_an_output_error(tmp_path, fast):
     src = write(tmp_path/'old.mp4', pan())
     with av.open(str(src)) as f: packets = [(p.pos, p.size) for p in f.demux(video=0) if p.size]
     noise = np.random.default_rng(0)
@@ -550,7 +550,7 @@ def test_unreadable_frames_are_no_output_error(tmp_path, fast):
     assert sorted(p.name for p in tmp_path.iterdir())==['all.mp4','first.mp4','old.mp4']
 
 @pytest.mark.skipif(os.name=='nt', reason='Windows has no named pipes')
-def test_pipe_is_refused_at_once(tmp_path, fast):
+def test_pipes_are_rejected(tmp_path, fast):
     os.mkfifo(tmp_path/'pipe.mp4')
     with pytest.raises(FilmError, match='a pipe'): color_film(tmp_path/'pipe.mp4', colorizer=fast)
 

@@ -17,7 +17,7 @@ from colorize_nb.train.flow import FlowMatching, diversity, sample_flow
 
 
 class Velocity(torch.nn.Module):
-    "The time as the velocity, everywhere."
+    "Return the time as the velocity everywhere."
     def forward(self, x, z, t): return t[:,None,None,None].expand_as(z)
 
 
@@ -28,7 +28,7 @@ def test_eulers_method_takes_the_given_number_of_steps(n):
 
 
 def flow_batch(y, **options):
-    "Return `(z_t, t)` and the target that the callback makes of a target `y`."
+    "Return `(z_t, t)` and the target that the callback derives from `y`."
     torch.manual_seed(0)
     flow = FlowMatching(**options)
     flow.learn = SimpleNamespace(xb=(y[:,:1],), yb=(y,), dls=SimpleNamespace(codec=LabAB()))
@@ -40,18 +40,18 @@ def test_flow_matching_puts_a_batch_on_the_line_from_noise_to_the_target():
     y = torch.full((4000, 2, 2, 2), 3.)
     z, t, velocity = flow_batch(y)
     t4 = t[:,None,None,None]
-    assert torch.allclose(z+(1-t4)*velocity, y, atol=1e-5) # from z_t, follow the velocity for the rest of the time
+    assert torch.allclose(z+(1-t4)*velocity, y, atol=1e-5) # following the velocity from z_t for the remaining time leads to y
     noise = y-velocity
     assert abs(noise.mean().item())<.05 and abs(noise.std().item()-1)<.05
 
 
-def test_middle_decides_where_the_times_are():
+def test_middle_concentrates_the_times():
     def spread(middle): return flow_batch(torch.zeros(20000, 2, 1, 1), middle=middle)[1].std().item()
     assert spread(None)==pytest.approx(12**-.5, abs=.01) # uniform
     assert spread(.5)<spread(1.)<spread(None)
 
 
-def test_grid_decides_how_much_color_is_learned():
+def test_grid_sets_the_resolution_of_the_color():
     y = torch.arange(16.).view(1, 1, 4, 4).expand(1, 2, -1, -1)
     z, t, velocity = flow_batch(y, grid=(2, 2))
     assert z.shape==velocity.shape==(1, 2, 2, 2)
@@ -84,7 +84,7 @@ def test_every_position_can_change_the_color_of_every_other():
     assert net(x).shape==(1, 2, 16, 16) and (change[...,:2,:2]>0).all()
 
 
-def test_lightness_has_the_color_of_the_same_rank():
+def test_colors_are_matched_by_lightness_rank():
     ramp = np.linspace(0, 255, 64).astype(np.uint8)
     reference = np.zeros((8, 64, 3), np.uint8)
     reference[...,:2] = ramp[None,:,None] # the lighter, the more yellow
@@ -92,27 +92,28 @@ def test_lightness_has_the_color_of_the_same_rank():
     true = rgb2lab(to_tensor(Image.fromarray(reference)))[0,1:]
     assert ab.shape==(1, 2, 8, 64) and (ab[0]-true)[:,:,4:-4].abs().max()<8
     wide = match_lightness(Image.fromarray(np.tile(ramp, (8, 1))).convert('RGB'), Image.fromarray(reference), 1.)
-    assert ab[0,1,0,0]<3 and wide[0,1,0,0]>10 # black alone, and the mean of the darker half
+    assert ab[0,1,0,0]<3 and wide[0,1,0,0]>10 # only black, then the mean of the darker half
 
 
-def grid_encoder(x): # a feature map without information, and one with the position of each cell
+def grid_encoder(x):
+    "Return a constant feature map, and one with the position of each cell."
     h, w = x.shape[-2]//8, x.shape[-1]//8
     g = torch.stack(torch.meshgrid(torch.linspace(-1, 1, h), torch.linspace(-1, 1, w), indexing='ij'))
     return [torch.ones(len(x), 1, h, w), torch.cat([g, g**2, g.prod(0, keepdim=True), 1+0*g[:1]]).expand(len(x), -1, -1, -1)]
 
 
-def test_similar_features_have_similar_colors():
+def test_colors_are_matched_by_features():
     photo = open_photo(bundled_photos('all')['coast']).resize((64, 64))
     ab, similarity = match_features(photo.convert('L'), photo, grid_encoder, 64, 1e-4, (1,))
     cells = torch.nn.functional.adaptive_avg_pool2d(rgb2lab(to_tensor(photo))[:,1:], 8)
     assert ab.shape==(1, 2, 8, 8) and similarity.min()>.999
-    assert torch.allclose(ab, cells, atol=.5) # each cell finds itself
+    assert torch.allclose(ab, cells, atol=.5) # each cell matches itself
     flat, _ = match_features(photo.convert('L'), photo, grid_encoder, 64, 1e4, (1,))
-    assert torch.allclose(flat, cells.mean((2, 3), keepdim=True).expand_as(flat), atol=.05) # a high temperature: the mean
+    assert torch.allclose(flat, cells.mean((2, 3), keepdim=True).expand_as(flat), atol=.05) # at a high temperature, all cells get the mean
 
 
 def shifted(n):
-    "Return two 64 x 64 cuts of a photo; the second one shows what was `n` pixels further to the right."
+    "Return two 64 x 64 crops of a photo. The second one is shifted by `n` pixels to the right."
     photo = open_photo(bundled_photos()['chelsea'])
     return [photo.crop((x, 80, x+64, 144)) for x in (190, 190+n)]
 
@@ -120,7 +121,7 @@ def shifted(n):
 def lightness(img): return rgb2lab(to_tensor(img))[:,:1]
 
 
-def test_motion_is_that_of_the_photo():
+def test_motion_matches_a_known_shift():
     before, now = shifted(3)
     motion = find_motion(lightness(now), lightness(before))
     assert abs(motion[0].median().item())<.5 and motion[1,:,:56].median().item()==pytest.approx(3, abs=.5)
@@ -135,4 +136,4 @@ def test_colors_of_a_keyframe_follow_the_motion():
     error = (rgb2lab(to_tensor(second))[:,1:,:,:56]-true).norm(dim=1).mean()
     assert error<.5*(gray-true).norm(dim=1).mean()
     cut = list(propagate_keyframe([f.convert('L').convert('RGB') for f in (before, now)], before, cut=0.))[1]
-    assert rgb2lab(to_tensor(cut))[:,1:].norm(dim=1).mean()<3 # a new scene starts gray
+    assert rgb2lab(to_tensor(cut))[:,1:].norm(dim=1).mean()<3 # after a cut, the colors start from gray

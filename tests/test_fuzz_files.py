@@ -1,6 +1,7 @@
-"""Fuzzing with corrupt files: each is either used, or rejected with one line that names it. Nothing hangs, crashes, or changes the input.
+"""Fuzz the package with corrupt files. Each file is used, or rejected with one line that names it. Nothing hangs, crashes, or changes the
+input.
 
-`FUZZ_SECONDS=60` (`make fuzz`) keeps making new files for that many seconds per test; without it, every run makes the same few."""
+With `FUZZ_SECONDS=60` (`make fuzz`), each test generates new files for that many seconds. Otherwise, every run uses the same few files."""
 import contextlib, copy, faulthandler, html.parser, io, json, os, struct, sys, tempfile, time
 from functools import lru_cache
 from pathlib import Path
@@ -22,14 +23,14 @@ from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import StoreError, load_model_file, save_model
 
 SECONDS = float(os.environ.get('FUZZ_SECONDS', 0))
-HANG = 120 # seconds for one example; a busy machine is slow
+HANG = 120 # seconds for one example, enough for a busy machine
 WIDTHS = dict(widths=[8, 16, 32], depths=[0, 1, 1])
 WRITTEN = '.jpg', '.png', '.webp', '.tif'
 
 
 @pytest.fixture(autouse=True)
 def one_thread_and_little_memory():
-    "Fail with a MemoryError instead of filling the machine."
+    "Use one thread, and raise a MemoryError instead of filling the machine's memory."
     with torch_threads(1):
         if sys.platform!='linux': return (yield)
         import resource
@@ -39,7 +40,7 @@ def one_thread_and_little_memory():
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 def fuzz(check, examples, *strategies):
-    "Call `check(folder, *drawn)` with an empty folder until the examples, or the seconds, are used up. A hang ends pytest with a traceback."
+    "Call `check(folder, *drawn)` with an empty folder for each example, then for `SECONDS`. A hang ends pytest with a traceback."
     @settings(max_examples=examples, deadline=None, database=None, derandomize=not SECONDS,
               suppress_health_check=list(hypothesis.HealthCheck), phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink])
     @given(st.tuples(*strategies))
@@ -59,7 +60,7 @@ EDITS = st.lists(st.tuples(st.sampled_from(('replace','zero','repeat','delete','
                            st.sampled_from((1, 2, 4, 16, 256)), st.binary(min_size=1, max_size=16)), min_size=1, max_size=12)
 
 def corrupt(data, edits):
-    "A copy of `data` with parts replaced, zeroed, repeated, deleted, or cut off."
+    "Return a copy of `data` with parts replaced, zeroed, repeated, deleted, or truncated."
     data = bytearray(data)
     for kind, where, n, new in edits:
         i = int(where*len(data))
@@ -71,8 +72,8 @@ def corrupt(data, edits):
     return bytes(data)
 
 def rejected(error, name):
-    "Check an error: one line that names the file."
-    assert '\n' not in str(error) and str(name)[:40] in str(error), f'no line that names the file: {str(error)[:200]!r}'
+    "Check that an error is one line that names the file."
+    assert '\n' not in str(error) and str(name)[:40] in str(error), f'not one line with the file name: {str(error)[:200]!r}'
     return 'rejected'
 
 @lru_cache
@@ -86,7 +87,7 @@ def photo_file(ext):
 
 @lru_cache
 def model_file():
-    "A small model file: its weights, and its header."
+    "Return the weights and the header of a small model file."
     model, spec = create_model('unet_compact', **WIDTHS), dict(arch='unet_compact', n_in=1, n_out=2, size=32, kwargs=WIDTHS)
     with tempfile.TemporaryDirectory() as d: data = save_model(Path(d)/'m.safetensors', model, LabAB(), spec).read_bytes()
     n, = struct.unpack('<Q', data[:8])
@@ -108,7 +109,7 @@ def test_corrupt_photos():
     kinds = *WRITTEN, '.gif', '.bmp', '.ppm', '.tga', '.jp2'
     assert {*fuzz(check, 150, st.sampled_from(kinds), EDITS, st.sampled_from(WRITTEN))}=={'used', 'rejected'}
 
-def test_corrupt_metadata_never_costs_the_photo():
+def test_corrupt_metadata_does_not_prevent_coloring():
     exif = Image.Exif()
     exif[0x010F], exif[0x0131] = 'camera', 'program'
     def check(d, ext, out, orientation, edits, xmp):
@@ -120,7 +121,7 @@ def test_corrupt_metadata_never_costs_the_photo():
     fuzz(check, 80, st.sampled_from(WRITTEN[:3]), st.sampled_from(WRITTEN), st.integers(0, 12), EDITS, st.binary(max_size=99))
 
 class Tags(html.parser.HTMLParser):
-    "The names of the tags and event handlers on a page."
+    "Collect the names of the tags and event handlers on a page."
     found = frozenset()
     def handle_starttag(self, tag, attrs): self.found |= {tag, *(k for k,_ in attrs if k.startswith('on'))}
 
@@ -155,7 +156,7 @@ VALUES = st.sampled_from((None, True, -1, 0, 1, 3, 10**4, 10**7, 10**18, 10**400
                           [], [1]*50, [[1]], {}, {'a': 1}, [10**7]*3, {'name': 'JointBins', 'grid': 1, 'reach': 'center'}))
 
 def places(o, path=()):
-    "The paths to all values in nested dicts and lists."
+    "Yield the paths to all values in nested dicts and lists."
     pairs = o.items() if isinstance(o, dict) else enumerate(o) if isinstance(o, list) else ()
     return [p for k,v in pairs for p in [(*path, k), *places(v, (*path, k))]]
 
@@ -194,7 +195,7 @@ def film_file(kind):
     return out.getvalue()
 
 def test_corrupt_films():
-    "A film gives the frames that can be read, or one line."
+    "The readable frames of a film are colored, or it gives one line."
     pytest.importorskip('av')
     from colorize_nb.infer.film import FilmError, FilmIncomplete, color_film
     small = Colorizer(create_model('unet_compact', **WIDTHS), LabAB(), 32, 'small')
@@ -211,8 +212,8 @@ ODD = st.sampled_from(('0', '-1', 'nan', 'inf', '1e9', '10000000', 'x', '', '<b>
 OPTION = st.one_of(st.tuples(st.sampled_from(('--size', '--saturation', '--steady', '--suffix', '--device', '--model', '-o')), ODD),
                    st.tuples(st.sampled_from(('--exact', '--mark', '--force'))))
 
-def test_odd_command_lines():
-    "They end with a status and complete lines, never with a traceback, and leave the photo alone."
+def test_unusual_command_lines():
+    "Commands end with a status and complete lines, without a traceback, and don't change the photo."
     def check(d, what, options):
         (d/'good.jpg').write_bytes(photo_file('.jpg'))
         argv, text, before = [what, *(word for o in options for word in o)], io.StringIO(), os.getcwd()

@@ -1,4 +1,4 @@
-"Random films: every container, codec, and flag gives a film that other programs can read, or one line that says why not."
+"Fuzz films: every container, codec, and flag gives a film that other programs can read, or one line with the reason."
 import os
 import shutil
 import subprocess
@@ -32,7 +32,7 @@ COLORIZER = Colorizer(Constant(), LabAB(ab_scale=1.), 32)
 
 @st.composite
 def films(draw):
-    "Draw the facts of a film."
+    "Draw the properties of a film."
     suffix = draw(st.sampled_from(sorted(VIDEO)))
     return dict(suffix=suffix, codec=draw(st.sampled_from(VIDEO[suffix])), sound=draw(st.none() | st.sampled_from(SOUND[suffix])),
                 size=(16*draw(st.integers(2, 6)), 16*draw(st.integers(2, 6))), n=draw(st.integers(1, 12)),
@@ -76,7 +76,7 @@ def test_random_films(tmp_path_factory, film):
     to = folder/f'out.{film["to"]}' if film['to'] else None
     try: result = color_film(src, to, COLORIZER, size=32)
     except FilmError as e:
-        assert film['cut'] or n is None, f'a readable film was refused: {e}'
+        assert film['cut'] or n is None, f'a readable film was rejected: {e}'
         assert '\n' not in str(e) and str(folder) in str(e)
         results = [f for f in folder.iterdir() if f!=src]
         assert all(frames_in(f) for f in results)

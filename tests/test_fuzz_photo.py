@@ -1,6 +1,6 @@
-"""Fuzz photos with Hypothesis: Pillow's modes x formats x orientations x profiles, and damaged files.
+"""Fuzz photos with all combinations of Pillow's modes, formats, orientations, and profiles, and with damaged files.
 
-A short run by default. For a long one: `FUZZ_SECONDS=3600 python -m pytest tests/test_fuzz_photo.py`."""
+The default run is short. For a long run: `FUZZ_SECONDS=3600 python -m pytest tests/test_fuzz_photo.py`."""
 import io, os, shutil, subprocess, time, warnings
 
 import numpy as np, pytest
@@ -17,7 +17,7 @@ IDENTIFY = shutil.which('identify')
 
 TURNS = [None, None, *(Image.Transpose[n] for n in ('FLIP_LEFT_RIGHT', 'ROTATE_180', 'FLIP_TOP_BOTTOM', 'TRANSPOSE', 'ROTATE_270',
                                                      'TRANSVERSE', 'ROTATE_90'))] # by the value of the EXIF tag
-SOURCES = { # format -> modes that it stores without loss
+SOURCES = { # format -> modes that it stores losslessly
     'PNG': ('1','L','LA','P','RGB','RGBA','I;16'), 'TIFF': ('1','L','LA','P','RGB','RGBA','CMYK','YCbCr','I;16','F'),
     'WEBP': ('RGB','RGBA'), 'BMP': ('1','L','P','RGB'), 'GIF': ('L','P'), 'PPM': ('1','L','RGB'), 'TGA': ('L','LA','P','RGB','RGBA'),
     'JPEG2000': ('L','LA','RGB','RGBA'), 'JPEG': ('L','RGB','CMYK')}
@@ -32,7 +32,7 @@ ALPHA = ('PNG','WEBP','TIFF','TGA','JPEG2000')
 
 @st.composite
 def sources(draw):
-    "A painted image, the mode and format to store it in, and the settings of the file."
+    "Draw the mode, size, and content of a picture, and the format and settings of its file."
     fmt = draw(st.sampled_from(sorted(SOURCES)))
     return dict(fmt=fmt, mode=draw(st.sampled_from(SOURCES[fmt])), size=(draw(st.integers(1, 40)), draw(st.integers(1, 40))),
                 seed=draw(st.integers(0, 99)), orientation=draw(st.integers(1, 8)) if fmt in TURNED else 1,
@@ -40,13 +40,13 @@ def sources(draw):
                 to=draw(st.sampled_from(('png','tif','webp','jpg','bmp','tga'))))
 
 def paint(mode, size, seed):
-    "An image of random gradients in `mode`, and what should be seen: RGB before the color profile, and alpha or None."
+    "Return random gradients as an image in `mode`, with the expected RGB (before the color profile) and alpha (or None)."
     rng = np.random.default_rng(seed)
     a = rng.integers(0, 256, (3,3,4)).astype(np.uint8)
     img = Image.fromarray(a, 'RGBA').resize(size, Image.BILINEAR)
     if mode=='I;16':
         gray = np.asarray(img.convert('L')).astype(np.uint16)*257
-        gray[0,0] = 65535 # not a 12-bit file
+        gray[0,0] = 65535 # so that it isn't taken for a 12-bit file
         return Image.fromarray(gray), Image.fromarray((gray//257).astype(np.uint8)).convert('RGB'), None
     if mode=='F':
         gray = np.asarray(img.convert('L')).astype(np.float32)
@@ -58,7 +58,7 @@ def paint(mode, size, seed):
            img.getchannel('A') if mode in ('LA','RGBA') else None
 
 def write(o, img):
-    "The bytes of the source file."
+    "Return the bytes of the source file."
     exif, out = Image.Exif(), io.BytesIO()
     if o['orientation']!=1: exif[0x0112] = o['orientation']
     if o['profile']=='R03' and o['fmt']!='TIFF': exif[0x8769] = {0xA001: 65535, 0xA005: {1: 'R03'}}
@@ -71,8 +71,8 @@ def write(o, img):
     img.save(out, o['fmt'], **extra)
     return out.getvalue()
 
-def seen(o, rgb):
-    "The painted pixels through the profile of the file, or None where it doesn't fit the mode."
+def expected(o, rgb):
+    "Return the painted pixels after applying the file's profile, or None if the profile doesn't fit the mode."
     name = 'a98' if o['profile']=='R03' and o['fmt']!='TIFF' else o['profile'] # Pillow can't write it in a TIFF
     icc = PROFILES.get(name) if o['fmt'] in TURNED else None
     if o['fmt'] in TURNED and name=='a98' and not icc: return None
@@ -83,7 +83,7 @@ def seen(o, rgb):
     return None if (name, gray) in (('default_gray', True), ('default_cmyk', False)) else rgb
 
 def repeat(check):
-    "Run `check` once, or again and again for half of `FUZZ_SECONDS`."
+    "Run `check` once, then repeatedly for half of `FUZZ_SECONDS`."
     end, n = time.monotonic()+SECONDS/2, 1
     check()
     while time.monotonic()<end:
@@ -91,7 +91,7 @@ def repeat(check):
         n += 1
     print(f'{60*n} examples')
 
-def test_photos_come_out_as_they_were_painted(tmp_path): repeat(lambda: check_painted(tmp_path))
+def test_pixels_are_kept(tmp_path): repeat(lambda: check_painted(tmp_path))
 def test_damaged_files_give_a_photo_or_one_line(tmp_path): repeat(lambda: check_damaged(tmp_path))
 
 @LIMITS
@@ -104,9 +104,9 @@ def check_painted(tmp_path, o):
         src = d/f'source.{o["fmt"].lower()}'
         src.write_bytes(write(o, img))
         got, meta, turn = open_photo(src, flatten=False), photo_meta(src), TURNS[o['orientation']]
-        want = seen(o, rgb)
+        want = expected(o, rgb)
         lossy = o['fmt']=='JPEG' or o['mode']=='YCbCr'
-        tolerance = 2 if not lossy else 8 if want is None or want is rgb else 40 # dark pixels amplify the error of a JPEG
+        tolerance = 2 if not lossy else 8 if want is None or want is rgb else 40 # dark pixels amplify JPEG errors
         if turn is not None: want, alpha = (x and x.transpose(turn) for x in (want, alpha))
         assert got.mode=='RGB' and (want is None or got.size==want.size)
         if want is not None: assert np.abs(np.asarray(got).astype(int)-np.asarray(want)).max()<=tolerance

@@ -1,7 +1,8 @@
-"Adversarial training: which network moves, what the critic sees, what is saved, and what is reported."
+"Adversarial training: which network is updated, the critic's input, saving, and reports."
 import pytest, torch
 import torch.nn.functional as F
 from fastai.callback.core import Callback
+from PIL import Image
 
 from colorize_nb.color.classes import ChannelBins
 from colorize_nb.color.codecs import LabAB
@@ -30,29 +31,29 @@ def quiet(learn, f):
     with learn.no_bar(), learn.no_logging(): f()
 
 @pytest.mark.parametrize('loss', list(GAN_LOSSES))
-def test_training_the_critic_keeps_the_generator(gen, loss):
+def test_training_the_critic_does_not_change_the_generator(gen, loss):
     gan = gan_learner(gen, loss=loss)
-    quiet(gan, lambda: gan.fit_gan(1)) # momentum in both
+    quiet(gan, lambda: gan.fit_gan(1)) # both optimizers have momentum now
     g, c = state(gen.model), state(gan.model.critic)
     quiet(gan, lambda: gan.fit_critic(2, 1e-2))
     assert same(g, gen.model) and not same(c, gan.model.critic)
 
-def test_only_one_network_moves_per_step(gen):
+def test_each_step_updates_one_network(gen):
     gan, seen = gan_learner(gen, PatchCritic(3, width=8, layers=1, norm=False)), []
     class Watch(Callback):
         order = 95
         def before_batch(self):
-            self.turn = self.gan_trainer.gen_mode
+            self.generator_step = self.gan_trainer.gen_mode
             self.c, self.g = state(self.model.critic), state(self.model.generator.net)
         def after_batch(self):
             if not self.training: return
             generator_same = all(torch.equal(v, self.g[k]) for k,v in self.model.generator.net.named_parameters())
-            seen.append((self.turn, same(self.c, self.model.critic), generator_same))
+            seen.append((self.generator_step, same(self.c, self.model.critic), generator_same))
     quiet(gan, lambda: gan.fit(2, 1e-3, cbs=Watch()))
     assert {t for t,_,_ in seen}=={True, False}
-    for turn,critic_same,generator_same in seen: assert (critic_same, generator_same)==((True, False) if turn else (False, True))
+    for generator_step,critic_same,generator_same in seen: assert (critic_same, generator_same)==(generator_step, not generator_step)
 
-def test_targets_and_predictions_have_one_size(gen):
+def test_targets_and_predictions_have_the_same_size(gen):
     shapes = []
     class Spy(PatchCritic):
         def forward(self, pair):
@@ -76,11 +77,11 @@ def test_dropout_is_the_noise(noise):
     assert drops and all(o=={True} for o in on[True]) and on[False] and all(o=={noise} for o in on[False])
 
 def test_critic_sees_the_gray_input_and_enlarged_color(gen):
-    current, gray_is_right, colors = {}, [], []
+    current, gray_matches, colors = {}, [], []
     class Spy(PatchCritic):
         def forward(self, pair):
             gray = F.interpolate(current['x'], size=pair.shape[-2:], mode='bilinear', antialias=True)
-            gray_is_right.append(gray.std()>.1 and torch.allclose(pair[:,:1], gray, atol=1e-5))
+            gray_matches.append(gray.std()>.1 and torch.allclose(pair[:,:1], gray, atol=1e-5))
             target = 3*gen.dls.codec.resize_target(current['y'], pair.shape[-2:])
             colors.append(torch.allclose(pair[:,1:], target, atol=1e-5))
             return super().forward(pair)
@@ -89,8 +90,8 @@ def test_critic_sees_the_gray_input_and_enlarged_color(gen):
         def before_batch(self): current.update(x=self.x.as_subclass(torch.Tensor), y=self.y.as_subclass(torch.Tensor))
     gan = gan_learner(gen, Spy(3, width=8, layers=1), gain=3., cbs=Watch())
     quiet(gan, lambda: gan.fit_gan(1))
-    assert len(gray_is_right)>=9 and all(gray_is_right), 'photos and predictions both come with their gray input'
-    assert any(colors) and not all(colors), 'true colors, and predicted ones'
+    assert len(gray_matches)>=9 and all(gray_matches), 'the critic gets the gray input with photos and predictions'
+    assert any(colors) and not all(colors), 'the critic gets true and predicted colors'
 
 def test_score_depends_on_the_gray_input(gen):
     critic = gan_learner(gen).model.critic.eval()
@@ -114,7 +115,7 @@ def test_save_generator_and_critic(gen, tmp_path):
     gan = gan_learner(gen)
     quiet(gan, lambda: gan.fit_gan(1))
     g, c = gan.save_gan(tmp_path/'m.safetensors')
-    assert Colorizer.load(g)(__import__('PIL.Image').Image.new('RGB', (40,30), (90,)*3)).image.size==(40,30)
+    assert Colorizer.load(g)(Image.new('RGB', (40,30), (90,)*3)).image.size==(40,30)
     again = gan_learner(gen).load_critic(c)
     assert same(state(gan.model.critic), again.model.critic)
     with pytest.raises(ValueError, match='m.safetensors'): again.load_critic(g)

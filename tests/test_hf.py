@@ -16,17 +16,17 @@ def folder(tmp_path_factory): return crop_photos(tmp_path_factory.mktemp('hf')/'
 def dls_of(name, **kw): return ColorizeDataLoaders.from_hf(str(name), **{**dict(size=32, bs=4, n=2, n_valid=2, device='cpu'), **kw})
 
 
-def test_validation_is_the_beginning_and_training_skips_it(folder, monkeypatch):
+def test_validation_is_the_beginning_of_the_stream(folder, monkeypatch):
     seen = []
     monkeypatch.setattr(stream, 'random_square', lambda p, size, rng: seen.append(np.asarray(p).tobytes()) or p.resize((size, size)))
     dls = dls_of(folder, n=10)
     held = [np.asarray(open_photo(r['image'])).tobytes() for r in datasets.load_dataset(str(folder), split='train', streaming=True).take(8)]
     assert [len(b) for b in dls.valid.dataset]==[4,4] and sum(len(x) for x,_ in dls.train)==40
-    assert len(set(seen))==16 and not set(held) & set(seen), 'a validation photo was trained on'
-    assert seen[:16]!=seen[16:32] and set(seen[:16])==set(seen[16:32]), 'each pass has all photos, in a new order'
+    assert len(set(seen))==16 and not set(held) & set(seen), 'a validation photo is in the training set'
+    assert seen[:16]!=seen[16:32] and set(seen[:16])==set(seen[16:32]), 'each epoch has all photos, in a new order'
 
 
-def test_the_next_epoch_continues_and_validation_stays(folder):
+def test_the_next_epoch_continues_the_stream(folder):
     dls = dls_of(folder)
     a, b = (torch.cat([y for _,y in dls.train]) for _ in range(2))
     v, w = (torch.cat([y for _,y in dls.valid]) for _ in range(2))
@@ -52,7 +52,7 @@ def test_other_columns_and_rows_without_images(folder, tmp_path):
 @pytest.mark.parametrize('kwargs,message', [
     (dict(split='nothing'), "split 'nothing': could not be read"),
     (dict(valid='nothing'), "split 'nothing': could not be read")])
-def test_missing_splits_are_one_line(folder, kwargs, message):
+def test_missing_splits_give_one_line(folder, kwargs, message):
     with pytest.raises(ValueError, match=message) as e: dls_of(folder, **kwargs)
     assert '\n' not in str(e.value)
 

@@ -1,7 +1,5 @@
-"Hints without a browser: what Levin's system must do, the widget's state and errors, and how long 512x512 takes."
-import time
-import numpy as np, pytest, torch
-from PIL import Image
+"The hint panel without a browser: the properties of Levin's method, the panel's state, and its errors."
+import numpy as np, pytest
 
 from colorize_nb.infer.colorizer import lightness
 from colorize_nb.core.photo import bundled_photos
@@ -13,39 +11,38 @@ def photo(): return bundled_photos()['coffee']
 ab_of = lambda w, x, y: w.spread()[:, int(y*w.photo.height), int(x*w.photo.width)]
 
 
-def test_weights_are_levins():
+def test_weights_match_levin():
     Y = np.random.default_rng(0).random((6,7))
     w = affinities(Y)
-    near, there = np.zeros(8), np.zeros(8, bool)
-    for k,(i,j) in enumerate(SHIFTS): near[k], there[k] = Y[2+i,3+j], True
+    near = np.array([Y[2+i,3+j] for i,j in SHIFTS])
     var = np.append(near, Y[2,3]).var()
     by_hand = np.exp(-(near-Y[2,3])**2/(.6*var))
     assert np.allclose(w[:,2,3], by_hand/by_hand.sum()) and np.allclose(w.sum(0), 1) and (w>=0).all()
-    assert all(w[k,0,3]==0 for k,(i,j) in enumerate(SHIFTS) if i<0), 'no neighbor above the first row'
+    assert all(w[k,0,3]==0 for k,(i,j) in enumerate(SHIFTS) if i<0), 'the first row has no neighbors above it'
 
-def test_solution_is_the_weighted_mean_of_neighbours():
+def test_solution_is_the_weighted_mean_of_neighbors():
     rng = np.random.default_rng(1)
     L, known, ab = 100*rng.random((12,15)), np.zeros((12,15), bool), np.zeros((2,12,15))
     for r,c,v in ((2,3,40.), (9,12,-30.), (6,7,10.)):
         known[r,c] = True
         ab[:,r,c] = v, -v
     u, w = propagate(L, known, ab), affinities(L/100)
-    assert np.allclose(u[:,known], ab[:,known]) and u.max()<=40+1e-9 and u.min()>=-40-1e-9, 'between the hints'
+    assert np.allclose(u[:,known], ab[:,known]) and u.max()<=40+1e-9 and u.min()>=-40-1e-9, 'all colors are between those of the hints'
     pad = np.pad(u, ((0,0),(1,1),(1,1)))
     mean = sum(w[k]*pad[:,1+i:13+i,1+j:16+j] for k,(i,j) in enumerate(SHIFTS))
     assert np.allclose(mean[:,~known], u[:,~known], atol=1e-8)
 
-def test_one_hint_colours_all_of_a_flat_photo():
+def test_one_hint_colors_a_flat_photo():
     u = propagate(np.full((20,20), 50.), np.eye(20, dtype=bool)&(np.arange(20)==4), np.full((2,20,20), 25.))
     assert np.allclose(u, 25)
 
-def test_hints_stay_and_lightness_too(photo):
+def test_hints_and_lightness_are_kept(photo):
     w = hint(photo, side=160).add(.5, .45, '#7a1fa0').add(.1, .9, '#2e7d32')
     assert np.linalg.norm(ab_of(w, .5, .45)-ab_of(w, .1, .9))>60
     out = w.image.crop((w.image.width-w.photo.width, w.image.height-w.photo.height, w.image.width, w.image.height))
-    assert (lightness(out)[0,0]-lightness(w.photo)[0,0]).abs().mean()<1, "the photo's own lightness, but for the gamut and JPEG"
+    assert (lightness(out)[0,0]-lightness(w.photo)[0,0]).abs().mean()<1, 'only the gamut and JPEG change the lightness'
 
-def test_over_a_model_far_away_stays(photo):
+def test_reach_limits_how_far_a_hint_spreads(photo):
     w = hint(photo, 'shipped', side=160)
     before = w.spread()
     w.set(reach=.05).add(.5, .45, '#1040ff')
@@ -74,54 +71,51 @@ def test_a_click_on_the_picture_moves_the_ring(photo):
     w.click(*spot(.2, .3, False))
     assert (w.state()['x'], w.state()['y'])==(.2,.3) and w.hints==[(.2,.3,w.state()['color'])]
     w.picture._handle_custom_msg(dict(zip('xy', spot(.6, .5, True))), [])
-    assert w.hints[1][:2]==(.6,.5), 'on the colored one as well'
+    assert w.hints[1][:2]==(.6,.5), 'a click on the colored picture counts, too'
     w.click(.5, 0.)
-    assert len(w.hints)==2, 'not on a title'
+    assert len(w.hints)==2, 'a click on a title does nothing'
 
-def test_no_hint_and_bad_colours(photo):
+def test_missing_hints_and_bad_colors_raise_errors(photo):
     with pytest.raises(ValueError, match='no hint yet'): propagate(np.ones((4,4)), np.zeros((4,4), bool), np.zeros((2,4,4)))
     w = hint(photo, side=100)
     with pytest.raises(ValueError, match='#rrggbb'): w.add(.5, .5, 'reddish')
     with pytest.raises(ValueError, match='0 to 1'): w.add(1.5, .5, '#ff0000')
     assert w.hints==[]
 
-def test_how_long_512_takes(note):
-    w = hint(bundled_photos()['astronaut'])
-    start = time.perf_counter()
-    w.add(.3, .2, '#c04030')
-    note(f'hint over gray at {w.photo.size[0]}x{w.photo.size[1]}: {time.perf_counter()-start:.2f} s with drawing')
+def test_a_photo_of_512_pixels():
+    w = hint(bundled_photos()['astronaut']).add(.3, .2, '#c04030')
     assert w.photo.size==(512,512) and w.error.value==''
 
-def test_palette_takes_a_colour(photo):
+def test_palette_sets_the_color(photo):
     w = hint(photo, side=80)
     w.palette.children[list(PALETTE).index('sky')].click()
     assert w.state()['color']==PALETTE['sky'] and w.hints==[]
     w.click(.2, .6)
     assert w.hints[0][2]==PALETTE['sky']
 
-def test_a_click_shows_a_preview_and_the_whole_follows(photo):
-    w, shown = hint(photo, side=240).add(.9, .1, '#2040c0'), [] # one hint alone colors all alike
-    w.picture.observe(lambda change: shown.append(w.refining()), 'value')
+def test_a_click_shows_a_preview_before_the_full_result(photo):
+    w, previews = hint(photo, side=240).add(.9, .1, '#2040c0'), [] # a single hint gives the whole photo one color
+    w.picture.observe(lambda change: previews.append(w.refining()), 'value')
     w.click(.2, .6)
-    assert shown[0], 'a small copy first'
+    assert previews[0], 'the first picture is a preview'
     w.wait(120)
-    assert not w.refining() and not shown[-1] and w.busy.value==''
+    assert not w.refining() and not previews[-1] and w.busy.value==''
     at_once = hint(photo, side=240).place(w.hints)
     assert np.array_equal(w.spread(), at_once.spread()) and np.array_equal(w.solver.solved[1], at_once.solver.solved[1])
 
-def test_stale_solves_are_cancelled_and_never_shown(photo, monkeypatch):
+def test_outdated_solves_are_canceled_and_never_shown(photo, monkeypatch):
     import threading
     import colorize_nb.widgets.hint as H
-    w, real, whole = hint(photo, side=240), H.propagate, []
+    w, real, solved = hint(photo, side=240), H.propagate, []
     begun, free = threading.Event(), threading.Event()
     def slow(L, known, ab, stale=lambda: False):
         if L.shape!=w.photo.size[::-1]: return real(L, known, ab)
         begun.set()
         free.wait(600)
         if stale():
-            whole.append('cancelled')
+            solved.append('canceled')
             raise Canceled
-        whole.append(int(known.sum()))
+        solved.append(int(known.sum()))
         return real(L, known, ab, stale)
     monkeypatch.setattr(H, 'propagate', slow)
     w.click(.1, .6)
@@ -129,17 +123,17 @@ def test_stale_solves_are_cancelled_and_never_shown(photo, monkeypatch):
     for x in (.2, .3): w.click(x, .6)
     free.set()
     w.wait(120)
-    assert whole[0]=='cancelled' and len(whole)==2, 'the first is given up, the second was never begun'
+    assert solved[0]=='canceled' and len(solved)==2, 'the first was canceled, and the second never started'
     assert len(w.solver.solved[0][0])==3 and not w.refining()
 
-def test_propagate_gives_up_when_asked():
+def test_propagate_can_be_canceled():
     known = np.eye(20, dtype=bool)
     with pytest.raises(Canceled): propagate(np.full((20,20), 50.), known, np.zeros((2,20,20)), stale=lambda: True)
 
-def test_an_error_of_the_thread_is_said(photo, monkeypatch):
+def test_an_error_in_the_thread_is_displayed(photo, monkeypatch):
     import colorize_nb.widgets.hint as H
     w, real = hint(photo, side=240), H.propagate
-    def broken(L, *a): 
+    def broken(L, *a):
         if L.shape==w.photo.size[::-1]: raise MemoryError('too large')
         return real(L, *a)
     monkeypatch.setattr(H, 'propagate', broken)
@@ -156,4 +150,4 @@ def test_hints_are_kept_in_a_file(photo, tmp_path):
     assert len(hint(photo, side=100, keep=f).hints)==1
     f.write_text('[{"x": 2, "y": 0, "color": "#000000"}]')
     with pytest.raises(ValueError, match='cup.json: not a file of hints.*0 to 1'): hint(photo, keep=f)
-    assert f.read_text().startswith('[{"x": 2'), 'a file that is not understood stays as it was'
+    assert f.read_text().startswith('[{"x": 2'), 'an invalid file is not changed'

@@ -15,7 +15,7 @@ RED = '#c04030'
 def photo(): return open_photo(bundled_photos()['coffee']).resize((150, 90))
 
 class Echo(nn.Module):
-    "A model that takes hints and returns them, or without hints a constant color."
+    "A model that returns its hints, or a constant color without hints."
     takes_hints = True
     def forward(self, x, hints=None): return x.repeat(1, 2, 1, 1)*0+5 if hints is None else hints[:,:2]*hints[:,2:]
 
@@ -29,7 +29,7 @@ def test_engines_depend_on_the_model(photo):
     assert HintedPhoto(photo, echo()).engines()==['levin', 'learned', 'network']
 
 @pytest.mark.parametrize('shape', [(150, 90), (60, 200)])
-def test_a_model_gets_the_hints_at_their_place(shape):
+def test_a_model_gets_the_hints_at_their_positions(shape):
     hinted = HintedPhoto(Image.new('RGB', shape, 'gray'), echo())
     ab = hinted.spread([(.75, .25, RED)], engine='network')
     h, w = ab.shape[1:]
@@ -37,7 +37,7 @@ def test_a_model_gets_the_hints_at_their_place(shape):
     assert abs(ab[:,int(.25*h),int(.75*w)]-ab_of(RED)).max()<.01 and abs(ab[:,-1,0]).max()==0
     assert 5<(abs(ab).sum(0)>0).sum()<100 # a disc, not the photo
 
-def test_the_learned_engine_moves_the_hint_and_leaves_the_rest(photo):
+def test_the_learned_engine_mainly_changes_the_hinted_area(photo):
     hinted = HintedPhoto(photo, Colorizer.load('shipped'))
     hints = [(.1, .1, '#3040c0')]
     before, after = hinted.model.chroma(hinted.photo)[0].numpy(), hinted.spread(hints, 'model', engine='learned')

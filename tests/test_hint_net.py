@@ -1,4 +1,4 @@
-"The network that spreads hints: what it must do for any weights, and what the shipped ones learned."
+"The network that spreads hints: properties for any weights, and the quality of the shipped weights."
 import json
 from pathlib import Path
 import numpy as np, pytest, torch
@@ -28,13 +28,13 @@ def test_missing_hints_of_a_batch_have_no_effect():
     alone = [net(L[i:i+1], base[i:i+1], color[i:i+1,:n], where[i:i+1,:n]) for i,n in ((0, 3), (1, 1))]
     assert torch.allclose(together, torch.cat(alone), atol=1e-3)
 
-def test_the_positions_of_a_batch_are_those_of_the_whole():
+def test_positions_of_a_batch_match_the_whole_photo():
     torch.manual_seed(0)
     net, L, base = HintNet().eval(), torch.rand(1, 1, 32, 48)*100, torch.randn(1, 2, 8, 12)*20
     color, where, at = torch.randn(1, 2, 2)*40, torch.tensor([[5, 50]]), torch.tensor([[0, 13, 95]])
     assert torch.allclose(net(L, base, color, where, at=at), net(L, base, color, where)[:,at[0]], atol=1e-3)
 
-def test_a_hint_moves_its_own_position_most(net):
+def test_a_hint_changes_its_own_position_most(net):
     "Two flat halves: a red hint on the left changes the left half more than the right one."
     L = torch.cat([torch.full((1, 1, 64, 64), 30.), torch.full((1, 1, 64, 64), 80.)], 3)
     base = torch.zeros(1, 2, 16, 32)
@@ -42,7 +42,7 @@ def test_a_hint_moves_its_own_position_most(net):
     assert moved[8,6]>15 and moved[:,:12].mean()>2*moved[:,20:].mean()
 
 def hinted(photo, n, seed=0):
-    "The errors of the prediction and of the result with `n` hints in the photo's own colors, as distances in ab."
+    "Return the ab errors of the prediction and of the result with `n` hints in the photo's own colors."
     model, net, rng = Colorizer.load('shipped'), load_hint_net(), np.random.default_rng(seed)
     base, true = model.chroma(photo), rgb2lab(to_tensor(photo))[:,1:]
     target = torch.nn.functional.adaptive_avg_pool2d(true, base.shape[-2:])
@@ -51,7 +51,7 @@ def hinted(photo, n, seed=0):
     out = spread_hints(net, lightness(small_copy(photo, model.size)), base, hints)
     return [(ab-target).norm(dim=1).mean().item() for ab in (base, out)]
 
-def test_hints_lower_the_error_on_photos_it_never_saw():
+def test_hints_lower_the_error_on_new_photos():
     photos = [open_photo(bundled_photos()[n]) for n in ('coffee', 'chelsea', 'flower', 'astronaut')]
     errors = np.array([[hinted(p, n) for p in photos] for n in (3, 20)]) # counts, photos, (prediction, result)
     before, few, many = errors[0,:,0].mean(), errors[0,:,1].mean(), errors[1,:,1].mean()
@@ -59,8 +59,8 @@ def test_hints_lower_the_error_on_photos_it_never_saw():
 
 def test_the_file_is_small(): assert (Path(colorize_nb.__file__).parent/'weights'/'hints.npz').stat().st_size<100_000
 
-def test_measured_on_held_out_photos():
-    "The committed measurement: without hints it's the model, and with hints it beats each variant of Levin's method."
+def test_results_on_held_out_photos():
+    "In the committed results, the network matches the model without hints, and beats each variant of Levin's method with hints."
     rows = json.loads((ROOT/'lab/results/released/hints.json').read_text())['rows']
     def error(n, method): return next(r['ciede'] for r in rows if r['hints']==n and r['method']==method)
     assert abs(error(0, 'network over the model')-error(0, 'Levin over the model'))<.01

@@ -90,7 +90,7 @@ def test_image_modes(shipped, coffee, tmp_path, mode):
     assert out.image.size==(90,60) and out.image.convert('RGB').getpixel((0,0)) and out.save().stem=='x-color'
 
 
-# options: each value is compared with a number known without the package
+# options, with values worked out without the package
 
 @pytest.mark.parametrize('factor', [0., .5, 1., 2.])
 def test_saturation_multiplies_the_predicted_chroma(factor):
@@ -120,20 +120,20 @@ def test_gamut_chroma_keeps_lightness_and_clip_does_not(coffee):
     with pytest.raises(ValueError, match="'chroma' or 'clip'"): strong(coffee, gamut='x')
 
 
-def test_upsample_decides_how_chroma_crosses_an_edge():
-    "The photo's edge lies in the middle of a chroma sample, so only the guided result is a step at the edge."
+def test_upsample_sets_how_chroma_crosses_an_edge():
+    "The photo's edge is in the middle of a chroma sample, so only the guided result has a step at the edge."
     photo = Image.fromarray(np.where(np.arange(64)<28, 60, 180).astype(np.uint8)[None].repeat(64, 0)).convert('RGB')
     ab = torch.zeros(1, 2, 8, 8)
     ab[:,0,:,4:] = 20
     ab[:,0,:,3] = 10 # half of this sample's pixels are on either side
     a = {u: rgb2lab(to_tensor(paint(photo, ab, u)))[0,1,32] for u in ('nearest','bilinear','guided')}
-    assert abs(a['nearest'][25]-a['nearest'][30])<1.5, 'a sample is constant'
-    assert abs(a['bilinear'][36]-20)<1.5 and 8<a['bilinear'][28]<13, 'a ramp'
-    assert a['guided'][24]<a['bilinear'][24]-1 and a['guided'][31]>a['bilinear'][31]+.5, 'steeper than bilinear at the edge'
+    assert abs(a['nearest'][25]-a['nearest'][30])<1.5, 'within a sample, chroma is constant'
+    assert abs(a['bilinear'][36]-20)<1.5 and 8<a['bilinear'][28]<13, 'chroma changes linearly'
+    assert a['guided'][24]<a['bilinear'][24]-1 and a['guided'][31]>a['bilinear'][31]+.5, 'at the edge, chroma is steeper than with bilinear'
 
 
 @pytest.mark.parametrize('how,want', [('mean', 10.), ('mode', 0.)])
-def test_how_is_the_mean_or_the_mode_of_the_distribution(how, want):
+def test_how_decodes_to_the_mean_or_the_mode(how, want):
     "60% gray and 40% of the color (a, b) = (25, 5) have the mean (10, 2)."
     codec = JointBins()
     centers = torch.as_tensor(codec.centers).float()
@@ -156,7 +156,7 @@ def test_unknown_option(shipped, coffee):
     with pytest.raises(ValueError, match="JointBins has no option 'hue'"): shipped(coffee, hue=.4)
 
 
-def test_default_knobs_come_with_the_file(tmp_path, coffee):
+def test_default_options_are_in_the_file(tmp_path, coffee):
     codec = JointBins()
     spec = dict(arch='unet_compact', n_in=1, n_out=codec.n_out, size=256, kwargs=TINY)
     model = create_model('unet_compact', 1, codec.n_out, **TINY)
@@ -191,7 +191,7 @@ def test_guided_enlargement_follows_an_edge():
     assert torch.allclose(strips, enlarge_chroma(pool(ab), pool(L), L), atol=1e-4)
 
 
-def test_bands_leave_no_seams(coffee):
+def test_no_seams_between_bands(coffee):
     ab = torch.randn(1, 2, 20, 30)*20
     assert np.array_equal(paint(coffee, ab, rows=37), paint(coffee, ab, rows=10_000))
 
@@ -270,7 +270,7 @@ def test_load_a_model_file(tmp_path):
     assert list(load_colorizers({'mine': f}))==['mine']
 
 
-def test_results_carry_a_note_and_the_mark(coffee, tmp_path):
+def test_results_have_a_note_and_the_mark(coffee, tmp_path):
     small = coffee.resize((300,200))
     small.save(tmp_path/'a.jpg')
     result = constant(0., 0.)(tmp_path/'a.jpg')

@@ -1,13 +1,11 @@
-"Files are written completely whoever else writes them, and strange names are only text in grids, tables, and pages."
-import html.parser, multiprocessing, os, re, subprocess, sys
+"Files are always written completely, and strange names are displayed as plain text in grids, tables, and pages."
+import html.parser, os, re, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
 
 from colorize_nb.core.files import whole_file
-from colorize_nb.core.photo import PhotoError, open_photo
-from colorize_nb.core.photo import save_photo
 from colorize_nb.core.show import image_grid, show_photos
 from colorize_nb.core.show import Results
 from colorize_nb.core.show import wipe, wipe_page
@@ -24,7 +22,7 @@ def test_threads_that_save_under_one_name_leave_complete_files(tmp_path):
         with whole_file(tmp_path/f'{i//8}.bin') as part:
             with open(part, 'wb') as f:
                 for _ in range(20): f.write(bytes([i%8])*(size//20))
-    with ThreadPoolExecutor(8) as pool: list(pool.map(save, range(8*25))) # 25 names, 8 at once for each
+    with ThreadPoolExecutor(8) as pool: list(pool.map(save, range(8*25))) # 25 names, with 8 writers for each
     for f in tmp_path.iterdir():
         b = f.read_bytes()
         assert len(b)==size and len(set(b))==1, f.name
@@ -62,7 +60,7 @@ def test_a_file_that_appears_while_writing_is_not_overwritten(tmp_path):
             (tmp_path/'a').write_text('early')
     assert (tmp_path/'a').read_text()=='early' and os.listdir(tmp_path)==['a']
 
-def test_the_content_is_on_the_disk_before_the_name(tmp_path, monkeypatch):
+def test_the_content_is_written_before_the_name(tmp_path, monkeypatch):
     order, fsync, replace = [], os.fsync, os.replace
     monkeypatch.setattr(os, 'fsync', lambda fd: (order.append('fsync'), fsync(fd)))
     monkeypatch.setattr(os, 'replace', lambda *a: (order.append('replace'), replace(*a)))
@@ -84,7 +82,7 @@ class Tags(html.parser.HTMLParser):
         self.attrs |= {k for k,_ in attrs}
 
 @pytest.mark.parametrize('name', NAMES, ids=ascii)
-def test_names_are_only_text_wherever_they_appear(name, tmp_path):
+def test_names_are_displayed_as_text(name, tmp_path):
     table = Results([{name: name, ('group '+name, name): 1.}, {name: 'x'}], note=name, best={'group '+name: max})
     found = Tags(table._repr_html_())
     assert found.seen<={'table','thead','tbody','tr','th','td','p'} and found.attrs<={'class','colspan','style'}

@@ -1,4 +1,4 @@
-"Training with fastai: the loss falls, every option works, pictures are right, and saved models can be loaded."
+"Training with fastai: the loss decreases, every option works, pictures are correct, and saved models can be loaded."
 import matplotlib
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
@@ -95,7 +95,7 @@ def test_show_results_draws_gray_predicted_true(folder, tanh):
     assert (pred[...,2]-pred[...,0]).mean()>.15
     blue = dls.codec.activate(torch.tensor([0.,-.5])[None,:,None,None].expand(1,2,16,16))
     want = dls.codec.decode(plain(x)[:1], blue)[0].permute(1,2,0).numpy()
-    assert np.abs(pred-want).max()<1e-3, 'activated once, and only once'
+    assert np.abs(pred-want).max()<1e-3, 'the activation is applied exactly once'
 
 def test_predict_and_get_preds(dls):
     learn = make(dls)
@@ -149,13 +149,13 @@ def test_fine_tune_freezes_the_encoder_then_trains_it(dls):
 
 def test_pretrained_starts_frozen(folder, monkeypatch):
     import colorize_nb.train.learner as cl
-    asked = {}
+    options = {}
     def fake(arch, n_in, n_out, size, **kw):
-        asked.update(kw)
+        options.update(kw)
         return create_model('unet_resnet18', n_in, n_out, size)
     monkeypatch.setattr(cl, 'create_model', fake)
     learn = colorize_learner(make_dls(folder, size=64), 'unet_resnet18', pretrained=True)
-    assert asked=={'pretrained': True}
+    assert options=={'pretrained': True}
     assert not learn.model.layers[0][0].weight.requires_grad and learn.model.layers[-2][0].weight.requires_grad
 
 def test_lr_find(dls):
@@ -166,7 +166,6 @@ def test_lr_find(dls):
 
 def test_early_stopping_plateau_and_best_model(dls, capsys):
     learn = make(dls)
-    rates = []
     stop = EarlyStoppingCallback('valid_loss', min_delta=100., patience=3)
     learn.fit(9, 1e-3, cbs=[stop, ReduceLROnPlateau('valid_loss', min_delta=100., patience=1), SaveModelCallback(fname='best')])
     assert len(learn.recorder.values)==4 and learn.opt.hypers[-1]['lr']<1e-4
@@ -179,7 +178,7 @@ def test_save_and_load_a_colorizer(folder, tmp_path, tanh):
     learn.lr_find(num_it=8, show_plot=False)
     learn.fit(2, 1e-3)
     learn.validate()
-    learn.get_preds() # only the fit is counted
+    learn.get_preds() # the metadata should only count the fit
     path = learn.save_colorizer(tmp_path/'mine.safetensors', data='crops', half=1)
     model,codec,spec,meta = load_model_file(path)
     x,_ = dls.valid.one_batch()
@@ -258,9 +257,9 @@ def test_weights_that_are_not_finite_are_not_saved(dls, tmp_path, bad):
     with pytest.raises(ValueError, match='head.bias.*not saved.*lower learning rate'): learn.save_colorizer(tmp_path/'a.safetensors')
     assert not list(tmp_path.iterdir())
 
-def test_a_lost_interrupt_still_ends_training(dls):
+def test_an_ignored_interrupt_still_ends_training(dls):
     import os, signal
-    class Lose(Callback):
+    class Swallow(Callback):
         def before_batch(self):
             if self.iter==1 and self.training:
                 try:
@@ -268,8 +267,8 @@ def test_a_lost_interrupt_still_ends_training(dls):
                     signal.sigtimedwait([], .2)
                 except KeyboardInterrupt: pass
     before, learn = signal.getsignal(signal.SIGINT), make(dls)
-    before = getattr(before, 'previous', before) # a fit that failed leaves its handler in place
-    with pytest.raises(KeyboardInterrupt): learn.fit(3, 1e-3, cbs=Lose())
+    before = getattr(before, 'previous', before) # a failed fit leaves its handler in place
+    with pytest.raises(KeyboardInterrupt): learn.fit(3, 1e-3, cbs=Swallow())
     assert (learn.epoch, learn.iter)==(0, 1)
     learn.fit(1, 1e-3)
     assert signal.getsignal(signal.SIGINT) is before and len(learn.recorder.values)==1

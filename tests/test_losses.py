@@ -1,4 +1,4 @@
-"Losses by name: values compared with torch's, gradients, sizes, dtypes, errors, and use inside fastai."
+"Losses by name: values that match torch, gradients, sizes, dtypes, errors, and use in fastai."
 import pickle
 import pytest, torch, torch.nn as nn, torch.nn.functional as F
 
@@ -146,13 +146,13 @@ def joint(): return JointBins(grid=20)
 
 def photos(n=2, size=6): return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(3))
 
-def test_ce_of_channel_bins_is_torchs():
+def test_ce_of_channel_bins_matches_torch():
     bins = ChannelBins(10)
     y, raw = bins.encode(photos())[1], torch.randn(2, 20, 6, 6)
     want = (F.cross_entropy(raw[:,:10], y[:,0]) + F.cross_entropy(raw[:,10:], y[:,1]))/2
     assert torch.allclose(get_loss('ce', bins)(raw, y), want)
 
-def test_ce_and_soft_ce_of_joint_bins_are_torchs(joint):
+def test_ce_and_soft_ce_of_joint_bins_match_torch(joint):
     y, raw = joint.encode(photos())[1], torch.randn(2, joint.n, 6, 6)
     dense = joint.probs(y)
     assert torch.allclose(get_loss('soft_ce', joint)(raw, y), F.cross_entropy(raw, dense), atol=1e-5)
@@ -190,7 +190,7 @@ def test_smaller_prediction_of_classes(joint):
     y = joint.encode(photos(1, 8))[1]
     assert get_loss('soft_ce', joint)(torch.randn(1, joint.n, 4, 4), y).isfinite()
 
-def test_half_sum_is_koalarizations_formula(codec):
+def test_half_sum_matches_koalarization(codec):
     raw, y = pair()
     assert torch.allclose(get_loss('half_sum', codec)(raw, y), ((raw-y)**2).sum()/(2*8*8)/3)
 
@@ -199,12 +199,11 @@ def test_half_sum_is_koalarizations_formula(codec):
     ('soft_ce', ChannelBins(), 'ce'),
     ('ce', LabAB(), 'smooth_l1'),
     ('perceptual', JointBins(), 'rebalanced_ce')])
-def test_wrong_pair_names_what_fits(name, which, fits):
-    import colorize_nb.train.losses
+def test_a_wrong_pair_suggests_a_loss(name, which, fits):
     with pytest.raises(ValueError, match=fits) as e: get_loss(name, which)
     assert '\n' not in str(e.value)
 
-def test_prior_is_asked_for(joint):
+def test_a_missing_prior_raises_an_error(joint):
     with pytest.raises(ValueError, match='color_prior'): get_loss('rebalanced_ce', joint)
 
 def test_temperature_zero_is_the_mode(joint):
@@ -214,7 +213,7 @@ def test_temperature_zero_is_the_mode(joint):
 
 # --- the registry
 
-def test_a_name_is_the_functions_and_wildcards_find_it(registry):
+def test_losses_are_registered_by_function_name(registry):
     @register_loss
     def nearest(pred, y): return (pred - y).abs()
     @register_loss(kind='any', source='nowhere')
@@ -223,7 +222,7 @@ def test_a_name_is_the_functions_and_wildcards_find_it(registry):
     row, = [r for r in losses.describe_losses('nearly').rows]
     assert row['loss'] == 'nearly' and row['codecs'] == 'any' and row['source'] == 'nowhere'
 
-def test_replacing_a_loss_warns_unless_its_cell_runs_again(registry, recwarn):
+def test_replacing_a_loss_warns_unless_its_cell_is_run_again(registry, recwarn):
     def mine(pred, y): return pred - y
     register_loss(mine)
     register_loss(mine)

@@ -1,4 +1,4 @@
-"Test metrics against other libraries and known values, and baselines, tables, intervals, and metrics during training."
+"Metrics match other libraries and known values. Also tests baselines, tables, intervals, and metrics during training."
 import math
 from types import SimpleNamespace
 import numpy as np, pytest, torch
@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from colorize_nb.color.classes import ChannelBins
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import *
-from colorize_nb.color.space import lab2rgb, rgb2lab, to_gamut
+from colorize_nb.color.space import rgb2lab
 from colorize_nb.core.show import Results
 from colorize_nb.train.metrics import ColorMetric, color_metrics
 
@@ -64,7 +64,7 @@ def test_colorfulness_known_values():
 
 @pytest.mark.parametrize('level,z', [(.95, 1.960), (.9, 1.645), (.5, .6745)])
 def test_bootstrap_interval_has_its_level(level, z):
-    "For many numbers, the bootstrap interval of a mean is the normal one: mean +- z sd/sqrt(n)."
+    "For many numbers, the bootstrap interval of a mean is close to the normal interval, mean +- z sd/sqrt(n)."
     x = torch.randn(4000, generator=torch.Generator().manual_seed(3))*5 + 2
     half = z*x.std(unbiased=False).item()/len(x)**.5
     low, high = bootstrap_interval(x, level)
@@ -72,7 +72,7 @@ def test_bootstrap_interval_has_its_level(level, z):
     assert (high + low)/2 == pytest.approx(x.mean().item(), abs=.15*half)
 
 def test_bootstrap_interval_covers_the_true_mean():
-    "95% of the intervals of many samples contain the true mean."
+    "About 95% of the intervals contain the true mean."
     g = torch.Generator().manual_seed(0)
     hits = 0
     for i in range(400):
@@ -198,8 +198,8 @@ def test_inside_a_learner(photos):
         learn.fit(1, 1e-3)
     assert learn.recorder.metric_names == ['epoch', 'train_loss', 'valid_loss', 'psnr', 'ciede', 'colorfulness', 'time']
 
-def test_frechet_is_the_textbook_formula():
-    "Against scipy's matrix root, with more photos than features, and with fewer."
+def test_frechet_matches_the_textbook_formula():
+    "Compare with scipy's matrix square root, with more photos than features and with fewer."
     from scipy.linalg import sqrtm
     from colorize_nb.color.metrics import frechet
     import numpy as np

@@ -37,7 +37,7 @@ def test_unet_compact_takes_any_size(size):
 
 
 def test_unet_compact_parameter_count():
-    "Parameters of convolutions and BatchNorm, added up by hand for two levels."
+    "Count the parameters of convolutions and BatchNorm by hand, for two levels."
     net = create_model('unet_compact', 1, 2, widths=(4,8), depths=(0,1))
     conv = lambda i,o,k: i*o*k*k + 2*o
     by_hand = conv(1,4,5) + conv(4,8,3)+2*conv(8,8,3) + (8*4+4)+(4*8+8) + conv(8,4,1)+conv(8,4,3) + 4*2*9+2
@@ -54,8 +54,8 @@ def test_names():
     assert list_models('test_*')==['test_only'] and describe_models('test_*').rows==[dict(model='test_only', about='a test')]
 
 
-def test_a_name_that_is_taken():
-    "A second model under one name replaces the first and says so; the same function again does not."
+def test_replacing_a_model_warns():
+    "Registering another model under the same name replaces the first one with a warning. Registering the same function again doesn't warn."
     def factory(width):
         def test_taken(n_in, n_out, size): return nn.Conv2d(n_in, n_out, 1) if width==1 else nn.Identity()
         return test_taken
@@ -83,7 +83,7 @@ def test_encoder_weights_from_a_file_and_their_errors(tmp_path, monkeypatch):
     with pytest.raises(OSError, match='could not be downloaded'): create_model('unet_resnet18', size=64, pretrained=True)
 
 
-def test_loading_gives_what_was_saved(tmp_path):
+def test_a_loaded_model_equals_the_saved_one(tmp_path):
     net = create_model('unet_compact', **SMALL).eval()
     f = save_model(tmp_path/'in'/'m.safetensors', net, LabAB(tanh=True), SPEC, {'note':'hi'}, half=False)
     back, codec, spec, meta = load_model_file(f)
@@ -102,7 +102,7 @@ def test_loading_gives_what_was_saved(tmp_path):
     (save({'a': torch.zeros(1)}, {'colorize_nb': json.dumps(dict(format=FORMAT, spec=SPEC, codec=LabAB().config()))}), "don't fit"),
     (save(create_model('unet_compact', **SMALL).state_dict(),
           {'colorize_nb': json.dumps(dict(format=FORMAT, spec=SPEC, codec={'name':'Odd'}))}), "called 'Odd'")])
-def test_an_invalid_file_is_a_one_line_error(tmp_path, content, message):
+def test_an_invalid_file_gives_one_line(tmp_path, content, message):
     f = tmp_path/'x.safetensors'
     f.write_bytes(content)
     with pytest.raises(StoreError, match=message) as e: load_model_file(f)

@@ -1,4 +1,4 @@
-"The planted bugs of `make mutants` fit the code as it is. Whether the tests catch them is what `make mutants` prints."
+"The planted bugs of `make mutants` still fit the code. `make mutants` checks whether the tests catch them."
 import json
 
 import pytest
@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture
 def mutants(root): return json.loads((root/'tests/mutants.json').read_text('utf8'))
 
-def test_every_planted_bug_fits_once_and_names_its_tests(root, mutants):
+def test_every_planted_bug_fits_and_selects_a_test(root, mutants):
     for m in mutants:
         n = (root/'colorize_nb'/m['file']).read_text('utf8').count(m['old'])
         assert n==1, f"{m['broken']}: its text occurs {n} times in {m['file']}; update or delete the entry in tests/mutants.json"

@@ -1,4 +1,4 @@
-"""What every page promises: links and names exist, numbers in the prose were printed, spelling is American, outputs are current."""
+"Requirements for every page: links and names exist, numbers in the prose are printed, spelling is American, and outputs are current."
 import json
 import re
 import subprocess
@@ -84,14 +84,14 @@ def test_numbers_in_prose_are_printed_or_set(path):
 
 
 def written():
-    "Return everything that people read: pages, notes, model cards, and code."
+    "Return the files with text that people read: pages, notes, model cards, and code."
     notes = [*(ROOT/'docs/pages').rglob('*.md'), *ROOT.glob('*.md'), *(ROOT/'colorize_nb/weights').glob('*.md')]
     return sorted([*BOOK, *notes, *(p for d in ('docs', 'lab', 'tools', 'tests') for p in (ROOT/d).rglob('*.py')
                      if not {'node_modules', '_build'} & {*p.parts} and p.name!='finding.py')]) # its synonyms include British spellings
 
 
 def test_spelling_is_american(tmp_path):
-    "Codespell finds no British spelling and no typo in any text that people read."
+    "Codespell finds no British spelling and no typo."
     pytest.importorskip('codespell_lib')
     texts = {}
     for i,p in enumerate(written()):
@@ -110,7 +110,7 @@ def test_titles_are_unique():
     assert not (same := {t: ps for t,ps in titles.items() if len(ps)>1}), same
 
 
-def test_private_addresses_are_not_linked():
+def test_unpublished_addresses_are_not_linked():
     assert not published.stale(), 'run make export'
     if published.published(): return
     cfg = published.settings()
@@ -119,7 +119,7 @@ def test_private_addresses_are_not_linked():
 
 
 @pytest.mark.parametrize('path', BOOK, ids=ids)
-def test_pages_make_no_boasts(path): assert not (m := HYPE.search(prose(path))), m
+def test_pages_contain_no_hype(path): assert not (m := HYPE.search(prose(path))), m
 
 
 @pytest.mark.parametrize('path', BOOK, ids=ids)
@@ -130,7 +130,7 @@ def test_functions_named_in_prose_exist(path):
     def exists(n):
         first, last = n.split('.')[0], n.split('.')[-1]
         return hasattr(library, first) or first in defined or last in code(path)
-    assert not (unknown := [n for n in names if not exists(n)]), f'{unknown}: named in the text, but they do not exist'
+    assert not (unknown := [n for n in names if not exists(n)]), f'the text mentions {unknown}, but these do not exist'
 
 
 @pytest.mark.parametrize('path', BOOK, ids=ids)

@@ -1,27 +1,24 @@
-"The line of code under each panel: it runs in a clean namespace and gives the panel's picture."
+"The code under each panel runs in a clean namespace and gives the panel's picture."
 import matplotlib
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 matplotlib.use('agg')
 from colorize_nb.all import *
-from colorize_nb.color.metrics import ciede
-from colorize_nb.core.photo import to_tensor
 
 PHOTO = bundled_photos()['coffee']
 
 @pytest.fixture
 def small(tmp_path):
-    "A photo file that no panel shrinks."
+    "A photo that is so small that no panel shrinks it."
     photo = open_photo(PHOTO).copy()
     photo.thumbnail((120, 120))
     photo.save(path := tmp_path/'coffee.png')
     return path
 
-def ran(panel, value=None):
-    "Run what the Copy button copies in a clean namespace. Return its variables, with the value of the last expression in `_`."
+def run(panel):
+    "Run the code from the Copy button in a clean namespace. Return its variables, with the value of the last expression in `_`."
     *lines, last = panel.copy.text.strip().split('\n')
     assert lines[0]=='from colorize_nb.all import *' and panel.copy.text==panel.script()
     ns = {}
@@ -30,26 +27,26 @@ def ran(panel, value=None):
     except SyntaxError: exec(last, ns)
     return ns
 
-def apart(one, other): return np.abs(np.asarray(one).astype(float)-np.asarray(other).astype(float)).max()
+def difference(a, b): return np.abs(np.asarray(a).astype(float)-np.asarray(b).astype(float)).max()
 
 def test_lab_explorer(small, monkeypatch):
-    import colorize_nb.all as everything
+    import colorize_nb.all as library
     w, shown = LabExplorer(small, side=120).set(a=0, b=1.5), []
-    monkeypatch.setattr(everything, 'show_photos', shown.append)
-    ran(w)
+    monkeypatch.setattr(library, 'show_photos', shown.append)
+    run(w)
     assert (shown[0]-w.mixed()).abs().max()<1e-5
 
 @pytest.mark.parametrize('kind', ['uniform', 'density', 'joint'])
 def test_bins_explorer(small, monkeypatch, kind):
-    import colorize_nb.all as everything
+    import colorize_nb.all as library
     w, shown = BinsExplorer(small, side=120).set(kind=kind, n=6, grid=20), []
-    monkeypatch.setattr(everything, 'show_photos', shown.append)
-    ran(w)
+    monkeypatch.setattr(library, 'show_photos', shown.append)
+    run(w)
     assert (shown[0]-w.quantized()).abs().max()<1e-5
 
 def test_sepia_explorer():
     w = SepiaExplorer(weights=(.6,.3,.3,.1,.1)).set(T=.6)
-    got = ran(w)['_']
+    got = run(w)['_']
     for k,v in w.answers().items(): assert (got[k]-v).norm()<1.5, k
 
 def test_sepia_probabilities_sum_to_one_and_sliders_have_names():
@@ -66,29 +63,29 @@ def test_distribution_explorer():
     model = next((m for m in shipped_models() if type(Colorizer.load(m).codec).__name__=='JointBins'), None)
     if model is None: pytest.skip('no shipped model predicts classes')
     w = DistributionExplorer(PHOTO, model, side=160)
-    calm, bold = (np.asarray(ran(w.set(T=T))['_'].image).astype(int) for T in (1., .1))
-    assert calm.shape==(400,600,3) and np.abs(calm-bold).mean()>1
+    mean, sharp = (np.asarray(run(w.set(T=T))['_'].image).astype(int) for T in (1., .1))
+    assert mean.shape==(400,600,3) and np.abs(mean-sharp).mean()>1
 
 def test_compare(small):
     w = compare(small, 'shipped', side=120).set(left='gray', right='shipped', size=96, saturation=1.4)
-    assert apart(ran(w)['shipped'].image, w.answer('shipped'))<=1
+    assert difference(run(w)['shipped'].image, w.answer('shipped'))<=1
 
 def test_app(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     w = color_app(small, side=120).set(size=96, saturation=.5)
-    got = ran(w)['_']
-    assert apart(Image.open(got), w.colored(w.small).image)<40 and got.name=='coffee-color.jpg' # a JPEG
+    got = run(w)['_']
+    assert difference(Image.open(got), w.colored(w.small).image)<40 and got.name=='coffee-color.jpg' # the file is a JPEG
     assert np.abs(np.asarray(Image.open(got)).astype(float)-np.asarray(w.colored(w.small).image)).mean()<4
 
-def test_the_app_names_its_own_photo():
+def test_the_app_code_names_the_default_photo():
     assert "bundled_photos()['chelsea']" in color_app().code()
 
 def test_hint(small):
     w = hint(small, 'shipped', side=120).set(over='gray', reach=.3)
     w.add(.5, .5, '#7a1fa0').add(.1, .8, '#2f6d8c')
-    assert apart(ran(w)['w'].image, w.image)<=1
+    assert difference(run(w)['w'].image, w.image)<=1
     w.set(over='model')
-    assert apart(ran(w)['w'].image, w.image)<=1
+    assert difference(run(w)['w'].image, w.image)<=1
 
 def test_turing(small, tmp_path):
     other = tmp_path/'other.png'
@@ -97,7 +94,7 @@ def test_turing(small, tmp_path):
     while not w.done:
         w.begin(timer=False).hide()
         w.answer('left', timer=False)
-    got = ran(w)['_']
+    got = run(w)['_']
     assert str(got)==str(w.results()) and got.rows[0]['shown']==4
     before = w.out
     w.restart()
@@ -115,7 +112,7 @@ def test_tune(tmp_path):
     w = tune(dls)
     w.set(epochs=1, lr=1e-3).train().wait()
     assert not w.error.value
-    learn = ran(w)['learn']
+    learn = run(w)['learn']
     mine, other = learn.model.state_dict(), w.models['run 1'].model.state_dict() # training is random, so the weights differ
     assert {k: v.shape for k,v in mine.items()}=={k: v.shape for k,v in other.items()}
     assert learn.dls.codec==w.models['run 1'].codec and learn.opt.hypers[-1]['wd']==.01 and len(learn.recorder.values)==1

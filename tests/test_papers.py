@@ -1,4 +1,4 @@
-"The papers' networks: each test fails if a part that its paper prints is missing, reversed, or in the wrong place."
+"The papers' networks: a test fails if a part that the paper describes is missing, reversed, or in the wrong place."
 import json
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Constant(nn.Module):
-    "A stand-in for a network that describes the whole photo: returns `value`."
+    "Return `value` in place of a network that describes the whole photo."
     n = 6
     def __init__(self):
         super().__init__()
@@ -68,7 +68,7 @@ def test_every_claim_is_quoted_word_for_word(papers):
     for claim in CLAIMS: assert normalize(claim['quote']) in papers[claim['paper']], claim['quote']
 
 def quotations(path):
-    "Quotations of three words or more in the prose of a page."
+    "Return the quotations of three or more words in the prose of a page."
     text = path.read_text('utf8')
     if path.suffix=='.ipynb':
         cells = json.loads(text)['cells']
@@ -92,15 +92,14 @@ def test_indiana_every_skip_reaches_the_output(level):
     if level: # take the gradient at this level's output, or at the input
         net.downs[level-1].register_forward_hook(lambda m, i, o: kept.append(o.detach().requires_grad_()) or kept[0])
     net(x).square().sum().backward()
-    _some(kept[0].grad if level else x.grad)
-
-def _some(grad): assert grad is not None and grad.abs().max()>1e-6, 'this skip has no gradient'
+    grad = kept[0].grad if level else x.grad
+    assert grad is not None and grad.abs().max()>1e-6, 'this skip has no gradient'
 
 def test_indiana_lab_saves_almost_no_parameters():
     rgb, ab = (keras_params(IndianaUnet(n_out=n))['total'] for n in (3, 2))
     assert rgb==9_600_438 and f'{1-ab/rgb:.3%}'=='0.024%'
 
-def test_indiana_dropout_can_be_switched_on():
+def test_indiana_dropout_can_be_enabled():
     x = gray(1, 1, 64, 64)
     for rate,differs in ((0., False), (.2, True)):
         net = IndianaUnet(dropout=rate)
@@ -118,7 +117,7 @@ def cats():
     return net
 
 def test_cats_copies_L_and_normalizes_it_like_imagenet(cats):
-    "Section 3.3: one channel three times, normalized like VGG16's training photos."
+    "Section 3.3: three copies of one channel, normalized like VGG16's training photos."
     seen = []
     hook = convs(cats.encoder)[0].register_forward_pre_hook(lambda m, i: seen.append(i[0]))
     L = torch.tensor([-1., 0., 1.])[:,None,None,None].expand(3, 1, 32, 32)
@@ -138,7 +137,7 @@ def test_cats_batchnorm_comes_before_each_convolution():
     scale, offset = torch.rand(1, 320, 1, 1)*3+.5, 20*torch.randn(1, 320, 1, 1)
     with torch.no_grad(): a, b = net([x]), net([x*scale+offset])
     assert torch.allclose(a, b, atol=2e-3)
-    for conv in convs(net.decoder): # check each one, not only the first
+    for conv in convs(net.decoder): # check every convolution
         entered = []
         hook = conv.register_forward_pre_hook(lambda m, i: entered.append(i[0]))
         with torch.no_grad(): net([x])
@@ -286,11 +285,11 @@ def test_unfrozen_parts_get_gradients(name):
     net(gray(2, 1, 64, 64)).square().mean().backward()
     assert all(any(p.grad is not None and p.grad.abs().max()>0 for p in getattr(net, n).parameters()) for n in net.pretrained_parts)
 
-def test_scores_and_vectors_have_the_size_they_say():
+def test_scores_and_vectors_have_the_declared_size():
     for part in (ClassScores(**LITE), ClassScores(background=True, **LITE), PooledFeatures(**LITE)):
         with torch.no_grad(): assert part.eval()(gray(2, 1, 64, 96)).shape==(2, part.n)
 
-def test_a_borrowing_network_has_to_say_what_it_predicts():
+def test_transfer_model_is_abstract():
     with pytest.raises(NotImplementedError, match='TransferModel'): TransferModel()([gray(1, 1, 4, 4)])
 
 

@@ -1,8 +1,8 @@
-"Open any common photo with the correct pixels, find photos in folders, and save results that other programs can read."
-import io, os, shutil, subprocess, sys, warnings
+"Common photos open with the correct pixels, photos in folders are found, and other programs can read the results."
+import io, os, shutil, subprocess, sys
 from importlib.util import find_spec
 
-import numpy as np, pytest, torch
+import numpy as np, pytest
 from PIL import Image, ImageCms, ImageFile
 
 from colorize_nb.core import photo as page
@@ -16,13 +16,13 @@ GRAY = np.linspace(0, 255, 64*48).reshape(48,64)
 RGB = np.stack([GRAY, GRAY[::-1], 255-GRAY[:,::-1]*.5], -1)
 
 def error(img, want):
-    "Largest difference between a PIL image and an array of 0 to 255."
+    "Return the largest difference between a PIL image and an array from 0 to 255."
     a = np.asarray(img).astype(float)
     assert a.shape==(*want.shape[:2], 3)
     return np.abs(a-(want if want.ndim==3 else want[...,None])).max()
 
 def check(path, want, tol=0):
-    "The file opens in Pillow and ImageMagick with the pixels `want`, an RGB array, and without transparency."
+    "Check that a file opens in Pillow and ImageMagick with the pixels `want` (an RGB array) and without transparency."
     assert np.abs(np.asarray(Image.open(path).convert('RGB')).astype(float)-want).max()<=tol
     if not IDENTIFY: return
     out = subprocess.run([IDENTIFY, '-format', '%w %h %[fx:mean.r*255] %[fx:mean.g*255] %[fx:mean.b*255]\n', str(path)],
@@ -84,7 +84,7 @@ def icc(name):
 @pytest.mark.parametrize('profile', ['a98','rommrgb'])
 @pytest.mark.parametrize('mode,ext', [('RGB','png'), ('RGBA','png'), ('P','png'), ('RGB','tif'), ('RGB','jpg')])
 def test_wide_gamut_photos_are_converted_to_srgb(tmp_path, profile, mode, ext):
-    "A nearly gray and a strong color are painted in sRGB, stored in the wide profile, and come back."
+    "A nearly gray and a strong color are painted in sRGB, converted to the wide profile, and restored."
     painted = Image.new('RGB', (32,32), (124, 118, 126))
     painted.paste((190, 60, 70), (16,0,32,32))
     stored = ImageCms.profileToProfile(painted, ImageCms.createProfile('sRGB'), io.BytesIO(icc(profile)), outputMode='RGB')
@@ -99,8 +99,8 @@ def test_wide_gamut_photos_are_converted_to_srgb(tmp_path, profile, mode, ext):
 
 @pytest.mark.parametrize('index,want', [('R03', [(255,0,0), (0,255,1), (0,0,255)]), ('R98', None)])
 @pytest.mark.parametrize('ext', ['png','webp'])
-def test_exif_alone_can_say_adobe_rgb(tmp_path, index, want, ext):
-    "The primaries of sRGB, in the values of Adobe RGB (1998)."
+def test_adobe_rgb_can_be_declared_in_exif_alone(tmp_path, index, want, ext):
+    "The sRGB primaries have these values in Adobe RGB (1998)."
     stored = [(219,0,0), (144,255,60), (0,0,250)]
     img, exif = Image.new('RGB', (3,1)), Image.Exif()
     img.putdata(stored)
@@ -111,7 +111,7 @@ def test_exif_alone_can_say_adobe_rgb(tmp_path, index, want, ext):
     through(tmp_path/f'x.{ext}', tmp_path/'y.png')
     assert Image.open(tmp_path/'y.png').getexif().get_ifd(0x8769)[0xA001]==1 and error(open_photo(tmp_path/'y.png'), np.array([got]))==0
 
-def test_the_adobe_rgb_profile_equals_adobes():
+def test_the_adobe_rgb_profile_matches_adobe():
     steps = np.linspace(0, 255, 18).astype(np.uint8)
     grid = Image.fromarray(np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 18, 3))
     ours, theirs = (ImageCms.profileToProfile(grid, io.BytesIO(p), ImageCms.createProfile('sRGB'), outputMode='RGB')
@@ -138,7 +138,7 @@ def test_deep_pictures_keep_their_lightness(a, want, tmp_path):
     assert error(open_photo(tmp_path/'x.tif'), want)<=1.01
 
 @pytest.mark.parametrize('bad', [np.inf, -np.inf, np.nan])
-def test_infinite_and_missing_values_spoil_no_other_pixel(bad, tmp_path):
+def test_infinite_and_missing_values_do_not_affect_other_pixels(bad, tmp_path):
     for top in (1, 255):
         a = (GRAY/255*top).astype('float32')
         a[0,0] = bad
@@ -158,7 +158,7 @@ TIFFS = dict(gray=(GRAY.astype('uint8'), {}), zip=(GRAY.astype('uint8'), dict(co
 
 @pytest.mark.parametrize('name', TIFFS)
 @pytest.mark.parametrize('ext', ['tif','jpg','png'])
-def test_tiffs_of_all_kinds_become_files_that_open(name, ext, tmp_path):
+def test_results_of_all_kinds_of_tiffs_can_be_opened(name, ext, tmp_path):
     "The result must not inherit the tags that describe how the source stored its pixels."
     a, kw = TIFFS[name]
     tifffile.imwrite(tmp_path/'x.tif', a, description='The river in 1910', resolution=(600, 600), resolutionunit='INCH', **kw)
@@ -251,7 +251,7 @@ def test_the_transparent_color_of_a_gray_16_bit_png(tmp_path):
     alpha = np.asarray(photo_meta(tmp_path/'x.png')['alpha'])
     assert alpha[0,0]==0 and alpha.ravel()[1:].min()==255
 
-def test_a_format_without_transparency_says_so(photo, tmp_path):
+def test_lost_transparency_is_mentioned(photo, tmp_path):
     img, alpha = with_alpha(photo, 'RGBA')
     img.save(tmp_path/'x.png')
     through(tmp_path/'x.png', tmp_path/'y.jpg')
@@ -265,7 +265,7 @@ def test_a_format_without_transparency_says_so(photo, tmp_path):
 # --- several pictures, warnings, and errors
 
 @pytest.mark.parametrize('ext', ['tif','gif','webp','png','avif','mpo'])
-def test_files_with_several_pictures_use_the_first_and_say_so(tmp_path, ext):
+def test_files_with_several_pictures_use_the_first_with_a_note(tmp_path, ext):
     if ext=='avif' and 'AVIF' not in Image.SAVE: pytest.skip('this Pillow writes no AVIF')
     frames = [Image.new('RGB', (16,16), c) for c in ('red','blue','lime')]
     frames[0].save(tmp_path/f'x.{ext}', save_all=True, append_images=frames[1:])
@@ -303,7 +303,7 @@ def test_errors_name_the_file_and_the_reason(photo, tmp_path):
     for path, why in ((tmp_path/'gone.jpg', 'no such file'), (tmp_path, 'a folder')):
         with pytest.raises(PhotoError, match=why): open_photo(path)
 
-def test_unsupported_tiffs_are_not_called_pictures_of_another_kind(tmp_path):
+def test_unsupported_tiffs_get_the_right_message(tmp_path):
     tifffile.imwrite(tmp_path/'x.tif', RGB/255, photometric='rgb')
     with pytest.raises(PhotoError, match="a kind of TIFF that isn't supported.*save it with 8 or 16 bits"): open_photo(tmp_path/'x.tif')
 
@@ -326,7 +326,7 @@ def test_libtiff_prints_nothing_to_the_terminal(photo, tmp_path, capfd, compress
     assert capfd.readouterr().err==''
 
 def heif():
-    "Pillow with HEIC, or skip."
+    "Pillow with HEIC. Skips the test if it isn't installed."
     pytest.importorskip('pillow_heif')
     page._register_heif()
 
@@ -371,7 +371,7 @@ def test_a_truncated_jpeg_can_be_salvaged(tmp_path):
     (tmp_path/'y.jpg').write_bytes(b'not at all')
     with pytest.raises(PhotoError): open_photo(tmp_path/'y.jpg', salvage=True)
 
-def test_bombs_are_rejected_and_phone_photos_are_not(monkeypatch, tmp_path):
+def test_decompression_bombs_are_rejected_but_not_phone_photos(monkeypatch, tmp_path):
     assert 2*Image.MAX_IMAGE_PIXELS>=200e6
     Image.new('L', (400,400)).save(tmp_path/'big.png')
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)
@@ -401,8 +401,8 @@ def test_photoshop_files_and_portable_floats(photo, tmp_path):
 
 # --- folders
 
-def test_names_under_an_ascii_locale(photo, tmp_path):
-    "The environment of many servers and cron jobs."
+def test_file_names_in_an_ascii_locale(photo, tmp_path):
+    "Many servers and cron jobs use this locale."
     (tmp_path/'in').mkdir()
     photo.save(tmp_path/'in'/'Großmutter 漢.jpg')
     code = 'import sys; from colorize_nb.app.cli import main; sys.exit(main())'
@@ -539,7 +539,7 @@ def test_photos_are_saved_completely_or_not_at_all(photo, tmp_path, monkeypatch)
     with pytest.raises(PhotoError, match='no space'): save_photo(photo, out, force=True)
     assert out.read_bytes()==before and os.listdir(out.parent)==['x.png']
 
-def test_lightness_is_kept_as_well_as_the_page_says(tmp_path):
+def test_lightness_error_matches_the_page(tmp_path):
     from colorize_nb.color.space import rgb2lab
     im = open_photo(bundled_photos()['coffee'])
     def lightness_error(path, **kw):
@@ -556,7 +556,7 @@ def test_writers_keep_the_mean_color(tmp_path, ext, tol):
     shift = np.asarray(open_photo(save_photo(im, tmp_path/f'x.{ext}'))).astype(float)-np.asarray(im)
     assert np.abs(shift.mean((0,1))).max()<=tol
 
-def test_a_mark_is_visible_and_leaves_the_photo_alone(photo):
+def test_a_mark_is_visible_and_only_covers_a_corner(photo):
     big = photo.resize((640,480))
     before, got = np.asarray(big).copy(), marked(big)
     assert np.array_equal(big, before) and (np.asarray(got)!=before).any(-1)[-30:,-120:].mean()>.5
@@ -564,7 +564,7 @@ def test_a_mark_is_visible_and_leaves_the_photo_alone(photo):
 
 # --- albums
 
-def test_photos_with_the_same_stem_get_results_of_their_own(photo, tmp_path):
+def test_photos_with_the_same_stem_get_separate_results(photo, tmp_path):
     from colorize_nb.app.album import plan_album
     for name in ('a.png','a.tif','b.png'): photo.save(tmp_path/name)
     plan = plan_album([tmp_path], tmp_path/'out')

@@ -1,4 +1,4 @@
-"Test the bundled photos: kinds, sizes, and a credit for every file."
+"The bundled photos: kinds, sizes, and a credit for every file."
 import csv
 
 import numpy as np, pytest
@@ -41,7 +41,7 @@ def test_all_photos_include_the_samples():
     assert len(every)==len(samples)+sum(COUNTS.values()) and samples.items() <= every.items() # no name is used twice
     with pytest.raises(ValueError, match="'colour'.*color, archive"): bundled_photos('colour')
 
-def test_plates_are_exposures_that_match():
+def test_exposures_of_a_plate_are_aligned():
     "The three channels show the same scene: their gradients correlate best without a shift."
     for name,path in bundled_photos('plate').items():
         r, g, b = (np.diff(c, axis=1) for c in np.asarray(Image.open(path)).astype('f4').transpose(2, 0, 1))

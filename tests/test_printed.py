@@ -1,7 +1,7 @@
-"""The recipes against what their papers print, field by field. `PRINTED` was written from the papers, not from the recipes.
+"""Compare the recipes with the values that their papers print. `PRINTED` was written from the papers, not from the recipes.
 
-A row is (recipes, field, value, section, the paper's words). Every value that a recipe calls printed must be here, and every row must be in
-the recipes."""
+A row is (recipes, field, value, section, quotation from the paper). Every value that a recipe calls printed must be listed here, and every
+row must match the recipes."""
 from fnmatch import fnmatchcase
 
 import pytest
@@ -83,27 +83,27 @@ PRINTED = [
     ('indiana_unet', 'monitor', 'train_loss', 'Batch size', 'EarlyStopping callback, monitoring loss'),
 ]
 PRINTED += [('fordham_lite0', *rest) for n,*rest in PRINTED if n=='fordham_vgg16' and rest[0]!='arch'] # another encoder
-SOURCES = 'fordham', 'cats', 'stanford', 'koalarization', 'indiana' # Zhang 2016 is cited by them, not one of them
+SOURCES = 'fordham', 'cats', 'stanford', 'koalarization', 'indiana' # without Zhang 2016, which the papers only cite
 
 def rows(): return [(n, *rest) for pattern,*rest in PRINTED for n in list_recipes() if fnmatchcase(n, pattern)]
 
 @pytest.mark.parametrize('name,field,value,section,words', rows(), ids=lambda v: v if isinstance(v, str) and len(v)<30 else '')
-def test_the_recipe_has_what_is_printed(name, field, value, section, words):
+def test_recipes_have_the_printed_values(name, field, value, section, words):
     r = get_recipe(name)
     got = r.codec() if field=='codec' else r.opt[:2] if field=='opt' else getattr(r, field)
     origin, where = r.origins[field]
-    assert got==value, f'{name}.{field}: the paper prints {value} in {section} ("{words}"), the recipe has {got}'
-    assert origin=='printed' and section in where, f'{name}.{field} is printed in {section} ("{words}"); the recipe says {origin}, {where}'
+    assert got==value, f'{name}.{field}: the paper prints {value} in {section} ("{words}"), but the recipe has {got}'
+    assert origin=='printed' and section in where, f'{name}.{field} is printed in {section} ("{words}"), but the recipe has {origin}, {where}'
 
-def test_nothing_else_is_called_printed():
+def test_no_other_value_is_called_printed():
     known = {(n, f) for n,f,*_ in rows()}
     ours = [n for n in list_recipes() if n.startswith(SOURCES)]
     claimed = {(n, f) for n in ours for f,(origin,_) in get_recipe(n).origins.items() if origin=='printed'}
     assert claimed-known==set()
 
 @pytest.mark.parametrize('name', ['stanford_conv3', 'indiana_unet'])
-def test_a_learner_trains_as_the_recipe_says(name, tmp_path):
-    "Loss, batch, rate, size and Adam's betas reach the learner."
+def test_a_learner_uses_the_recipe(name, tmp_path):
+    "The learner gets the recipe's loss, batch size, learning rate, image size, and Adam's betas."
     from colorize_nb.data.folder import crop_photos
     r = get_recipe(name)
     dls = recipe_dls(name, crop_photos(tmp_path/'photos', n=int(1.3*r.bs)+5, size=32), device='cpu', augment=False)

@@ -1,4 +1,4 @@
-"Training in two CPU processes gives the same results as in one, writes one file, and can be resumed with another number of processes."
+"Training in two CPU processes gives the same results as in one, writes one file, and resumes with a different number of processes."
 import json, os, subprocess, sys
 
 import pytest, torch
@@ -9,7 +9,6 @@ from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.train.callbacks import TrainingError
 from colorize_nb.train.gan import gan_learner
 from colorize_nb.train.learner import colorize_learner
-from colorize_nb.train.metrics import ColorMetric
 from colorize_nb.train.distributed import distributed
 
 PROGRAM = '''
@@ -60,7 +59,7 @@ def fit(home, processes, augment=False, stop=0, **kw):
     assert bool(found)==(r.returncode==0), r.stderr[-3000:]
     return found
 
-def near(a, b, rel): return all(x==pytest.approx(y, rel=rel) for p,q in zip(a, b, strict=True) for x,y in zip(p, q, strict=True))
+def close(a, b, rel): return all(x==pytest.approx(y, rel=rel) for p,q in zip(a, b, strict=True) for x,y in zip(p, q, strict=True))
 
 
 @pytest.fixture(scope='module')
@@ -68,17 +67,17 @@ def alone(home): return fit(home, 1, norm=False)[0]
 
 def test_two_processes_give_the_results_of_one(home, alone):
     a, b = fit(home, 2, norm=False)
-    assert near(a['rows'], alone['rows'], 1e-4) and near(b['rows'], alone['rows'], 1e-4), (a['rows'], alone['rows'])
+    assert close(a['rows'], alone['rows'], 1e-4) and close(b['rows'], alone['rows'], 1e-4), (a['rows'], alone['rows'])
     assert a['photos']==alone['photos']==64
     for x,y,both in zip(a['seen'], b['seen'], alone['seen'], strict=True):
-        assert len(x)==len(y)==8 and sorted(x+y)==sorted(both), 'each photo is used by one process'
+        assert len(x)==len(y)==8 and sorted(x+y)==sorted(both), 'each photo is used by exactly one process'
 
 @pytest.mark.slow
-def test_batchnorm_uses_the_share_of_each_process(home):
+def test_batchnorm_statistics_are_per_process(home):
     "On CPUs, statistics are computed per process, so results are close but not the same."
     a, _ = fit(home, 2)
     one, = fit(home, 1)
-    assert near(a['rows'], one['rows'], .25) and not near(a['rows'], one['rows'], 1e-4)
+    assert close(a['rows'], one['rows'], .25) and not close(a['rows'], one['rows'], 1e-4)
 
 @pytest.mark.slow
 def test_processes_augment_differently(home):
@@ -95,7 +94,7 @@ def test_resume_with_another_number_of_processes(home, alone, first, then):
     kept = torch.load(home/'run.pt', weights_only=True)
     assert kept['epoch']==1 and not any(k.startswith('module.') for k in kept['model'])
     found = fit(home, then, stop=99, norm=False)
-    assert all(near(f['rows'], alone['rows'], 1e-3) for f in found), (found[0]['rows'], alone['rows'])
+    assert all(close(f['rows'], alone['rows'], 1e-3) for f in found), (found[0]['rows'], alone['rows'])
     assert len(found[0]['seen'])==2, 'only two epochs were left'
 
 def test_the_command_line_writes_one_model(home):
@@ -112,7 +111,7 @@ def learn(home):
     dls = ColorizeDataLoaders.from_folder(home/'photos', size=32, bs=8, augment=False, device='cpu')
     return colorize_learner(dls, 'unet_compact', model_kwargs=dict(widths=[8,16,24], depths=[0,0,0]))
 
-def test_without_accelerate_everything_else_works(home):
+def test_everything_else_works_without_accelerate(home):
     r = run(home, '-c', "import sys; sys.modules['accelerate'] = None\nfrom colorize_nb.all import distributed\nprint('imported')")
     assert r.stdout=='imported\n', r.stderr[-2000:]
 

@@ -1,10 +1,9 @@
-"Test the papers' metrics and the frontier, each on a case with a known result."
+"The papers' metrics and the frontier, each with a known result."
 import numpy as np, pytest, torch
 from skimage import color as sk
 
 from colorize_nb.color.classes import ChannelBins
 from colorize_nb.color.classes import JointBins, color_prior
-from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import *
 from colorize_nb.color.metrics import Frontier, saturate
 from colorize_nb.color.space import lab2rgb, rgb2lab
@@ -96,10 +95,10 @@ def test_saturate_multiplies_the_chroma(photos, factor):
     muted = saturate(photos, .4) # far from the edge of the gamut
     got = rgb2lab(saturate(muted, factor))
     assert torch.allclose(got[:,1:], factor*rgb2lab(muted)[:,1:], atol=.1) and torch.allclose(got[:,:1], rgb2lab(muted)[:,:1], atol=.1)
-    assert np.abs(saturate(photos, factor).movedim(1, -1).numpy()-sk_saturate(photos, factor)).max()<.003 # not yet rounded
+    assert np.abs(saturate(photos, factor).movedim(1, -1).numpy()-sk_saturate(photos, factor)).max()<.003 # before rounding to 8 bits
 
 def test_frontier_measures_every_saturation(photos):
-    "Colorfulness and CIEDE2000 of each factor, computed with numpy and scikit-image."
+    "Compare colorfulness and CIEDE2000 of each factor with numpy and scikit-image."
     true, factors = photos, (.3, 1., 1.7)
     pred = saturate(photos.flip(3), .5)
     f = frontier(pred, true, factors)

@@ -1,4 +1,4 @@
-"A cluster of two machines, each a Ray node on this one: the same pictures and rows as in one process, even if a worker is killed."
+"A Ray cluster with two nodes on this machine gives the same pictures and rows as one process, even if a worker is killed."
 import csv, os, shutil, signal, subprocess, sys, threading, time
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from colorize_nb.models.store import shipped_models
 
 @pytest.fixture(scope='module')
 def cluster():
-    "Two nodes with one core each; this process belongs to the first."
+    "Start two nodes with one core each. This process belongs to the first one."
     os.environ.update(RAY_USAGE_STATS_ENABLED='0', RAY_DEDUP_LOGS='0')
     ray = pytest.importorskip('ray')
     from ray.cluster_utils import Cluster
@@ -35,7 +35,7 @@ def cluster():
 
 @pytest.fixture
 def album(tmp_path, monkeypatch):
-    "Six photos in two folders, and a letter that is called a photo."
+    "Six photos in two folders, and a text file with a photo's name."
     monkeypatch.chdir(tmp_path)
     photos = [*bundled_photos().values()]
     for i in range(6):
@@ -48,12 +48,12 @@ def album(tmp_path, monkeypatch):
 def pictures(out): return {str(p.relative_to(out)): p.read_bytes() for p in Path(out).rglob('*.jpg')}
 
 def rows(path):
-    "The rows of a report by photo, without the time and the result's folder."
+    "Return the rows of a report by photo, without the time and the result's folder."
     with open(path) as f: return {r['photo']: {**r, 'seconds': '', 'result': r['result'].partition('/')[2]} for r in csv.DictReader(f)}
 
 
 @pytest.mark.slow
-def test_pictures_and_rows_are_those_of_one_process(cluster, album, capfd):
+def test_pictures_and_rows_match_one_process(cluster, album, capfd):
     shutil.copy(shipped_models()['shipped'], 'mine.safetensors') # a file that other machines don't have
     color_album(['album'], 'one', size=64, model='mine.safetensors', report='one/report.csv')
     capfd.readouterr()
@@ -68,7 +68,7 @@ def test_pictures_and_rows_are_those_of_one_process(cluster, album, capfd):
 
 
 def ray_workers():
-    "The processes of Ray that are coloring a file right now."
+    "Return the IDs of Ray's processes that are coloring a file."
     found = []
     for p in Path('/proc').glob('[0-9]*'):
         try: found += [int(p.name)] if b'ray::_work' in (p/'cmdline').read_bytes() else []
@@ -94,23 +94,23 @@ def test_ray_replaces_a_killed_worker(cluster, album):
 
 
 @pytest.mark.slow
-def test_a_bucket_and_a_cluster_of_this_machine(album, bucket):
-    "Workers find the keys in the environment that the cluster was started in."
+def test_a_bucket_and_a_local_cluster(album, bucket):
+    "Workers read the keys from the environment in which the cluster was started."
     pytest.importorskip('ray')
     fs = bucket('photos', 'color')
     for p in Path('album/0').iterdir(): fs.pipe_file(f'photos/0/{p.name}', p.read_bytes())
     code = 'import sys; from colorize_nb.app.cli import main; sys.exit(main())'
-    args = 's3://photos', '-o', 's3://color/out', '--ray', 'local', '--workers', '1', '--size', '64', '--report', 'far.csv'
+    args = 's3://photos', '-o', 's3://color/out', '--ray', 'local', '--workers', '1', '--size', '64', '--report', 'report.csv'
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code, *args], capture_output=True, text=True, timeout=300)
     if 'timed out during startup' in done.stderr: pytest.skip('this machine is too busy for Ray')
     assert done.returncode==0, done.stderr
     color_album(['album/0'], 'one', size=64)
     assert {f.removeprefix('color/out/0/'): fs.cat_file(f) for f in fs.find('color')}==pictures('one')
-    assert {r['status'] for r in rows('far.csv').values()}=={'colored'}
+    assert {r['status'] for r in rows('report.csv').values()}=={'colored'}
 
 
 @pytest.mark.parametrize('address', ['127.0.0.1:1', 'nowhere'])
-def test_a_wrong_address_is_one_line(album, monkeypatch, capsys, address):
+def test_a_wrong_address_gives_one_line(album, monkeypatch, capsys, address):
     ray = pytest.importorskip('ray')
     monkeypatch.setattr(ray, 'is_initialized', lambda: False)
     assert main(['album', '-o', 'out', '--ray', address])==1

@@ -13,19 +13,19 @@ from colorize_nb.core.photo import bundled_photos, open_photo
 from colorize_nb.models.layers import layer_rows
 from colorize_nb.models.layers import L2Penalty, SameConv, SameDeconv, keras_params
 from colorize_nb.models.layers import create_model
-from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
 from colorize_nb.train import recipes
-from colorize_nb.train.recipes import Recipe, describe_recipes, get_recipe, list_recipes, recipe_dls, recipe_learner, register_recipe
-from colorize_nb.train.search import gray_loss, overfit_one_batch, random_search
+from colorize_nb.train.recipes import describe_recipes, get_recipe, list_recipes, recipe_dls, recipe_learner, register_recipe
+from colorize_nb.train.search import overfit_one_batch, random_search
 
-FIXED = ('stanford_conv3', 'stanford_conv9') # a fully connected head: other sizes are squeezed
+FIXED = ('stanford_conv3', 'stanford_conv9') # their heads are fully connected, so other sizes are resized
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory): return crop_photos(tmp_path_factory.mktemp('walk')/'photos', n=24, size=96)
 
-def built(name):
+def build(name):
+    "Return the recipe, codec, size, model options, and model, with small settings."
     r = get_recipe(name)
     if r.arch in ('koalarization','fordham_inception'): pytest.importorskip('timm')
     codec, kw = r.codec(), dict(r.small)
@@ -37,8 +37,8 @@ def built(name):
 @pytest.mark.slow
 @pytest.mark.parametrize('name', list_recipes())
 def test_recipe_overfits_and_colors_a_photo(name, folder, tmp_path):
-    set_seed(0) # the same photos and weights, whatever ran before
-    r, codec, size, kw, model = built(name)
+    set_seed(0) # the same photos and weights, independent of other tests
+    r, codec, size, kw, model = build(name)
     dls = ColorizeDataLoaders.from_folder(folder, codec=codec, size=size, bs=2, augment=False, valid_pct=.2, device='cpu')
     x, y = dls.one_batch()
     x, y = x.as_subclass(torch.Tensor), y.as_subclass(torch.Tensor)
@@ -48,15 +48,15 @@ def test_recipe_overfits_and_colors_a_photo(name, folder, tmp_path):
     assert other[-1]==2*other[-2] or r.arch in FIXED
 
     set_seed(0)
-    did = overfit_one_batch(name, dls, steps=500, model_kwargs=kw)
-    went = f"gray {did['gray']:.4f}, loss {did['first']:.4f} -> {did['last']:.4f} in {did['steps']} steps"
-    assert did['last'] <= .2*did['gray'], f'{name}: {went}'
+    result = overfit_one_batch(name, dls, steps=500, model_kwargs=kw)
+    summary = f"gray {result['gray']:.4f}, loss {result['first']:.4f} -> {result['last']:.4f} in {result['steps']} steps"
+    assert result['last'] <= .2*result['gray'], f'{name}: {summary}'
 
-    for m in did['model'].modules():
-        if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.momentum = .5 # a few steps leave running statistics near their start
-    with torch.no_grad(): [did['model'].train()(x) for _ in range(8)]
+    for m in result['model'].modules():
+        if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.momentum = .5 # otherwise, running statistics stay near their initial values
+    with torch.no_grad(): [result['model'].train()(x) for _ in range(8)]
     learn = recipe_learner(name, dls, model_kwargs=kw, metrics=[])
-    learn.model.load_state_dict(did['model'].state_dict())
+    learn.model.load_state_dict(result['model'].state_dict())
     f = learn.save_colorizer(tmp_path/'m.safetensors')
     photo = open_photo(dls.train_ds.items[0]).resize((120,80))
     photo.convert('L').save(tmp_path/'gray.jpg')
@@ -71,7 +71,7 @@ def test_recipe_overfits_and_colors_a_photo(name, folder, tmp_path):
     ('indiana_unet', 160, {}),
     ('unet_compact', 64, {}),
     ('zhang_eccv16', 176, dict(width=.25))])
-def test_at_its_own_size_it_takes_photos_of_any_shape(name, size, kw):
+def test_photos_of_any_shape_at_the_recipe_size(name, size, kw):
     "A photo's sides don't need to be divisible by the network's strides."
     codec = get_recipe(name).codec()
     net = Colorizer(create_model(name, codec.n_in, codec.n_out, size, **kw), codec, size)
@@ -83,19 +83,19 @@ def test_at_its_own_size_it_takes_photos_of_any_shape(name, size, kw):
 
 def convs(model, x): return [r['output'] for r in layer_rows(model, x) if 'Conv' in r['kind'] or 'Deconv' in r['kind']]
 
-def test_004_table():
+def test_indiana_table():
     net = create_model('indiana_unet', 1, 3)
     assert keras_params(net)==dict(total=9_600_438, trainable=9_597_878, non_trainable=2_560)
     assert convs(net, torch.zeros(1,1,160,160))==[
         (128,80,80), (128,40,40), (256,20,20), (512,10,10), (512,5,5),
         (512,10,10), (256,20,20), (128,40,40), (128,80,80), (3,160,160), (3,160,160)]
 
-def test_001_decoder():
+def test_cats_decoder():
     net = create_model('cats_vgg16', 1, 2)
     assert keras_params(net)['trainable']==1_572_114 and not any(p.requires_grad for p in net.encoder.parameters())
     assert tuple(net.encoder(torch.zeros(1,1,224,224))[-1].shape)==(1,512,7,7)
 
-def test_003_fusion_depth():
+def test_koalarization_fusion_depth():
     from colorize_nb.models.papers.koalarization import Koalarization, fuse
     class Scores(torch.nn.Module):
         n = 1001
@@ -103,30 +103,30 @@ def test_003_fusion_depth():
     net = Koalarization(scores=Scores())
     h = net.encoder(torch.zeros(1,1,224,224))
     assert fuse(h, torch.zeros(1,1001)).shape==(1,1257,28,28) and net.fusion[0].weight.shape==(256,1257,1,1)
-    assert keras_params(net)['total']>1000*6500*.9, 'far more than the printed 6500'
+    assert keras_params(net)['total']>1000*6500*.9, 'the printed count is much too small'
 
-def test_002_critic():
+def test_stanford_critic():
     from colorize_nb.models.papers.patchgan import PatchCritic
     assert PatchCritic()(torch.zeros(1,3,256,256)).shape==(1,1,30,30)
 
-def test_000_figure_4():
+def test_fordham_figure_4():
     got = convs(create_model('fordham_cnn', 1, 2), torch.zeros(1,1,224,224))
     assert got[7]==(512,14,14) and got[-1]==(2,224,224) and len(got)==13
 
-def test_002_nine_layers():
+def test_stanford_nine_layers():
     net = create_model('stanford_conv9', 1, 2, 64)
     assert [m.kernel_size for m in net.modules() if isinstance(m, torch.nn.Conv2d)]==[(5,5)]*9
     assert net(torch.zeros(2,1,64,64)).shape==(2,2,64,64)
     assert [type(m).__name__ for m in net.convs[0]]==['Conv2d','ReLU','BatchNorm2d']
 
 
-# --- Keras's conventions, against the definition worked by hand
+# --- Keras's conventions, compared with values worked out by hand
 
 def test_same_padding_by_hand():
     x = torch.arange(1., 5.)[None,None,None] # 1x4
     c = SameConv(1, 1, (1,3), (1,2), bias=False)
     c.weight.data = torch.ones(1,1,1,3)
-    assert c(x).flatten().tolist()==[6., 7.] # 1+2+3, 3+4+0: the padding comes after
+    assert c(x).flatten().tolist()==[6., 7.] # 1+2+3 and 3+4+0, with the padding at the end
 
 def test_deconv_is_the_transpose():
     for n in (8, 10):
@@ -141,7 +141,7 @@ def test_l2_penalty_is_in_the_loss():
     assert torch.allclose(f(net(x), y)-loss(net(x), y), .01*(net.weight**2).sum())
 
 
-# --- recipes as an object
+# --- recipes as objects
 
 def test_table_lists_every_recipe():
     rows = describe_recipes().rows
@@ -167,7 +167,7 @@ def test_own_recipes_are_listed():
 
 def test_fit_recipe_lowers_the_rate_and_stops(folder):
     dls = recipe_dls('stanford_conv3', folder, size=32, bs=8, device='cpu')
-    learn = recipe_learner('stanford_conv3', dls, metrics=[], lr=1e-12) # nothing can be gained
+    learn = recipe_learner('stanford_conv3', dls, metrics=[], lr=1e-12) # too small for any improvement
     learn.recipe = get_recipe('stanford_conv3', plateau=1, stop=3, lr=1e-12)
     with learn.no_bar(), learn.no_logging(): learn.fit_recipe(30)
     assert len(learn.recorder.values)<30 and learn.opt.hypers[0]['lr']<1e-12
@@ -215,7 +215,7 @@ def test_random_search_uses_its_arguments(dls):
 @pytest.mark.parametrize('bad,why', [
     (lambda f: recipe_learner('nope', None), 'Known'),
     (lambda f: recipe_learner('indiana_unet', recipe_dls('unet_compact', f, size=32, bs=8)), 'recipe_dls')])
-def test_one_line_errors(folder, bad, why):
+def test_errors_give_one_line(folder, bad, why):
     with pytest.raises(ValueError, match=why): bad(folder)
 
 def test_random_search_sorts(folder):
@@ -236,19 +236,19 @@ def test_encoder_from_a_file_and_without_a_network(tmp_path, monkeypatch):
     assert torch.equal(net[0].weight, state['features.0.weight'].float())
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path/'hub'))
     import urllib.request
-    def refuse(*a, **k): raise OSError('no route')
-    monkeypatch.setattr(torch.hub, 'urlopen', refuse)
-    monkeypatch.setattr(urllib.request, 'urlopen', refuse)
+    def offline(*a, **k): raise OSError('no route')
+    monkeypatch.setattr(torch.hub, 'urlopen', offline)
+    monkeypatch.setattr(urllib.request, 'urlopen', offline)
     with pytest.raises(ConnectionError, match='weights=PATH'): load_classifier('vgg16', pretrained=True)
 
 def test_vgg16_from_torchvisions_cache(tmp_path, monkeypatch):
-    "`pretrained=True` reads the file where torchvision keeps its downloads, under torchvision's name for it."
+    "`pretrained=True` reads the file from torchvision's cache, under torchvision's name."
     import torchvision
     from torchvision.models import VGG16_Weights
     from colorize_nb.models.encoders import load_classifier
     torch.manual_seed(2)
     with torch.device('meta'): shapes = torchvision.models.vgg16(weights=None).state_dict()
-    def weight(k, v): # the rest takes no space
+    def weight(k, v): # expanded tensors take no space
         return torch.randn(v.shape)/100 if k.startswith('features') else torch.zeros(1).expand(v.shape)
     state = {k: weight(k, v) for k,v in shapes.items()}
     cache = tmp_path/'checkpoints'
@@ -259,7 +259,7 @@ def test_vgg16_from_torchvisions_cache(tmp_path, monkeypatch):
     assert all(torch.equal(v, state[f'features.{k}']) for k,v in net.state_dict().items())
 
 def test_inception_from_timms_cache(tmp_path):
-    "`pretrained=True` reads the file where timm keeps its downloads, without a network."
+    "`pretrained=True` reads the file from timm's cache, without a network."
     pytest.importorskip('timm')
     code = """if 1:
         import sys, pathlib, timm, torch
@@ -281,7 +281,7 @@ def test_inception_from_timms_cache(tmp_path):
     assert r.stdout.strip()=='same', r.stderr[-600:]
 
 def test_discriminative_rates(folder):
-    "A slice of rates: the encoder moves, and less than the rest."
+    "With a slice of learning rates, the encoder changes, but less than the rest."
     from colorize_nb.train.learner import colorize_learner
     dls = recipe_dls('cats_vgg16', folder, size=64, bs=4, device='cpu')
     learn = colorize_learner(dls, 'cats_vgg16', loss='l2', metrics=[], model_kwargs=dict(freeze=False))
@@ -291,7 +291,7 @@ def test_discriminative_rates(folder):
     early, late = (max(m for k,m in moved.items() if k.startswith('encoder')==e) for e in (True, False))
     assert len(learn.opt.hypers)==2 and learn.opt.hypers[0]['lr']<learn.opt.hypers[-1]['lr'] and 0 < early < late/50
 
-def test_frozen_encoder_does_not_move(folder):
+def test_a_frozen_encoder_does_not_change(folder):
     dls = recipe_dls('cats_vgg16', folder, size=64, bs=4, device='cpu')
     learn = recipe_learner('cats_vgg16', dls, metrics=[])
     before = {k: v.clone() for k,v in learn.model.state_dict().items()}

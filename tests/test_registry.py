@@ -6,7 +6,7 @@ from colorize_nb.core.show import Results
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    "A package with two modules, which registers two filters when its modules are imported."
+    "Write a package with two modules that register two filters when they are imported."
     package = tmp_path/'darkroom'
     (package/'deep').mkdir(parents=True)
     for f in (package/'__init__.py', package/'deep'/'__init__.py'): f.touch()
@@ -34,7 +34,7 @@ def test_a_page_added_later_is_found(home, tmp_path):
     importlib.invalidate_caches()
     assert filters.get('late')(3)==3
 
-def test_a_pattern_passes_on_the_rest_of_the_name(home):
+def test_a_pattern_passes_the_rest_of_the_name_as_an_argument(home):
     assert Registry('filter', home).get('brighter_by_20')(1)==21
 
 def test_a_typo_gets_a_suggestion(home):
@@ -42,7 +42,7 @@ def test_a_typo_gets_a_suggestion(home):
         Registry('filter', home).get('negativ')
     with pytest.raises(ValueError, match='no filter is called None. Known'): Registry('filter', home).get(None)
 
-def test_replacing_something_else_warns_and_running_a_cell_again_does_not(home):
+def test_replacing_another_object_warns_but_running_a_cell_again_does_not(home):
     filters = Registry('filter', home)
     with warnings.catch_warnings():
         warnings.simplefilter('error')
@@ -51,7 +51,7 @@ def test_replacing_something_else_warns_and_running_a_cell_again_does_not(home):
             def own(x): return x+bonus
     assert filters.get('own')(1)==3
     with pytest.warns(UserWarning, match="the filter 'negative' of darkroom.plain is replaced by 'own' of ") as caught:
-        filters.register('negative')(own) # nothing has been loaded yet
+        filters.register('negative')(own) # the package isn't loaded yet
     assert caught[0].filename==__file__
     assert filters.remove('negative') is own and 'negative' not in filters._entries
 

@@ -1,4 +1,4 @@
-"Released models: the original's numbers, the layout of the files, the download, and files that must not be loaded."
+"Released models: outputs that match the originals, file layouts, downloads, and files that must not be loaded."
 import functools, hashlib, re, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np, pytest, torch
@@ -20,24 +20,24 @@ NETWORKS = ['eccv16', 'siggraph17']
 
 @functools.lru_cache
 def _weights(name): return filled_weights(name)
-def weights_of(name): return dict(_weights(name)) # a new dict each time; the tensors are shared
+def weights_of(name): return dict(_weights(name)) # a new dict that shares the tensors
 
 @functools.lru_cache
 def network(name): return fill_released(create_released(name), weights_of(name), name)
 
 def raw(name, L):
-    "The original network's output, at the size of L."
+    "Return the network's output before decoding, at the size of L."
     net = network(name)
     with torch.no_grad(): return net.enlarged(L) if hasattr(net, 'enlarged') else net(L/50-1)
 
 # --- the networks
 
 @pytest.mark.parametrize('name', NETWORKS)
-def test_fill_is_the_reference(name): assert wrong_checksums(name, weights_of(name))==[]
+def test_filled_weights_match_the_reference(name): assert wrong_checksums(name, weights_of(name))==[]
 
 @pytest.mark.parametrize('name', NETWORKS)
 def test_layout_is_complete_in_both_directions(name):
-    "Every tensor of the file has a place, every place has a tensor, and the telltale tensor is in the file."
+    "Every tensor in the file is used, every parameter has a tensor, and the file can be identified."
     empty = {r['key']: torch.empty(shape_of(r), device='meta') for r in layout(name)}
     net = create_released(name)
     own, given = ({k: tuple(v.shape) for k,v in d.items()} for d in (net.state_dict(), net.convert(empty)))
@@ -45,13 +45,13 @@ def test_layout_is_complete_in_both_directions(name):
     assert name in identify_released(empty)
 
 @pytest.mark.parametrize('name', NETWORKS)
-def test_raw_output_is_the_originals(name):
+def test_raw_output_matches_the_original(name):
     g = golden(name)
     out = raw(name, torch.from_numpy(g['L'])[None,None])[0].numpy()
     assert abs(out-g['out']).max() < tolerance(name) < .01*abs(g['out']).max()
 
 @pytest.mark.parametrize('name', NETWORKS)
-def test_faithful_picture_is_the_originals(name):
+def test_faithful_picture_matches_the_original(name):
     g = golden(name)
     c = Colorizer(network(name), LabAB(ab_scale=1.), 256, name)
     out = np.asarray(c(Image.fromarray(g['photo']), faithful=True).image).astype(int)
@@ -88,7 +88,7 @@ def test_every_form_of_a_file_loads(tmp_path, wrap):
     net = load_released('eccv16', tmp_path/'w.pth')
     assert torch.equal(net.colors.weight, network('eccv16').colors.weight) and not net.training
 
-def test_another_models_file_is_named(files):
+def test_the_file_of_another_model_is_recognized(files):
     with pytest.raises(StoreError, match="weights of siggraph17, not of eccv16") as e: Colorizer.load('eccv16', weights=files/'siggraph17.pth')
     assert one_line(e)
 
@@ -105,13 +105,13 @@ class Hostile:
     def __init__(self, path): self.path = path
     def __reduce__(self): return open, (str(self.path), 'w')
 
-def test_hostile_pickle_runs_nothing(tmp_path):
+def test_a_malicious_pickle_does_not_run_code(tmp_path):
     torch.save({'model1.0.weight': Hostile(tmp_path/'proof')}, tmp_path/'w.pth')
     with pytest.raises(StoreError, match='it refers to (_?io.)?open, which could run code') as e: load_released('eccv16', tmp_path/'w.pth')
     assert one_line(e) and not (tmp_path/'proof').exists()
 
 @pytest.mark.parametrize('content', [b'', b'hello', b'PK\x03\x04'+b'0'*100])
-def test_garbage_is_one_line(tmp_path, content):
+def test_garbage_gives_one_line(tmp_path, content):
     (tmp_path/'w.pth').write_bytes(content)
     with pytest.raises(StoreError, match='not a plain file of weights') as e: read_released(tmp_path/'w.pth')
     assert one_line(e)
@@ -125,7 +125,7 @@ def test_typo_suggests_and_weights_are_only_for_released_models(files):
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 
 class Host(ThreadingHTTPServer):
-    "A server whose connections break after `cut` bytes, for the first `breaks` requests; `ranges`: does it continue files?"
+    "A server that breaks the first `breaks` connections after `cut` bytes. `ranges` sets whether it can resume downloads."
     cut, breaks, ranges = 2_000_000, 0, True
 
     def __init__(self):
@@ -159,7 +159,7 @@ def host():
 
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
-def test_download_is_whole(host, tmp_path):
+def test_downloads_are_complete(host, tmp_path):
     assert download(host.url, tmp_path/'a'/'w.pth', DIGEST).read_bytes()==CONTENT
     assert [p.name for p in (tmp_path/'a').iterdir()]==['w.pth']
 
@@ -171,16 +171,16 @@ def test_a_cut_off_download_continues(host, tmp_path, ranges):
     assert download(host.url, tmp_path/'w.pth', DIGEST).read_bytes()==CONTENT
     assert host.starts==[0, host.cut if ranges else 0] and [p.name for p in tmp_path.iterdir()]==['w.pth']
 
-def test_a_wrong_hash_leaves_nothing(host, tmp_path):
+def test_a_wrong_hash_leaves_no_file(host, tmp_path):
     with pytest.raises(StoreError, match=f'SHA-256 is {DIGEST[:8]}') as e: download(host.url, tmp_path/'w.pth', '0'*64, 'w')
     assert one_line(e) and not list(tmp_path.iterdir())
 
-def test_a_part_that_is_too_long_is_not_kept(host, tmp_path):
+def test_an_overlong_partial_download_is_discarded(host, tmp_path):
     (tmp_path/'w.pth.part').write_bytes(CONTENT+b'more')
     with pytest.raises(ConnectionError): download(host.url, tmp_path/'w.pth', DIGEST)
     assert download(host.url, tmp_path/'w.pth', DIGEST).read_bytes()==CONTENT
 
-def test_no_host_and_no_such_file_are_one_line(host, tmp_path):
+def test_a_missing_server_or_file_gives_one_line(host, tmp_path):
     with pytest.raises(ConnectionError, match='404') as e: download(host.url+'.gone', tmp_path/'w.pth', DIGEST)
     assert one_line(e)
     host.shutdown()
@@ -192,7 +192,7 @@ def test_no_host_and_no_such_file_are_one_line(host, tmp_path):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch, files):
-    "A cache with the made-up file of siggraph17, whose hash stands in for the published one."
+    "A cache with a filled file for siggraph17, and its hash in place of the published one."
     facts = released_models()
     facts['siggraph17']['sha256'] = sha256_of(files/'siggraph17.pth')
     monkeypatch.setattr(table, 'released_models', lambda: facts)
@@ -205,7 +205,7 @@ def cache(tmp_path, monkeypatch, files):
 @pytest.mark.parametrize('how', [dict(offline=True), {}])
 def test_offline_finds_the_cache_and_downloads_nothing(cache, monkeypatch, how):
     if not how: monkeypatch.setenv('COLORIZE_NB_OFFLINE', '1')
-    monkeypatch.setattr(table, 'download', lambda *_: pytest.fail('it downloads'))
+    monkeypatch.setattr(table, 'download', lambda *_: pytest.fail('a file was downloaded'))
     assert fetch_released('siggraph17', **how).parent==cache
     with pytest.raises(ConnectionError, match='downloads are turned off') as e: fetch_released('eccv16', **how)
     assert one_line(e)
@@ -239,7 +239,7 @@ def test_the_table_is_complete():
         assert bool(f['file'])==bool(f['sha256']) and (not f['sha256'] or re.fullmatch('[0-9a-f]{64}', f['sha256'])), n
         if f['sha256']: assert f['sha256'][:8] in f['file'], n
 
-# --- the same tools as for our own models
+# --- tools that also work with our own models
 
 @pytest.fixture(scope='module')
 def colorizer(files): return Colorizer.load('eccv16', weights=files/'eccv16.pth')

@@ -1,4 +1,4 @@
-"The networks of DDColor, DeOldify, and the tutorial, with filled weights, against what the original programs computed."
+"The networks of DDColor, DeOldify, and the tutorial, with filled weights, match the outputs of the original programs."
 import subprocess, sys
 from pathlib import Path
 import numpy as np, pytest, torch
@@ -21,14 +21,14 @@ SMALL = [n for n in MODELS if n not in LARGE]
 _latest = {}
 
 def network(name):
-    "The network with filled weights. The large ones need a gigabyte, so each of them is alone in memory."
+    "Return a network with filled weights. Large networks need a gigabyte, so only one of them is kept in memory."
     if name not in _latest:
         if name in LARGE or any(n in _latest for n in LARGE): _latest.clear()
         _latest[name] = fill_released(create_released(name), filled_weights(name), MODELS[name])
     return _latest[name]
 
 def raw_input(name):
-    "What the original network was given."
+    "Return the input of the original network."
     if name.startswith('moein'):
         from skimage.color import rgb2lab
         return torch.from_numpy(rgb2lab(golden(name)['picture'])[None,None,...,0]/50-1).float()
@@ -43,13 +43,13 @@ def raw(name, x):
     with torch.inference_mode(): return run(x)[0].numpy()
 
 @pytest.mark.parametrize('name', ALL)
-def test_raw_output_is_the_original_one(name):
+def test_raw_output_matches_the_original(name):
     want = golden(name)
     step = int(want.get('out_stride', 1))
     got = raw(name, raw_input(name))[:,::step,::step]
     assert got.shape==want['out'].shape
     assert np.abs(got-want['out']).max()<tolerance(name)
-    if 'odd_out' in want: # the top left 90 x 75 of the picture
+    if 'odd_out' in want: # the top left 90 x 75 pixels
         odd = raw(name, raw_input(name)[...,:90,:75])[:,::2,::2]
         assert np.abs(odd-want['odd_out']).max()<tolerance(name)
 
@@ -59,7 +59,7 @@ FINAL = [('ddcolor_tiny', 64, 'final_64'), ('ddcolor_tiny', 512, 'final_512'), (
 FINAL = [pytest.param(*f, marks=[pytest.mark.slow] if f[0] in LARGE or f[1] in (336, 512) else [], id='-'.join(map(str, f[:2]))) for f in FINAL]
 
 @pytest.mark.parametrize('name,size,key', FINAL)
-def test_final_picture_is_the_original_one(name, size, key):
+def test_final_picture_matches_the_original(name, size, key):
     want = golden(name)
     got = np.array(network(name).original(Image.fromarray(want['photo']), size))
     if key.endswith('_sub'): got = got[::2,::2]
@@ -72,12 +72,12 @@ def test_layout_is_complete_in_both_directions(name):
     given = {r['key']: torch.empty(shape_of(r), device='meta') for r in layout(name)}
     u_and_v = {k: torch.ones(v.shape) for k,v in given.items() if k.endswith(('_u','_v'))}
     net = create_released(name)
-    # folding needs numbers, but not these: one value stands for all of them
+    # folding needs values, but any value will do
     tensors = {k: torch.ones(1).expand(v.shape) if 'weight_' in k else v for k,v in given.items()} | u_and_v
     converted, own = net.convert(tensors), net.state_dict()
     assert sorted(converted)==sorted(own)
     assert [k for k in own if converted[k].shape!=own[k].shape]==[]
-    folded = sum(k.endswith(('_u','_v')) for k in given) # each is one tensor less
+    folded = sum(k.endswith(('_u','_v')) for k in given) # each pair of tensors is folded into another
     unused = sum(k.startswith('encoder.arch.norm.') for k in given)
     assert len(own)==len(given)-folded-unused
 
@@ -93,9 +93,9 @@ def test_a_missing_or_unknown_tensor_is_named(name):
     with pytest.raises(StoreError, match=r'is \[\d+\], not \[\d+\]'): fill_released(create_released(name), cut, name)
 
 @pytest.mark.parametrize('name', ['ddcolor_tiny', 'deoldify_artistic'])
-def test_the_fill_has_the_stated_checksums(name): assert wrong_checksums(name, filled_weights(name))==[]
+def test_filled_weights_have_the_stated_checksums(name): assert wrong_checksums(name, filled_weights(name))==[]
 
-def test_deoldify_and_ddcolor_are_told_apart():
+def test_deoldify_and_ddcolor_are_distinguished():
     with pytest.raises(StoreError, match='weights of ddcolor_tiny, not of deoldify_artistic'):
         tensors = {r['key']: torch.empty(shape_of(r), device='meta') for r in layout('ddcolor_tiny')}
         fill_released(create_released('deoldify_artistic'), tensors, 'deoldify_artistic')
@@ -109,7 +109,7 @@ def test_forward_takes_lightness_of_any_aspect(name):
     assert (two[:1]-one).abs().max()<.05 # the photos of a batch don't influence each other
     assert two.std()>1 # in CIELAB units, so not all gray
 
-def test_forward_of_ddcolor_is_its_network_on_a_gray_picture():
+def test_forward_of_ddcolor_runs_its_network_on_a_gray_picture():
     from skimage.color import lab2rgb
     L = np.linspace(5, 95, 64*64).reshape(64, 64)
     gray = torch.from_numpy(lab2rgb(np.stack([L, 0*L, 0*L], -1))).movedim(-1, 0)[None].float()
@@ -126,9 +126,9 @@ def test_forward_of_deoldify_has_the_color_of_its_rgb():
     want = rgb2lab(rgb.movedim(0, -1).numpy())[...,1:]
     assert np.abs(ab.movedim(0, -1).numpy()-want).max()<.1
 
-# parts, against numbers known without the original programs
+# parts, with values worked out without the original programs
 def test_spectral_norm_is_divided_by_the_stored_vectors():
-    "Not by the largest singular value: u and v are whatever the file contains."
+    "The weight is divided using the file's u and v, not by its largest singular value."
     w = torch.tensor([[3., 0.], [0., 4.]]).view(2, 2, 1, 1)
     u, v = torch.tensor([1., 0.]), torch.tensor([1., 0.])
     folded = fold_norms({'c.weight_orig': w, 'c.weight_u': u, 'c.weight_v': v, 'c.bias': torch.zeros(2)})
@@ -145,14 +145,14 @@ def test_the_shuffle_averages_with_the_pixels_above_and_left():
     up = ShuffleUp(1, 1, norm=False)
     for p,v in zip(up.parameters(), (torch.tensor([1., 2., 3., 4.]).view(4, 1, 1, 1), torch.zeros(4))): p.data = v
     with torch.no_grad(): got = up(torch.ones(1, 1, 1, 1))[0,0]
-    assert torch.allclose(got, torch.tensor([[1., 1.5], [2., 2.5]])) # 1 2 / 3 4, with its edge repeated
+    assert torch.allclose(got, torch.tensor([[1., 1.5], [2., 2.5]])) # means of 1 2 / 3 4 with repeated edges
 
 def test_each_column_of_the_attention_sums_to_one():
     torch.manual_seed(0)
     net = SelfAttention(8)
     net.gamma.data.fill_(1)
     net.value.weight.data = torch.eye(8)[...,None]
-    x = torch.randn(1, 8, 1, 1).expand(1, 8, 3, 4) # all values equal, so any weights that sum to 1 return them
+    x = torch.randn(1, 8, 1, 1).expand(1, 8, 3, 4) # all values are equal, so any weights that sum to 1 return them
     with torch.no_grad(): assert torch.allclose(net(x), 2*x, atol=1e-5)
     x = torch.randn(1, 8, 3, 4)
     with torch.no_grad():
@@ -162,7 +162,7 @@ def test_each_column_of_the_attention_sums_to_one():
         want = flat@(weights/weights.sum(0))
         assert torch.allclose(net(x)[0].flatten(1)-flat, want, atol=1e-5)
 
-def test_opencvs_lab_is_near_the_exact_one_but_not_equal():
+def test_opencv_lab_is_close_to_exact_lab():
     from skimage.color import rgb2lab
     rgb = np.random.default_rng(0).random((50, 60, 3))
     got = opencv_lab(torch.from_numpy(rgb).movedim(-1, 0)[None].float())[0].movedim(0, -1).numpy()
@@ -186,14 +186,14 @@ def test_a_slice_in_a_pickle_is_allowed_and_a_function_is_not(tmp_path):
     with pytest.raises(StoreError, match='was not loaded'): read_released(tmp_path/'function.pth')
 
 @pytest.mark.parametrize('legacy', [False, True], ids=['zip', 'legacy'])
-def test_a_hostile_pickle_runs_nothing(tmp_path, legacy):
+def test_a_malicious_pickle_does_not_run_code(tmp_path, legacy):
     class Hostile:
         def __reduce__(self): return Path.touch, (tmp_path/'owned',)
     path = tmp_path/'ColorizeArtistic_gen.pth'
     torch.save({'model': {'layers.1.weight': torch.ones(3)}, 'opt': Hostile()}, path, _use_new_zipfile_serialization=not legacy)
     with pytest.raises(StoreError, match='ColorizeArtistic_gen.pth: .*was not loaded'): read_released(path)
     assert not (tmp_path/'owned').exists()
-    torch.load(path, weights_only=False) # the file is what it claims to be
+    torch.load(path, weights_only=False) # the pickle does run code without weights_only
     assert (tmp_path/'owned').exists()
 
 def test_a_file_in_the_oldest_format_with_a_slice(tmp_path):
@@ -210,7 +210,7 @@ def test_only_the_tutorials_network_imports_fastai():
     r = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=ROOT, capture_output=True, text=True)
     assert r.returncode==0, r.stderr
 
-# ONNX files in the conventions that people share
+# ONNX files in common conventions
 def exported(path, net, *shape):
     pytest.importorskip('onnx')
     pytest.importorskip('onnxruntime')
@@ -221,7 +221,7 @@ def exported(path, net, *shape):
     return path
 
 class Tint(torch.nn.Module):
-    "ab from the mean of the input, as a stand-in for a colorizer that shows what its input is."
+    "Predict ab from the mean of the input, so that the output reveals the input."
     def forward(self, x): return torch.cat([x.mean(1, keepdim=True), -x.mean(1, keepdim=True)], 1)
 
 class Red(torch.nn.Module):
@@ -234,7 +234,7 @@ def test_onnx_with_lightness_in(tmp_path):
     ab = net(torch.full((2, 1, 32, 32), .2)) # L is 60; the file has a fixed batch size of 1
     assert torch.allclose(ab[:,0], torch.full((2, 32, 32), 60.)) and torch.allclose(ab[:,1], -ab[:,0])
 
-def test_onnx_with_gray_in_and_ab_out_is_ddcolors_convention(tmp_path):
+def test_onnx_with_gray_in_and_ab_out(tmp_path):
     from skimage.color import lab2rgb
     from colorize_nb.models.released.onnx import OnnxNet
     path = exported(tmp_path/'gray.onnx', Tint(), 1, 3, 32, 32)
@@ -243,7 +243,7 @@ def test_onnx_with_gray_in_and_ab_out_is_ddcolors_convention(tmp_path):
         ab = OnnxNet(path, top)(torch.full((1, 1, 32, 32), .2))
         assert abs(ab[0,0,0,0].item()-want)<1e-3*max(1, want)
 
-def test_onnx_with_rgb_out_is_deoldifys_convention(tmp_path):
+def test_onnx_with_rgb_out(tmp_path):
     from skimage.color import lab2rgb, rgb2lab
     from colorize_nb.models.released.onnx import OnnxNet
     net = OnnxNet(exported(tmp_path/'rgb.onnx', Red(), 1, 3, 32, 32))
@@ -254,7 +254,7 @@ def test_onnx_with_rgb_out_is_deoldifys_convention(tmp_path):
 
 @pytest.mark.parametrize('shape', [(96, 32), (32, 96), (20, 20), (64, 64)], ids=str)
 def test_a_fixed_size_pads_and_never_stretches(tmp_path, shape):
-    "The part that isn't padding keeps its aspect ratio: a ramp is still a ramp."
+    "The photo is padded without stretching, so a ramp stays a ramp."
     from colorize_nb.models.released.onnx import OnnxNet, fit_into
     h, w = shape
     ramp = torch.linspace(-.8, .8, w).expand(1, 1, h, w)
@@ -264,7 +264,7 @@ def test_a_fixed_size_pads_and_never_stretches(tmp_path, shape):
     assert ab.shape[-2:]==(fh, fw)
     assert (ab[0,0,:,1:]>=ab[0,0,:,:-1]).all() and ab[0,0].max()>80 and ab[0,0].min()<20
 
-def test_a_file_that_is_no_colorizer_is_named(tmp_path):
+def test_a_file_without_a_colorizer_is_named(tmp_path):
     from colorize_nb.models.released.onnx import OnnxNet
     path = exported(tmp_path/'wrong.onnx', torch.nn.Conv2d(4, 5, 1), 1, 4, 8, 8)
     with pytest.raises(StoreError, match='wrong.onnx: input .* C of 1 or 3'): OnnxNet(path)

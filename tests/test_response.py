@@ -10,8 +10,8 @@ def test_white_stays_white_and_black_stays_black():
     for film in FILMS:
         for v in (0., 1.): assert torch.allclose(film_response(photo(v, v, v), film), photo(v, v, v), atol=1e-5)
 
-def test_each_film_sees_its_light():
-    "By hand: a third of the light is 0.6125 in sRGB, and half of it 0.7354 (IEC 61966-2-1)."
+def test_each_film_records_its_light():
+    "A third of the light is 0.6125 in sRGB, and half of the light is 0.7354 (IEC 61966-2-1)."
     expected = {'panchromatic': (.6125, .6125, .6125), 'orthochromatic': (0, .7354, .7354), 'blue-sensitive': (0, 0, 1)}
     colors = photo(1, 0, 0), photo(0, 1, 0), photo(0, 0, 1)
     red = colors[0]
@@ -20,7 +20,7 @@ def test_each_film_sees_its_light():
     assert film_response(red, (2, 1, 1))[0,0,0,0].item()==pytest.approx(.7354, abs=1e-3)
 
 @pytest.mark.parametrize('film', ['kodachrome', (1, 1), (0, 0, 0), (-1, 1, 1)])
-def test_unknown_film_is_an_error(film):
+def test_unknown_film_raises_an_error(film):
     with pytest.raises(ValueError, match='film is'): film_response(photo(1, 1, 1), film)
 
 def test_balancing_stretches_each_exposure():

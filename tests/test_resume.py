@@ -55,7 +55,7 @@ learn = colorize_learner(dls, model_kwargs=dict(widths=[8,16,24], depths=[0,0,1]
 with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(5, 5e-3, cbs=[Checkpoint(file), Kill()])
 '''
 
-def test_a_killed_run_ends_like_an_uninterrupted_one(folder, tmp_path, capsys):
+def test_a_resumed_run_equals_an_uninterrupted_one(folder, tmp_path, capsys):
     killed = subprocess.run([sys.executable, '-W', 'ignore', '-c', script, str(folder), str(tmp_path/'killed')], capture_output=True, text=True)
     assert killed.returncode==-signal.SIGKILL, killed.stderr[-2000:]
     assert torch.load(tmp_path/'killed.pt', weights_only=True)['epoch']==1
@@ -80,7 +80,7 @@ def test_a_complete_run_is_not_trained_again(folder, tmp_path, capsys):
     assert b.training_record.facts['photos']==a.training_record.facts['photos']
 
 @pytest.mark.parametrize('fit,at', [(0,0), (1,0), (1,1)])
-def test_fine_tune_resumes_in_its_own_phase(folder, tmp_path, fit, at):
+def test_fine_tune_resumes_in_the_same_phase(folder, tmp_path, fit, at):
     def go(learn, *cbs, file): learn.fine_tune(2, 5e-3, freeze_epochs=2, cbs=[Checkpoint(file), *cbs])
     a,b,c = make(folder),make(folder),make(folder, seed=3 if (fit,at)!=(0,0) else 1)
     set_seed(4)
@@ -102,7 +102,7 @@ def test_trackers_count_across_an_interruption(folder, tmp_path, capsys):
     was = best.read_bytes()
     c = make(folder, seed=9)
     c.fit(9, 1e-3, cbs=cbs())
-    assert len(c.recorder.values)==5, 'four epochs without improvement, counted over both parts'
+    assert len(c.recorder.values)==5, 'epochs without improvement are counted over both parts'
     kept = best.read_bytes()==was or c.recorder.values[3][1]<min(v[1] for v in c.recorder.values[:3])
     assert kept, 'the best model is not overwritten by an untrained one'
     d = make(folder, seed=10)
@@ -151,7 +151,7 @@ def test_the_file_of_another_run_raises_an_error(folder, tmp_path, what, kw, lr)
     with pytest.raises(ValueError, match=f'written with another {what}: .*Give another file') as e: learn.fit(1, lr, cbs=Checkpoint(f))
     assert '\n' not in str(e.value) and f.read_bytes()==was
     del learn, e
-    gc.collect() # both learners release the file
+    gc.collect() # both learners close the file
     assert not [*tmp_path.glob('.*')]
 
 def test_a_file_in_use_raises_an_error(folder, tmp_path):

@@ -1,4 +1,4 @@
-"The page about robustness names tests that exist, and the package works on other systems and in Colab."
+"The tests named on the robustness page exist, and the package works on other systems and in Colab."
 import ast, csv, os, re, subprocess, sys, types
 from pathlib import Path
 
@@ -9,7 +9,7 @@ ROWS = [*csv.DictReader(open(ROOT/'docs/robustness.csv', encoding='utf8', newlin
 
 
 def run(code, **env):
-    "Run Python code in a process of its own and return what it prints."
+    "Run Python code in a separate process and return its output."
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, env={**os.environ, **env})
     assert done.returncode==0, done.stderr
     return done.stdout.strip()
@@ -18,11 +18,11 @@ def names_in(file):
     return {f.name for f in ast.parse((ROOT/'tests'/file).read_text('utf8')).body if isinstance(f, ast.FunctionDef)}
 
 @pytest.mark.parametrize('row', ROWS, ids=[r['file'][:40] for r in ROWS])
-def test_every_kind_names_tests_that_exist(row):
+def test_every_row_names_existing_tests(row):
     assert row['group'] and row['result'] and row['tests']
     for test in row['tests'].split():
         file, name = test.split('::')
-        assert name in names_in(file), f'{test} is gone'
+        assert name in names_in(file), f'{test} does not exist'
 
 def test_the_page_shows_every_row(tmp_path, monkeypatch):
     for folder in ('docs', 'tools'): monkeypatch.syspath_prepend(str(ROOT/folder))
@@ -41,7 +41,7 @@ print('imported')
 
 @pytest.mark.parametrize('modules', ['colorize_nb.app.album, colorize_nb.app.cli, colorize_nb.infer.film', 'colorize_nb.train.resume, colorize_nb.widgets.app'])
 def test_the_package_imports_without_unix_modules(modules):
-    "Windows has none of them."
+    "These modules don't exist on Windows."
     assert run(BLOCK.format(modules))=='imported'
 
 def test_colab_shows_our_widgets(monkeypatch):
@@ -51,7 +51,7 @@ def test_colab_shows_our_widgets(monkeypatch):
     output.enable_custom_widget_manager = lambda: calls.append('enabled')
     colab.output = output
     base.enable_colab()
-    assert not calls, 'this is not Colab'
+    assert not calls, 'nothing should happen outside Colab'
     for name,module in {'google': types.ModuleType('google'), 'google.colab': colab, 'google.colab.output': output}.items():
         monkeypatch.setitem(sys.modules, name, module)
     base.enable_colab()
@@ -60,7 +60,7 @@ def test_colab_shows_our_widgets(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform!='linux', reason='only Linux has a forkserver by default')
 def test_the_forkserver_imports_the_package_once():
-    "A new worker of the forkserver has fastai before it runs anything of ours."
+    "A new worker of the forkserver has already imported the package."
     code = '''
 import multiprocessing, operator, sys
 import colorize_nb.data.folder
@@ -71,7 +71,7 @@ if __name__=='__main__':
     assert run(code)=='True'
 
 def test_ci_covers_the_oldest_python_and_several_newer():
-    "Version numbers are compared as numbers: 3.10 is newer than 3.9."
+    "Compare versions as numbers, because 3.10 is newer than 3.9."
     number = lambda v: tuple(map(int, v.split('.')))
     versions = re.search(r'python: \[(.*)\]', (ROOT/'.github/workflows/ci.yml').read_text('utf8'))[1]
     versions = [number(v.strip(" '")) for v in versions.split(',')]

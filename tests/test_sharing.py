@@ -1,5 +1,5 @@
 "Sharing models: uploads to and downloads from a small local server that imitates the Hub."
-import base64, hashlib, json, shutil, threading
+import base64, hashlib, json, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np, pytest, torch
@@ -20,7 +20,7 @@ class Server(BaseHTTPRequestHandler):
     "Repositories in memory: `repos[name]` is a list of commits, each a dictionary of files."
     repos, tokens = {}, []
     def log_message(self, *a): pass
-    def say(self, content=b'', status=200, **headers):
+    def respond(self, content=b'', status=200, **headers):
         if isinstance(content, dict): content = json.dumps(content).encode()
         self.send_response(status)
         for k,v in {**headers, 'Content-Length': len(content)}.items(): self.send_header(k.replace('_', '-'), str(v))
@@ -33,28 +33,28 @@ class Server(BaseHTTPRequestHandler):
             d = json.loads(body)
             name = f"{d['organization']}/{d['name']}" if d.get('organization') else d['name']
             self.repos.setdefault(name, [])
-            return self.say({'url': f'/{name}'})
-        if self.path=='/api/validate-yaml': return self.say({'errors': [], 'warnings': []}) # of the card's first lines
+            return self.respond({'url': f'/{name}'})
+        if self.path=='/api/validate-yaml': return self.respond({'errors': [], 'warnings': []}) # a check of the card's metadata
         name, what = '/'.join(self.path.split('/')[3:5]), self.path.split('/')[5]
         if what=='preupload':
-            asked = [f['path'] for f in json.loads(body)['files']]
-            return self.say({'files': [{'path': p, 'uploadMode': 'regular', 'shouldIgnore': False} for p in asked]})
-        if name=='full/disk': return self.say({'error': 'no room is left'}, 507)
+            paths = [f['path'] for f in json.loads(body)['files']]
+            return self.respond({'files': [{'path': p, 'uploadMode': 'regular', 'shouldIgnore': False} for p in paths]})
+        if name=='full/disk': return self.respond({'error': 'no room is left'}, 507)
         lines = [json.loads(l) for l in body.decode().splitlines()]
         files = {l['value']['path']: base64.b64decode(l['value']['content']) for l in lines if l['key']=='file'}
         self.repos[name].append({**(self.repos[name] or [{}])[-1], **files})
-        self.say({'commitUrl': f'{name}/commit/{sha(name, len(self.repos[name])-1)}', 'commitOid': sha(name, len(self.repos[name])-1)})
+        self.respond({'commitUrl': f'{name}/commit/{sha(name, len(self.repos[name])-1)}', 'commitOid': sha(name, len(self.repos[name])-1)})
     def do_GET(self):
         parts = self.path.split('?')[0].strip('/').split('/')
-        if len(parts)<5 or parts[2]!='resolve': return self.say({'sha': '0'*40, 'siblings': []})
+        if len(parts)<5 or parts[2]!='resolve': return self.respond({'sha': '0'*40, 'siblings': []})
         name, revision, file = '/'.join(parts[:2]), parts[3], '/'.join(parts[4:])
         commits = self.repos.get(name)
-        if not commits: return self.say(b'', 404, X_Error_Code='RepoNotFound', X_Error_Message='Repository not found')
+        if not commits: return self.respond(b'', 404, X_Error_Code='RepoNotFound', X_Error_Message='Repository not found')
         i = next((i for i in range(len(commits)) if sha(name, i)==revision), len(commits)-1 if revision=='main' else None)
-        if i is None: return self.say(b'', 404, X_Error_Code='RevisionNotFound', X_Error_Message=f'Invalid rev id: {revision}')
-        if file not in commits[i]: return self.say(b'', 404, X_Error_Code='EntryNotFound', X_Error_Message='Entry not found')
+        if i is None: return self.respond(b'', 404, X_Error_Code='RevisionNotFound', X_Error_Message=f'Invalid rev id: {revision}')
+        if file not in commits[i]: return self.respond(b'', 404, X_Error_Code='EntryNotFound', X_Error_Message='Entry not found')
         content = commits[i][file]
-        self.say(content, X_Repo_Commit=sha(name, i), ETag=f'"{hashlib.sha1(content).hexdigest()}"')
+        self.respond(content, X_Repo_Commit=sha(name, i), ETag=f'"{hashlib.sha1(content).hexdigest()}"')
     do_HEAD = do_GET
 
 def sha(name, i): return hashlib.sha1(f'{name} {i}'.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"The shipped model has a lower error than gray on photos it never saw, at every input size."
+"The shipped model has a lower error than gray on new photos, at every input size."
 import pytest, torch
 
 from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline
@@ -14,7 +14,7 @@ def colorizer(): return Colorizer.load('shipped')
 
 @pytest.fixture(scope='module')
 def squares(tmp_path_factory):
-    "48 squares of 160 px, cut from the bundled photos."
+    "48 square crops of 160 px from the bundled photos."
     folder = crop_photos(tmp_path_factory.mktemp('shipped'), n=48, size=160, photos={n: bundled_photos()[n] for n in PHOTOS})
     return [to_tensor(open_photo(p)) for p in sorted(folder.iterdir())]
 
@@ -24,7 +24,7 @@ def predictions(colorizer, squares): return [to_tensor(colorizer(to_image(s)).im
 def test_error_is_at_least_ten_percent_below_gray(squares, predictions, note):
     ours = torch.cat([ciede(p, s) for p,s in zip(predictions, squares)]).mean()
     gray = torch.cat([ciede(gray_baseline(s), s) for s in squares]).mean()
-    note(f'shipped on 48 squares of bundled photos: CIEDE2000 {ours:.2f}, gray {gray:.2f}: {100*(ours/gray-1):+.1f}%')
+    note(f'shipped on 48 crops of bundled photos: CIEDE2000 {ours:.2f}, gray {gray:.2f}: {100*(ours/gray-1):+.1f}%')
     assert ours < .9*gray
 
 def test_has_color(squares, predictions):

@@ -1,4 +1,4 @@
-"Invalid model files: whatever the header or the bytes contain, the result is a one-line error, without a lot of memory."
+"Invalid model files give a one-line error without using much memory, whatever the header or the bytes contain."
 import copy, json, random, resource, struct, sys
 
 import pytest, torch
@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save
 
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.models.layers import create_model
-from colorize_nb.models.store import FORMAT, StoreError, load_model_file, read_header, save_model
+from colorize_nb.models.store import FORMAT, StoreError, load_model_file, save_model
 
 SMALL = dict(widths=[8,16,32], depths=[0,1,1])
 SPEC = dict(arch='unet_compact', n_in=1, n_out=2, size=64, kwargs=SMALL)
@@ -15,7 +15,7 @@ HEADER = dict(format=FORMAT, spec=SPEC, codec=LabAB().config(), meta={})
 
 @pytest.fixture(scope='module')
 def good(tmp_path_factory):
-    import fastai.vision.learner, fastai.vision.models.unet # so that their memory is not counted for a file
+    import fastai.vision.learner, fastai.vision.models.unet # so that their memory isn't attributed to a file
     torch.manual_seed(0)
     return save_model(tmp_path_factory.mktemp('store')/'good.safetensors', create_model('unet_compact', **SMALL), LabAB(), SPEC)
 
@@ -23,12 +23,12 @@ def good(tmp_path_factory):
 def tensors(good): return load_file(good)
 
 def with_header(path, tensors, header):
-    "Write a complete file with our `header`, a string or a JSON value."
+    "Write a complete file with `header`, a string or a JSON value."
     path.write_bytes(save(tensors, {'colorize_nb': header if isinstance(header, str) else json.dumps(header)}))
     return path
 
 def error_of(path):
-    "The error message for `path`, or None if it loads."
+    "Return the error message for `path`, or None if it loads."
     try: load_model_file(path)
     except StoreError as e:
         assert str(path) in str(e) and '\n' not in str(e) and len(str(e))<1000
@@ -78,14 +78,14 @@ WRONG = {
 }
 
 @pytest.mark.parametrize('header', WRONG.values(), ids=WRONG)
-def test_an_invalid_header_is_a_one_line_error_and_starts_no_download(tmp_path, tensors, header, monkeypatch):
+def test_an_invalid_header_gives_one_line_without_a_download(tmp_path, tensors, header, monkeypatch):
     def offline(*a, **k): raise AssertionError('a model file started a download')
     monkeypatch.setattr(torch.hub, 'load_state_dict_from_url', offline)
     assert error_of(with_header(tmp_path/'x.safetensors', tensors, header))
 
 
 def test_a_codec_with_tiny_cells_takes_little_memory():
-    "A header may ask for 22,000 cells of one unit each."
+    "A header can request 22,000 cells of one unit each."
     import subprocess
     code = '''
 import resource
@@ -124,7 +124,7 @@ VALUES = [None, True, -1, 0, 1, 3, 10**4, 10**7, 10**18, 10**400, .5, 1e300,
           '', 'x', 'unet_resnet34', 'a'*5000, [], [1]*50, [[1]], {}, {'a': 1}, [10**7]*3]
 
 def mutated(rng, header):
-    "A copy of `header` with one to three values changed or removed."
+    "Return a copy of `header` with one to three values changed or removed."
     header = copy.deepcopy(header)
     for _ in range(rng.randint(1, 3)):
         at = header
@@ -141,7 +141,7 @@ def mutated(rng, header):
     return header
 
 def damaged(rng, data):
-    "The bytes of a file, cut off, changed, or with a wrong header length."
+    "Return the bytes of a file, truncated, changed, or with a wrong header length."
     data, how = bytearray(data), rng.randrange(4)
     if how==0: return data[:rng.randrange(len(data))]
     if how==1: data[:8] = struct.pack('<Q', rng.choice([0, 1, 2**20, 2**40, 2**63, rng.randrange(2**16)]))
@@ -150,7 +150,7 @@ def damaged(rng, data):
         for _ in range(rng.randint(1, 20)): data[8+rng.randrange(n)] = rng.randrange(256)
     return data
 
-def test_500_random_mutations_load_or_are_one_line_errors(tmp_path, good, tensors, note):
+def test_500_random_mutations_load_or_give_one_line(tmp_path, good, tensors, note):
     rng, whole, f = random.Random(0), good.read_bytes(), tmp_path/'x.safetensors'
     error_of(good)
     before, n_errors = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, 0

@@ -1,5 +1,5 @@
-"Work in threads: the result doesn't depend on their number, and no thread waits for itself."
-import os, subprocess, sys, threading
+"Work in threads: the result doesn't depend on their number, and nested calls don't deadlock."
+import subprocess, sys, threading
 
 import numpy as np, pytest, torch
 
@@ -12,7 +12,7 @@ from colorize_nb.core.files import in_threads
 
 @pytest.fixture
 def two():
-    "Use two threads in torch, and restore the old number afterwards."
+    "Use two torch threads during the test."
     with torch_threads(2): yield
 
 def test_the_result_does_not_depend_on_the_number_of_threads(two):
@@ -25,7 +25,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads(two):
     for a,b in zip(*found): assert np.array_equal(a, b)
 
 def test_two_threads_share_the_work_and_start_no_others(two):
-    meet = threading.Barrier(2, timeout=20) # only two threads at the same time get past it
+    meet = threading.Barrier(2, timeout=20) # two threads must reach it at the same time
     def part(i):
         meet.wait()
         return threading.current_thread().name, torch.get_num_threads()

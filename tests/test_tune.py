@@ -1,8 +1,7 @@
-"The training panel without a browser: what the knobs do, what is impossible, how a run ends, and that the kernel stays free."
-import io, time
+"The training panel without a browser: settings, impossible combinations, how runs end, and a kernel that stays responsive."
+import time
 from pathlib import Path
 import numpy as np, pytest
-from PIL import Image
 
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.infer.colorizer import Colorizer
@@ -22,14 +21,14 @@ def dls(tmp_path_factory):
 @pytest.fixture
 def panel(dls): return tune(dls, SMALL, previews=2)
 
-def until(what, seconds=60):
+def wait_until(condition, seconds=60):
     end = time.monotonic()+seconds
-    while not what():
-        assert time.monotonic()<end, 'nothing happened'
+    while not condition():
+        assert time.monotonic()<end, 'timed out'
         time.sleep(.02)
 
 
-def test_run_becomes_row_and_model(panel):
+def test_a_run_adds_a_row_and_a_model(panel):
     panel.set(epochs=2, lr=3e-3)
     panel.start.click()
     panel.wait(120)
@@ -40,13 +39,13 @@ def test_run_becomes_row_and_model(panel):
     w = compare(bundled_photos()['coffee'], panel.models, side=100)
     assert 'run 1' in w.models and w.error.value==''
 
-def test_stop_keeps_what_was_learned(panel):
+def test_stopping_keeps_the_model(panel):
     panel.set(epochs=50)
     panel.train()
-    until(lambda: len(panel.losses)>=3)
+    wait_until(lambda: len(panel.losses)>=3)
     assert panel.running and panel.start.disabled and not panel.stop.disabled and 'training' in panel.busy.value
     t = time.monotonic()
-    panel.set(seed=4) # the kernel answers meanwhile, and the run keeps the values it began with
+    panel.set(seed=4) # the kernel stays responsive, and the run keeps its settings
     assert time.monotonic()-t < 5
     panel.train() # a second start does nothing
     panel.stop.click()
@@ -54,17 +53,17 @@ def test_stop_keeps_what_was_learned(panel):
     [row] = panel.runs
     assert row['ended']=='stopped' and 3<=row['steps']<200 and row['seed']==0 and 'run 1' in panel.models
 
-def test_picture_lives_while_it_trains(panel):
+def test_the_picture_is_updated_during_training(panel):
     panel.set(epochs=50)
-    first = panel.picture.value
+    before = panel.picture.value
     panel.train()
-    until(lambda: panel.picture.value!=first and len(panel.losses)>2)
-    a = panel.picture.value
-    until(lambda: panel.picture.value!=a)
+    wait_until(lambda: panel.picture.value!=before and len(panel.losses)>2)
+    current = panel.picture.value
+    wait_until(lambda: panel.picture.value!=current)
     panel.halt()
     panel.wait(60)
 
-def test_same_seed_same_run(panel):
+def test_the_same_seed_gives_the_same_run(panel):
     for seed in (3, 3, 4):
         panel.set(seed=seed, epochs=1)
         panel.train().wait(60)
@@ -72,7 +71,7 @@ def test_same_seed_same_run(panel):
     assert a==b!=c
 
 @pytest.mark.parametrize('codec', ['LabAB','LabAB tanh','RGB','YCbCr','channel bins','joint bins'])
-def test_each_codec_trains_with_what_is_left(panel, codec):
+def test_each_codec_trains_with_the_available_losses(panel, codec):
     panel.set(codec=codec, bins=8, epochs=1)
     loss = panel.controls['loss']
     assert loss.value not in loss.reasons and set(loss.reasons)==set(impossible(panel.settings())['loss'])
@@ -84,7 +83,7 @@ def test_rebalanced_classes_take_their_prior_from_the_photos(panel):
     panel.train().wait(60)
     assert panel.runs[0]['loss']=='rebalanced_ce' and panel.error.value==''
 
-def test_impossible_is_gray_and_says_why(panel):
+def test_impossible_options_are_disabled_with_a_reason(panel):
     b = panel.controls['loss'].buttons
     assert b['ce'].disabled and not b['l2'].disabled and 'needs classes' in panel.controls['loss'].why.value
     panel.set(codec='channel bins')
@@ -94,13 +93,13 @@ def test_impossible_is_gray_and_says_why(panel):
     assert panel.controls['dropout'].disabled and panel.controls['batchnorm'].disabled
     assert set(loss_menu())>=set(impossible(panel.settings())['loss'])
 
-def test_knobs_reach_the_network(panel):
+def test_settings_reach_the_network(panel):
     import torch
     net = panel.learner({**panel.settings(), 'dropout': .4, 'batchnorm': False, 'decay': .1}).model
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules()) and net.drop.p==.4
     assert panel.set(dropout=.4, batchnorm=False).code().count("'drop': 0.4, 'norm': False")==1
 
-def test_line_of_code_trains(panel, tmp_path):
+def test_the_code_trains(panel, tmp_path):
     crop_photos(tmp_path/'photos', n=8, size=48)
     panel.set(codec='joint bins', bins=8, epochs=1, batch=2)
     ns = {}
@@ -109,16 +108,16 @@ def test_line_of_code_trains(panel, tmp_path):
     exec(code.replace('learn.fit', 'with learn.no_bar(), learn.no_logging(): learn.fit'), ns)
     assert len(ns['learn'].recorder.losses)>=1
 
-def test_table_sorts_and_hides_what_never_changed(panel):
+def test_the_table_sorts_and_hides_constant_columns(panel):
     for lr in (1e-5, 1e-2): panel.set(lr=lr, epochs=1).train().wait(60)
     panel.set(sort='lr')
-    runs = lambda: panel.table().rows[:2] # gray and mean color stand below
+    runs = lambda: panel.table().rows[:2] # the last two rows are the baselines
     assert [r['run'] for r in runs()]==[1,2]
     panel.set(sort='valid_loss')
     v = [r['validation loss'] for r in runs()]
     assert v==sorted(v) and 'codec' not in runs()[0] and 'codec LabAB' in panel.table().note
 
-def test_error_in_a_run_is_shown_and_the_next_goes_on(panel, monkeypatch):
+def test_an_error_is_shown_and_the_next_run_works(panel, monkeypatch):
     import colorize_nb.widgets.tune as T
     real = T.colorize_learner
     def broken(*a, **k): raise ValueError('the disk is on fire')
@@ -129,7 +128,7 @@ def test_error_in_a_run_is_shown_and_the_next_goes_on(panel, monkeypatch):
     panel.set(epochs=1).train().wait(60)
     assert panel.error.value=='' and len(panel.runs)==1
 
-def test_gray_and_mean_color_stand_below_the_runs(panel):
+def test_baselines_are_below_the_runs(panel):
     from colorize_nb.color.metrics import ciede, gray_baseline
     import torch
     panel.set(epochs=1).train().wait(60)
@@ -139,11 +138,11 @@ def test_gray_and_mean_color_stand_below_the_runs(panel):
     photos = torch.cat([dls.codec.decode(*(t.as_subclass(torch.Tensor) for t in b)) for b in dls.valid])
     assert gray['CIEDE2000']==pytest.approx(ciede(gray_baseline(photos), photos).mean().item(), abs=2e-3)
     panel.set(seed=1).train().wait(60)
-    assert len(panel.history.baselines)==2, 'measured once for each size'
+    assert len(panel.history.baselines)==2, 'the baselines are computed once per size'
 
-def test_knobs_are_locked_while_it_trains(panel):
+def test_settings_are_locked_during_training(panel):
     panel.set(epochs=50).train()
-    until(lambda: len(panel.losses)>=2)
+    wait_until(lambda: len(panel.losses)>=2)
     c = panel.controls
     assert all(c[k].disabled for k in c if k!='sort') and c['loss'].buttons['l1'].disabled and not c['sort'].disabled
     panel.halt()
@@ -155,25 +154,25 @@ def test_earlier_runs_are_in_the_chart(panel):
     for seed in (1, 2): panel.set(seed=seed, epochs=1).train().wait(60)
     assert list(earlier())==['run 1'] and earlier()['run 1']==panel.history.losses['run 1']!=panel.losses
     panel.set(loss='l1')
-    assert earlier()=={}, 'another loss has other units'
+    assert earlier()=={}, 'losses with other units are not in the chart'
     assert panel.valid and panel.valid[-1][0]==len(panel.losses)
 
-def test_values_that_do_not_fit_are_said(panel, dls):
+def test_clamped_values_are_reported(panel, dls):
     assert 'epochs: 500' in panel.set(epochs=500).clamped.value and panel.state()['epochs']==50
     assert panel.set(epochs=2).clamped.value==''
     odd = ColorizeDataLoaders.from_files(list(dls.train_ds.items), valid_files=list(dls.valid_ds.items), size=72, bs=5, device='cpu')
-    said = tune(odd, SMALL).clamped.value
-    assert 'size: the loaders use 72; the closest option here is 64' in said and 'batch: the loaders use 5; the closest option here is 4' in said
+    message = tune(odd, SMALL).clamped.value
+    assert 'size: the loaders use 72; the closest option here is 64' in message and 'batch: the loaders use 5; the closest option here is 4' in message
 
-def test_what_is_registered_is_on_the_panel(dls):
+def test_registered_losses_and_models_are_on_the_panel(dls):
     from colorize_nb.train.losses import _losses, register_loss
     tune(dls, SMALL)
     @register_loss
-    def of_ones_own(pred, y): return (pred-y).abs()
+    def custom(pred, y): return (pred-y).abs()
     try:
         loss = tune(dls, SMALL).controls['loss']
-        assert 'of_ones_own' in loss.buttons and 'of_ones_own' not in loss.reasons
-    finally: _losses.remove('of_ones_own')
+        assert 'custom' in loss.buttons and 'custom' not in loss.reasons
+    finally: _losses.remove('custom')
     names = tune(dls).controls['model'].options
     assert 'indiana_unet' in names and not any('*' in n for n in names)
 
@@ -187,7 +186,7 @@ def test_a_run_is_saved_and_nothing_is_overwritten(panel, tmp_path):
     assert 'saved: ' in panel.clamped.value and panel.error.value==''
     photo = bundled_photos()['coffee']
     a, b = (m(photo, size=64).image for m in (Colorizer.load(tmp_path/'mine.safetensors'), panel.models['run 2']))
-    assert np.abs(np.asarray(a).astype(int)-np.asarray(b)).max() <= 3, 'the file holds the weights in 16 bits'
+    assert np.abs(np.asarray(a).astype(int)-np.asarray(b)).max() <= 3, 'the file stores 16-bit weights'
     before = (tmp_path/'mine.safetensors').read_bytes()
     panel.keep.click()
     assert 'exists; choose another name' in panel.error.value and (tmp_path/'mine.safetensors').read_bytes()==before
@@ -200,37 +199,37 @@ def test_presets_and_reset(panel):
     first = panel.settings()
     panel.set(lr=1e-4, epochs=9)
     panel.preset.value = 'classes'
-    assert panel.state()['loss']=='soft_ce' and panel.state()['lr']==first['lr'], 'a preset begins with the first values'
+    assert panel.state()['loss']=='soft_ce' and panel.state()['lr']==first['lr'], 'a preset resets all other settings'
     panel.back.click()
     assert panel.settings()==first and panel.preset.value==''
     panel.set(epochs=50).train()
-    until(lambda: panel.losses)
+    wait_until(lambda: panel.losses)
     assert panel.preset.disabled and panel.back.disabled
     panel.halt()
     panel.wait(60)
     assert not panel.preset.disabled
 
-def test_previews_are_of_different_photos(panel):
+def test_previews_show_different_photos(panel):
     from colorize_nb.widgets.tune import different
     def photo(f): return Path(f).stem.rpartition('_')[0]
     names = [photo(f) for f in different(panel.valid_files, 3)]
     assert len(set(names))==min(3, len({photo(f) for f in panel.valid_files})) > 1
     assert different(['IMG_1','IMG_2'], 3)==['IMG_1','IMG_2']
 
-def test_the_line_names_the_photos_it_got(tmp_path):
+def test_the_code_names_the_photos(tmp_path):
     folder = crop_photos(tmp_path/'album', n=12, size=48)
     kw = dict(size=32, bs=4, device='cpu')
-    asked = tune(ColorizeDataLoaders.from_folder(folder, seed=7, valid_pct=.3, **kw), SMALL)
-    assert f"from_folder({str(folder)!r}, valid_pct=0.3, seed=7, " in asked.code()
+    panel = tune(ColorizeDataLoaders.from_folder(folder, seed=7, valid_pct=.3, **kw), SMALL)
+    assert f"from_folder({str(folder)!r}, valid_pct=0.3, seed=7, " in panel.code()
     files = sorted(folder.iterdir())
     dls = ColorizeDataLoaders.from_files(files[:8], valid_files=files[8:], **kw)
     ns = {'dls': dls}
     exec('from colorize_nb.all import *', ns)
-    exec(tune(dls, SMALL).code().rsplit('\n', 1)[0], ns) # all but the last line, which trains
+    exec(tune(dls, SMALL).code().rsplit('\n', 1)[0], ns) # without the last line, which trains
     assert [*map(Path, ns['dls'].valid_ds.items)]==files[8:] and ns['dls'] is not dls
 
 
-def test_starts_with_the_loaders_codec_and_the_learners_loss_and_network(dls):
+def test_the_panel_starts_with_the_settings_of_loaders_or_learner(dls):
     binned = ColorizeDataLoaders.from_files(list(dls.train_ds.items), valid_files=list(dls.valid_ds.items), codec=JointBins(), size=32, bs=4, device='cpu')
     panel = tune(binned)
     s = panel.state()
@@ -240,12 +239,12 @@ def test_starts_with_the_loaders_codec_and_the_learners_loss_and_network(dls):
     assert (s['codec'], s['loss'], s['model'])==('joint bins', 'ce', 'unet_lite')
     assert tune(dls).state()['loss']=='smooth_l1'
 
-def test_nothing_empty_before_training(dls):
+def test_empty_parts_are_hidden_before_training(dls):
     panel = tune(dls, SMALL)
     assert panel.files_row.layout.display=='none' and 'Press Train' in panel.says.value
     before = panel.image.width
     panel.set(epochs=1).train().wait()
-    assert panel.files_row.layout.display is None and panel.image.width>before+300 # the chart is there
+    assert panel.files_row.layout.display is None and panel.image.width>before+300 # it now includes a chart
     assert 'different scales' not in panel.table().note
     panel.set(loss='l1').train().wait()
     assert 'different scales' in panel.table().note

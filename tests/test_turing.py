@@ -1,9 +1,8 @@
-"The colorization Turing test without a browser: protocol, file, resuming, and the score against numbers worked by hand."
+"The colorization Turing test without a browser: protocol, file, resuming, and scores compared with numbers worked out by hand."
 import csv, time
 import numpy as np, pytest
-from PIL import Image
 
-from colorize_nb.core.photo import bundled_photos, open_photo
+from colorize_nb.core.photo import bundled_photos
 from colorize_nb.widgets.turing import FIELDS, turing_test
 from colorize_nb.widgets.turing import exact_interval, fooled, plan
 
@@ -14,7 +13,7 @@ def rows(tmp_path):
     with open(tmp_path/'a.csv', newline='') as f: return list(csv.DictReader(f))
 
 
-def test_plan_is_zhangs():
+def test_plan_matches_zhang():
     t = plan([f'{i}' for i in range(200)], ['m'], n=40, practice=10, seed=3)
     kinds = [o['kind'] for o in t]
     assert len(t)==50 and kinds[:10]==['practice']*10 and kinds.count('check')==4 and {o['fake'] for o in t}=={'left','right'}
@@ -22,7 +21,7 @@ def test_plan_is_zhangs():
     sides = [o['fake'] for s in range(40) for o in plan(['a','b'], ['m'], seed=s)]
     assert .45 < np.mean([s=='left' for s in sides]) < .55
 
-def test_pair_is_the_photo_and_the_models_answer(tmp_path):
+def test_pairs_are_a_photo_and_its_prediction(tmp_path):
     w = make(tmp_path)
     for _ in range(len(w.trials)):
         t, pair = w.trials[w.at], w.pair()
@@ -32,7 +31,7 @@ def test_pair_is_the_photo_and_the_models_answer(tmp_path):
         w.begin(timer=False).hide().answer('left', timer=False)
     assert w.done
 
-def test_answers_wait_for_the_pair_to_go(tmp_path):
+def test_answers_count_only_after_the_pair_is_hidden(tmp_path):
     w = make(tmp_path)
     w.left.click()
     assert w.left.disabled and w.rows==[]
@@ -40,11 +39,11 @@ def test_answers_wait_for_the_pair_to_go(tmp_path):
     seen = np.asarray(w.image).std()
     assert w.left.disabled and w.go.disabled
     w.answer('left')
-    assert w.rows==[], 'no answer while the pair is shown'
+    assert w.rows==[], 'answers are ignored while the pair is visible'
     w.hide()
-    assert not w.left.disabled and np.asarray(w.image)[30:].std() < seen, 'the pair is gone'
+    assert not w.left.disabled and np.asarray(w.image)[30:].std() < seen, 'the pair is hidden'
 
-def test_shown_for_as_long_as_said(tmp_path):
+def test_pairs_are_shown_for_the_given_time(tmp_path):
     w = make(tmp_path, seconds=.3)
     w.go.click()
     start = time.monotonic()
@@ -54,7 +53,7 @@ def test_shown_for_as_long_as_said(tmp_path):
         time.sleep(.01)
     assert w.phase=='ask' and time.monotonic()-start>.1
 
-def test_feedback_in_practice_only(tmp_path):
+def test_feedback_only_in_practice(tmp_path):
     w = make(tmp_path)
     w.begin(timer=False)
     for i in range(4):
@@ -62,7 +61,7 @@ def test_feedback_in_practice_only(tmp_path):
         w.answer(w.trials[w.at]['fake'], timer=False)
         assert bool(w.feedback)==(i<2)
 
-def test_every_answer_is_on_disk_and_a_session_goes_on(tmp_path):
+def test_every_answer_is_saved_and_a_session_resumes(tmp_path):
     w = make(tmp_path)
     w.begin(timer=False)
     for i in range(5):
@@ -71,7 +70,7 @@ def test_every_answer_is_on_disk_and_a_session_goes_on(tmp_path):
         assert len(rows(tmp_path))==i+1
     again = make(tmp_path)
     assert again.at==5 and '5 are already answered' in again.says.value
-    assert make(tmp_path, seed=9).at==0, 'another session'
+    assert make(tmp_path, seed=9).at==0, 'another seed starts a new session'
     again.begin(timer=False)
     while not again.done:
         again.hide()
@@ -85,22 +84,22 @@ def test_score_by_hand():
     s = fooled(r)
     [row] = s.rows
     assert row['shown']==32 and row['fooled']=='25.0%'
-    assert float(row['standard error'][:-1])==pytest.approx(100*(.25*.75/32)**.5, abs=.6), 'the standard error of a share'
+    assert float(row['standard error'][:-1])==pytest.approx(100*(.25*.75/32)**.5, abs=.6), 'the standard error of a proportion'
     lo, hi = (int(v.rstrip('%')) for v in row['95% interval'].split(' to '))
     assert lo in range(7,15) and hi in range(37,45) and 'caught: 1 of 4' in s.note and 'look' in s.note
 
-def test_what_cannot_be(tmp_path):
+def test_invalid_photos_and_files_raise_errors(tmp_path):
     with pytest.raises(ValueError, match='at least two'): turing_test('shipped', [bundled_photos()['coffee']], out=tmp_path/'a.csv')
     (tmp_path/'a.csv').write_text('x,y\n1,2\n')
     with pytest.raises(ValueError, match='a.csv'): make(tmp_path)
 
-def test_interval_is_clopper_pearsons():
-    "Against tables: 0 of 6 is 0 to 45.9%, 8 of 32 is 11.5 to 43.4%; and it covers as often as it says."
+def test_interval_matches_clopper_pearson():
+    "From tables: 0 of 6 is 0 to 45.9%, and 8 of 32 is 11.5 to 43.4%. The intervals also have their nominal coverage."
     from scipy.stats import binom
     assert exact_interval(0, 6)==pytest.approx((0, .4593), abs=1e-4) and exact_interval(8, 32)==pytest.approx((.1146, .4340), abs=1e-4)
     for p in (.02, .3, .5): assert sum(binom.pmf(k, 20, p) for k in range(21) if exact_interval(k, 20)[0]<=p<=exact_interval(k, 20)[1])>=.95
 
-def test_nobody_fooled_is_not_certainty():
+def test_interval_when_nobody_is_fooled():
     [row] = fooled([dict(kind='test', model='m', fake='left', fooled='0')]*6).rows
     assert row['fooled']=='0.0%' and row['95% interval']=='0% to 46%'
 
@@ -120,9 +119,9 @@ def test_pairs_are_listed_at_the_end(tmp_path):
     assert [r['trial'] for r in listed]==['2','3','4','5'] and {r['verdict'] for r in listed}=={'correct','fooled'}
     assert all(r['photo'] in w.says.value for r in listed) and w.image.size==w.overview().size
     again = make(tmp_path, n=4)
-    assert again.done and again.answered().rows==listed, 'also when it is opened again'
+    assert again.done and again.answered().rows==listed, 'the list is the same after reopening'
 
-def test_one_picture_as_stanford_asked(tmp_path):
+def test_one_picture_at_a_time_as_in_stanford(tmp_path):
     w = make(tmp_path, n=6, practice=0, one_picture=True)
     assert sum(t['fake']=='yes' for t in w.trials)==3 and {t['kind'] for t in w.trials}=={'test'}
     w.begin(timer=False)
@@ -130,6 +129,6 @@ def test_one_picture_as_stanford_asked(tmp_path):
     while not w.done: w.hide().answer('no', timer=False)
     [row] = w.results().rows
     assert (row['shown'], row['fooled'])==(3, '100.0%') and 'real photos taken for colorized: 0 of 3' in w.results().note
-    doubter = make(tmp_path, n=6, practice=0, one_picture=True, seed=1).begin(timer=False)
-    while not doubter.done: doubter.hide().answer('yes', timer=False)
-    assert doubter.results().rows[0]['fooled']=='0.0%' and '3 of 3' in doubter.results().note
+    skeptic = make(tmp_path, n=6, practice=0, one_picture=True, seed=1).begin(timer=False)
+    while not skeptic.done: skeptic.hide().answer('yes', timer=False)
+    assert skeptic.results().rows[0]['fooled']=='0.0%' and '3 of 3' in skeptic.results().note

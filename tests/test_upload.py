@@ -1,4 +1,4 @@
-"What a person hands in: pieces become a photo or a line; what goes back is the file."
+"Uploads and downloads of panels: chunks become a photo or a message, and the result can be downloaded."
 import io
 import pytest
 from PIL import Image
@@ -6,7 +6,7 @@ from PIL import Image
 pytest.importorskip('anywidget')
 from colorize_nb.core.photo import PhotoError, bundled_photos
 from colorize_nb.widgets.app import color_app
-from colorize_nb.widgets.base import Download, Uploader, photo_from_bytes
+from colorize_nb.widgets.base import Uploader, photo_from_bytes
 
 
 def png(size=(60,40), mode='RGB', color=(200,40,40)):
@@ -15,7 +15,7 @@ def png(size=(60,40), mode='RGB', color=(200,40,40)):
     return out.getvalue()
 
 @pytest.mark.parametrize('mode,color', [('RGB', (9,99,200)), ('LA', (9,200)), ('P', 3), ('L', 7), ('I;16', 700)])
-def test_reads_what_pil_reads(mode, color): assert photo_from_bytes('a.png', png(mode=mode, color=color)).mode=='RGB'
+def test_every_mode_opens_as_rgb_from_bytes(mode, color): assert photo_from_bytes('a.png', png(mode=mode, color=color)).mode=='RGB'
 
 @pytest.mark.parametrize('content,word', [
     (b'', 'a.jpg'),
@@ -23,20 +23,20 @@ def test_reads_what_pil_reads(mode, color): assert photo_from_bytes('a.png', png
     (b'\xff\xd8\xff\xe0', 'a.jpg'),
     (png()[:60], 'a.jpg'),
     (bytes(50_000_000), '50 MB')])
-def test_one_line_for_what_is_none(content, word):
+def test_invalid_photos_give_one_line(content, word):
     with pytest.raises(PhotoError, match=word) as e: photo_from_bytes('a.jpg', content)
     assert '\n' not in str(e.value)
 
-def test_pieces_of_two_files_may_mix():
-    got, said = {}, []
-    u = Uploader(lambda name,photo: got.update({name: photo.getpixel((0,0))}), said.append)
+def test_chunks_of_two_files_can_be_interleaved():
+    got, errors = {}, []
+    u = Uploader(lambda name,photo: got.update({name: photo.getpixel((0,0))}), errors.append)
     files = {'red.png': png(size=(300,200)), 'green.png': png(size=(300,200), color=(0,200,0))}
     for at in range(0, max(map(len, files.values())), 100):
         for name,c in files.items():
             if at<len(c): u.receive(dict(name=name, size=len(c), at=at), [memoryview(c[at:at+100])])
-    assert got=={'red.png': (200,40,40), 'green.png': (0,200,0)} and not said and not u.parts
+    assert got=={'red.png': (200,40,40), 'green.png': (0,200,0)} and not errors and not u.parts
 
-def test_app_colours_what_is_handed_in_and_gives_it_back_at_full_size():
+def test_app_colors_an_upload_at_full_size():
     w = color_app()
     gray = Image.open(bundled_photos()['coffee']).convert('L')
     out = io.BytesIO()
@@ -47,10 +47,10 @@ def test_app_colours_what_is_handed_in_and_gives_it_back_at_full_size():
     name, content = w.download.make()
     assert name=='cup-color.jpg' and Image.open(io.BytesIO(content)).size==gray.size
     again = Image.open(io.BytesIO(content)).convert('HSV').split()[1]
-    assert max(again.getextrema())>30, 'it has colour'
-    assert b'predicted' in content, 'and says so'
+    assert max(again.getextrema())>30, 'the result has color'
+    assert b'predicted' in content, 'the metadata mentions that the colors are predicted'
 
-def test_app_says_what_is_wrong_and_keeps_the_last_photo():
+def test_a_bad_upload_gives_a_message_and_keeps_the_last_photo():
     w = color_app()
     name, shown = w.name, w.picture.value
     w.upload.receive(dict(name='notes.txt', size=5, at=0), [b'hello'])
@@ -61,8 +61,8 @@ def test_app_says_what_is_wrong_and_keeps_the_last_photo():
 
 BAD = '<img src=x onerror=alert(1)>'
 
-def test_names_from_outside_are_shown_as_text(tmp_path):
-    "A file's name, a line of EXIF and a model's name: in words, tables, code, menus and errors."
+def test_names_are_shown_as_text(tmp_path):
+    "The name of a file, EXIF text, and the name of a model: in text, tables, code, menus, and errors."
     from colorize_nb.infer.colorizer import Colorizer
     from colorize_nb.widgets.compare import compare
     from colorize_nb.widgets.turing import turing_test
@@ -82,12 +82,11 @@ def test_names_from_outside_are_shown_as_text(tmp_path):
     while not test.done: test.hide().answer('left', timer=False)
     refused = color_app()
     refused.upload.receive(dict(name=BAD, size=5, at=0), [b'hello'])
-    from ipywidgets import HTML
     for w in (app, side, test, refused):
-        whole = ''.join(o.value for o in (w.says, w.line, w.error, w.busy, w.clamped))
-        assert '<img' not in whole and '&lt;img' in whole, type(w).__name__
+        text = ''.join(o.value for o in (w.says, w.line, w.error, w.busy, w.clamped))
+        assert '<img' not in text and '&lt;img' in text, type(w).__name__
 
-def test_an_explorers_words_are_text():
+def test_the_text_of_an_explorer_is_escaped():
     import ipywidgets as W
     from colorize_nb.widgets.base import Explorer
     class Loud(Explorer):
@@ -97,34 +96,34 @@ def test_an_explorers_words_are_text():
     w = Loud(x=W.IntSlider())
     assert '<img' not in w.says.value+w.line.value+w.widget.children[0].value
 
-def test_kernel_does_not_trust_the_browsers_limit():
-    said = []
-    u = Uploader(lambda name,photo: pytest.fail('no photo'), lambda e: said.append(str(e)))
+def test_the_kernel_enforces_the_size_limit():
+    errors = []
+    u = Uploader(lambda name,photo: pytest.fail('no photo'), lambda e: errors.append(str(e)))
     u.receive(dict(name='a.png', size=50_000_000, at=0), [bytes(1000)]) # not marked as refused
-    u.largest = 1e6 # what the browser can set
+    u.largest = 1e6 # the browser can change this
     u.receive(dict(name='a.png', size=50_000_000, at=0), [bytes(1000)])
-    assert all('50 MB' in s for s in said) and len(said)==2 and not u.parts
+    assert all('50 MB' in s for s in errors) and len(errors)==2 and not u.parts
     u.receive(dict(name='liar.png', size=10, at=0), [bytes(1000)])
-    assert 'received more' in said[-1] and not u.parts
+    assert 'received more' in errors[-1] and not u.parts
     u.receive(dict(name='b.png', size=1000, at=0), [bytes(10)])
     u.receive(dict(name='b.png', size=1000, at=500), [bytes(10)])
-    assert 'missing' in said[-1] and not u.parts
+    assert 'missing' in errors[-1] and not u.parts
     for i in range(50): u.receive(dict(name=f'{i}.png', size=1000, at=0), [bytes(500)])
-    assert len(u.parts)<=4, 'half-sent files do not pile up'
+    assert len(u.parts)<=4, 'incomplete uploads are discarded'
     u.close()
     assert not u.parts
 
 def test_a_refused_upload_changes_nothing():
     w = color_app()
     sent = []
-    w.download.send = lambda told,buffers: sent.append(told['name'])
+    w.download.send = lambda message,buffers: sent.append(message['name'])
     label = w.download.label
     w.upload.receive(dict(name='holiday.jpg', size=5, at=0), [b'hello'])
     assert 'holiday.jpg' in w.error.value and not w.download.disabled and w.download.label==label
     w.download.give()
     assert sent==['chelsea-color.jpg'] and 'chelsea-color.jpg' in w.download.label
 
-def test_a_photo_that_cannot_be_coloured_does_not_take_the_lasts_place(monkeypatch):
+def test_a_failed_coloring_keeps_the_last_photo(monkeypatch):
     w = color_app()
     real = w.colorizer
     class Small:
@@ -136,40 +135,40 @@ def test_a_photo_that_cannot_be_coloured_does_not_take_the_lasts_place(monkeypat
     w.upload.receive(dict(name='tiny.png', size=len(png()), at=0), [png()])
     assert 'does not fit' in w.error.value and w.name=='chelsea.png' and not w.download.disabled
 
-def test_the_line_keeps_the_files_ending():
+def test_the_code_keeps_the_file_name():
     w = color_app()
     w.upload.receive(dict(name='alpha.png', size=len(png()), at=0), [png()])
     assert "('alpha.png'" in w.code() and 'alpha.png: 60x40' in w.says.value
 
-def test_sliders_speak():
+def test_sliders_describe_their_values():
     from colorize_nb.widgets.app import detail_words
     from colorize_nb.widgets.compare import saturation_words, temperature_words
     assert saturation_words(0.)=='gray' and saturation_words(1.)=='as predicted' and 'paler' in saturation_words(.5)
     assert 'trained at' in detail_words(128, 128) and detail_words(64, 128)!=detail_words(256, 128) and temperature_words(1.)=='the mean'
 
-def test_javascript_is_files_of_the_package():
+def test_javascript_is_in_the_package():
     import colorize_nb.widgets.base as C
     from importlib.resources import files
     names = {f.name for f in (files('colorize_nb.widgets')/'static').iterdir()}
     assert {'clickable.js','uploader.js','download.js','static_view.js'} <= names and 'export default' in C.asset('uploader.js')
 
-def test_an_example_is_taken():
+def test_choosing_an_example():
     w = color_app()
     w.examples._handle_custom_msg(dict(name='coffee'), [])
     assert w.name=='coffee.png' and w.error.value=='' and len(w.examples.pictures)>=4
     w.examples._handle_custom_msg(dict(name='/etc/passwd'), [])
     assert w.name=='coffee.png'
 
-def test_a_download_that_fails_is_said_and_the_button_comes_back():
+def test_a_failed_download_gives_a_message_and_enables_the_button():
     w, sent = color_app(), []
-    w.download.send = lambda told,buffers: sent.append(told)
+    w.download.send = lambda message,buffers: sent.append(message)
     def broken(*a): raise MemoryError('no room for 54 megapixels')
     w.download.make = broken
     w.download.give()
     assert 'no room' in w.error.value and sent==[{'name': ''}]
     assert 'megapixels' in w.download.work
 
-def test_a_panel_says_what_to_do_without_a_kernel():
+def test_a_panel_without_a_kernel_explains_what_to_do():
     from colorize_nb.widgets.base import Lifeline
     w = color_app()
     [line] = [c for c in w.widget.children if isinstance(c, Lifeline)]

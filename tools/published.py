@@ -2,7 +2,7 @@
 
     python tools/published.py
 """
-import configparser, json, re, sys
+import configparser, json, re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,4 +1,4 @@
-// Trains the playground's networks in node and prints what test_playground.py needs to train the same in torch.
+// Train the playground's networks in node, and print what test_playground.py needs to train the same network in torch.
 import {readFileSync} from 'node:fs';
 import {batch} from './shapes.js';
 import {colors, prior, SIZE} from './task.js';
@@ -12,7 +12,7 @@ async function main() {
   await ready();
   const t = new Trainer({...settings, colors: colors(settings.red)}), plain = a => Array.from(a), [model] = t.models;
   const weights = () => Object.fromEntries(model.net.all.map(v => [v.label, {shape: v.shape, data: plain(v.dataSync())}]));
-  const out = {first: weights(), batches: [], costs: [], prior: plain(prior(settings.red)), seconds: 0};
+  const out = {initial: weights(), batches: [], costs: [], prior: plain(prior(settings.red)), seconds: 0};
   const held = batch('held', 8, SIZE, colors(settings.red), settings.noise), risk = () => t.measure(model, held, []).costs;
   [out.before] = risk();
   for (let i = 0; i < settings.train; i++) {

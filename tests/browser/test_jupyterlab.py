@@ -1,6 +1,6 @@
-"""Every widget in a real JupyterLab: run all cells, click or drag, see the picture change.
+"""Every widget in a real JupyterLab: run all cells, click or drag, and check that the picture changes.
 
-KEEP_SHOTS=folder keeps screenshots; LAB_THEME=dark makes them dark.
+Set KEEP_SHOTS to a folder to keep screenshots, and LAB_THEME=dark to use the dark theme.
 """
 import json, os, re, socket, subprocess, sys, urllib.request, time
 from contextlib import contextmanager
@@ -11,8 +11,8 @@ nbformat = pytest.importorskip('nbformat')
 pytest.importorskip('jupyterlab')
 
 COFFEE = "from colorize_nb.core.photo import bundled_photos\ncoffee = bundled_photos()['coffee']\n"
-BOOKS = {
-    'explorers': ["from colorize_nb.widgets.explorers import *\nfrom colorize_nb.widgets.explorers import *\n"+COFFEE,
+NOTEBOOKS = {
+    'explorers': ["from colorize_nb.widgets.explorers import *\n"+COFFEE,
                   "LabExplorer(coffee, side=160)", "SepiaExplorer()", "BinsExplorer(coffee, side=160)"],
     'compare': [COFFEE+"from colorize_nb.widgets.compare import compare\ncompare(['photo.png', coffee], 'shipped', side=320)"],
     'tune': ["from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos\nfrom colorize_nb.widgets.tune import tune\n"
@@ -25,21 +25,21 @@ BOOKS = {
 
 @pytest.fixture(scope='module')
 def lab(tmp_path_factory):
-    "A JupyterLab of its own that serves `BOOKS`; gives (address, folder)."
+    "Start a JupyterLab that serves `NOTEBOOKS`. Yields its URL and folder."
     home = tmp_path_factory.mktemp('lab')
     kernel = dict(name='python3', display_name='Python 3', language='python')
-    for name,book in BOOKS.items():
-        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in book], metadata={'kernelspec': kernel})
+    for name,codes in NOTEBOOKS.items():
+        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in codes], metadata={'kernelspec': kernel})
         nbformat.write(nb, home/f'{name}.ipynb')
     from PIL import Image
     Image.radial_gradient('L').resize((120,90)).convert('RGB').save(home/'photo.png')
     Image.linear_gradient('L').resize((120,90)).convert('RGB').save(home/'other.png')
     settings = home/'s'/'@jupyterlab'/'apputils-extension'
     settings.mkdir(parents=True)
-    wishes = {'themes': {'theme': f"JupyterLab {os.environ.get('LAB_THEME', 'light').title()}"},
+    options = {'themes': {'theme': f"JupyterLab {os.environ.get('LAB_THEME', 'light').title()}"},
               'notification': {'fetchNews': 'false', 'checkForUpdates': False}}
-    for name,wish in wishes.items():
-        (settings/f'{name}.jupyterlab-settings').write_text(json.dumps(wish))
+    for name,option in options.items():
+        (settings/f'{name}.jupyterlab-settings').write_text(json.dumps(option))
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
@@ -47,9 +47,9 @@ def lab(tmp_path_factory):
            'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d'),
            'JUPYTERLAB_SETTINGS_DIR': str(home/'s'), 'JUPYTERLAB_WORKSPACES_DIR': str(home/'w')}
     log = open(home/'log.txt', 'w')
-    run = [sys.executable, '-m', 'jupyter', 'lab', '--no-browser', '--allow-root', f'--port={port}',
+    command = [sys.executable, '-m', 'jupyter', 'lab', '--no-browser', '--allow-root', f'--port={port}',
            '--ServerApp.token=', '--ServerApp.password=', f'--ServerApp.root_dir={home}']
-    p = subprocess.Popen(run, stdout=log, stderr=log, env=env)
+    p = subprocess.Popen(command, stdout=log, stderr=log, env=env)
     try:
         for _ in range(480):
             try:
@@ -61,12 +61,12 @@ def lab(tmp_path_factory):
     finally:
         p.terminate()
         try: p.wait(10)
-        except subprocess.TimeoutExpired: p.kill() # it waits for kernels, which end when it is gone
+        except subprocess.TimeoutExpired: p.kill() # it would wait for its kernels, which only end with it
         log.close()
 
 
-class Book:
-    "An open notebook whose cells have all run."
+class Notebook:
+    "Open a notebook in a page and run all of its cells."
     def __init__(self, page, name, pictures):
         self.page = page
         page.locator('.jp-NotebookPanel .jp-Notebook').wait_for(timeout=120_000)
@@ -78,57 +78,59 @@ class Book:
         except Exception: pytest.fail(f'{name}: no picture. The page says: ' + page.locator('.jp-Notebook').inner_text()[-1500:])
 
     def run_all(self, tries=20):
-        """JupyterLab shows its menu before the notebook listens to it, and on a busy machine may run one cell of all: the click is repeated
-        until each cell has a star, and again until each has a number, as a reader would."""
-        said = []
+        """Choose "Run All Cells" until each cell has run. JupyterLab shows the menu before it works, and on a busy machine it may run only
+        some of the cells."""
+        dialogs = []
         for _ in range(tries):
-            if words := self.answer_dialog(): said.append(words)
+            if text := self.accept_dialog(): dialogs.append(text)
             try:
                 self.page.get_by_role('menuitem', name='Run', exact=True).click(timeout=5000)
                 self.page.get_by_role('menuitem', name='Run All Cells', exact=True).click(timeout=5000)
                 self.prompts(r'\[[*\d]', 5)
             except sync.TimeoutError: self.page.keyboard.press('Escape')
             else:
-                self.prompts(r'\[[ \d]', 240) # nothing waits: a request may have been lost before the kernel had a number for it
+                self.prompts(r'\[[ \d]', 240) # no cell is waiting, but some may not have run because a request was lost
                 if self.page.evaluate(self.PROMPTS+r'.every(o => /\[\d/.test(o.innerText))'): return
-        pytest.fail(f'Run All Cells does nothing; dialogs: {said}. The page says: ' + self.page.locator('body').inner_text()[-1500:])
+        pytest.fail(f'Run All Cells does nothing; dialogs: {dialogs}. The page says: ' + self.page.locator('body').inner_text()[-1500:])
 
     PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
     def prompts(self, what, seconds): self.until(f'{self.PROMPTS}.every(o => /{what}/.test(o.innerText))', seconds)
 
-    def answer_dialog(self):
-        "The words of a dialog of JupyterLab's own (a kernel to choose, a request that came late on a busy machine), which is agreed to."
+    def accept_dialog(self):
+        "Accept a dialog of JupyterLab, which asks for a kernel or reports a slow request. Return its text, or None if there is none."
         dialog = self.page.locator('dialog.jp-Dialog').first
         if not dialog.count(): return
-        words = dialog.inner_text()
+        text = dialog.inner_text()
         dialog.locator('.jp-mod-accept').click()
-        return words
+        return text
 
     def open_menu(self, menu, entry, seconds=60):
-        "Choose an entry of a menu. A dialog of JupyterLab that is in the way is answered first."
+        "Choose an entry of a menu, after accepting any dialog that is in the way."
         end = time.monotonic()+seconds
         while True:
             try:
-                self.answer_dialog()
+                self.accept_dialog()
                 self.page.get_by_role('menuitem', name=menu, exact=True).click(timeout=3000)
                 return self.page.get_by_role('menuitem', name=re.compile(entry)).first.click(timeout=3000)
             except Exception:
                 if time.monotonic()>end: raise
 
     @property
-    def line(self): return self.page.locator('.jp-OutputArea pre code').first.inner_text()
-    def picture(self): # a hash of the first picture's bytes
+    def code(self): return self.page.locator('.jp-OutputArea pre code').first.inner_text()
+    def picture(self):
+        "Return a hash of the first picture's bytes."
         return self.page.evaluate("(async () => { const i = document.querySelector('.jp-OutputArea .widget-image'); "
                                   "const s = i.tagName==='IMG' ? i.src : i.querySelector('img').src;"
                                   "const b = new Uint8Array(await (await fetch(s)).arrayBuffer()); "
                                   "let h = b.length; for (const v of b) h = (h*31+v)>>>0; return h })()")
-    def changes(self, before, seconds=30):
+    def wait_for_change(self, before, seconds=30):
+        "Wait until the first picture differs from `before`."
         end = time.monotonic()+seconds
         while self.picture()==before:
-            assert time.monotonic()<end, 'the picture stays as it was'
+            assert time.monotonic()<end, 'the picture does not change'
             self.page.wait_for_timeout(100)
     def settled(self, still=15):
-        "The picture once it stayed the same for `still` tenths of a second: a moved slider asks for several."
+        "Wait until the picture hasn't changed for `still` tenths of a second, because moving a slider draws it several times."
         last, same = self.picture(), 0
         while same<still:
             self.page.wait_for_timeout(100)
@@ -151,17 +153,17 @@ class Book:
         self.page.mouse.up()
 
 @pytest.fixture
-def book(lab, browser):
-    "`with book(name, pictures) as b`: a notebook that ran; afterwards, no error on the page, no request to the outside."
+def notebook(lab, browser):
+    "Return a context manager that opens and runs a notebook. It fails on errors and on requests to other hosts."
     @contextmanager
     def opened(name, pictures=1):
-        address, home = lab
+        url, home = lab
         ctx = browser.new_context(viewport=dict(width=1280, height=800))
         page, errors, outside = ctx.new_page(), [], []
         page.on('pageerror', lambda e: errors.append(str(e)))
         page.on('request', lambda r: outside.append(r.url) if r.url.startswith('http') and '127.0.0.1' not in r.url else None)
-        page.goto(f'{address}/workspaces/{name}/tree/{name}.ipynb')
-        b = Book(page, name, pictures)
+        page.goto(f'{url}/workspaces/{name}/tree/{name}.ipynb')
+        b = Notebook(page, name, pictures)
         b.home = home
         yield b
         assert page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count()==0 and 'Traceback' not in page.content()
@@ -173,41 +175,41 @@ def book(lab, browser):
     return opened
 
 
-def test_explorers(book):
-    with book('explorers', 3) as b:
+def test_explorers(notebook):
+    with notebook('explorers', 3) as b:
         before = b.picture()
-        assert 'tensor([1, 1, 1])' in b.line
-        b.drag(2, -60) # a: L and the plane stand in the row above
+        assert 'tensor([1, 1, 1])' in b.code
+        b.drag(2, -60) # the slider for a; those for L and the plane are in the row above
         b.until("!document.querySelector('.jp-OutputArea pre code').innerText.includes('tensor([1, 1, 1])')")
-        b.changes(before)
+        b.wait_for_change(before)
 
-def test_compare(book):
-    with book('compare') as b:
+def test_compare(notebook):
+    with notebook('compare') as b:
         before = b.picture()
         b.button('wipe').click()
-        b.changes(before)
+        b.wait_for_change(before)
         before = b.picture()
         b.drag(0, -80)
-        b.changes(before)
+        b.wait_for_change(before)
         before, box = b.settled(), b.page.locator('.jp-OutputArea .draggable').bounding_box()
-        def over(x): b.page.mouse.move(box['x']+x*box['width'], box['y']+.7*box['height'])
-        over(.5)
+        def move(x): b.page.mouse.move(box['x']+x*box['width'], box['y']+.7*box['height'])
+        move(.5)
         b.page.mouse.down()
-        over(.8)
+        move(.8)
         at = lambda: b.page.locator('.divider').evaluate('d => Math.round(parseFloat(d.style.left))')
-        assert b.picture()==before and at()==80, 'the browser draws while it is dragged'
+        assert b.picture()==before and at()==80, 'during the drag, only the browser moves the line'
         b.page.mouse.up()
-        b.changes(before)
+        b.wait_for_change(before)
         b.until("[...document.querySelectorAll('.jp-OutputArea .widget-readout')].some(o => o.innerText=='0.80')")
         b.upload(dict(name='notes.txt', mimeType='text/plain', buffer=b'not a photo'))
         b.until("document.querySelector('.jp-OutputArea [role=alert]')?.innerText.includes('notes.txt')")
         before = b.picture()
         b.upload(str(b.home/'other.png'))
-        b.changes(before)
+        b.wait_for_change(before)
         assert b.page.locator('.jp-OutputArea [role=alert]').count()==0
 
-def test_app(book):
-    with book('app') as b:
+def test_app(notebook):
+    with notebook('app') as b:
         before = b.picture()
         film = b.home/'film.png'
         film.write_bytes(bytes(45_000_000))
@@ -215,28 +217,28 @@ def test_app(book):
         b.until("document.querySelector('.jp-OutputArea [role=alert]')?.innerText.includes('45 MB')")
         big = b.home/'big.png'
         from PIL import Image
-        Image.effect_noise((1800,1200), 90).save(big) # several pieces
+        Image.effect_noise((1800,1200), 90).save(big) # uploaded in several chunks
         b.upload(str(big))
-        b.changes(before)
-        with b.page.expect_download(timeout=60_000) as got:
+        b.wait_for_change(before)
+        with b.page.expect_download(timeout=60_000) as download:
             b.page.locator('.jp-OutputArea .downloader').click()
-            assert 'coloring 2.2 megapixels' in b.page.locator('.jp-OutputArea .downloader').inner_text(), 'what takes a while is said'
-        assert got.value.suggested_filename=='big-color.jpg' and Image.open(got.value.path()).size==(1800,1200)
+            assert 'coloring 2.2 megapixels' in b.page.locator('.jp-OutputArea .downloader').inner_text(), 'the button shows what it is doing'
+        assert download.value.suggested_filename=='big-color.jpg' and Image.open(download.value.path()).size==(1800,1200)
 
-def test_tune(book):
-    with book('tune') as b:
+def test_tune(notebook):
+    with notebook('tune') as b:
         before = b.picture()
         b.button('Train').click()
-        b.changes(before, 60) # drawn while it trains
+        b.wait_for_change(before, 60) # the picture is updated during training
         assert b.button('Stop').is_enabled() and b.button('Train').is_disabled() and b.button('l1').is_disabled()
-        b.button('Stop').click() # the kernel answers meanwhile
+        b.button('Stop').click() # the kernel stays responsive
         b.until("document.querySelector('.jp-OutputArea table')?.innerText.includes('stopped')")
         b.until("[...document.querySelectorAll('.jp-OutputArea button')].some(o => o.innerText==='Train' && !o.disabled)")
         b.button('l1').click()
         b.until("document.querySelector('.jp-OutputArea pre code').innerText.includes(\"loss='l1'\")")
 
-def test_turing(book):
-    with book('turing') as b:
+def test_turing(notebook):
+    with notebook('turing') as b:
         left = b.button('left is colorized')
         assert left.is_disabled()
         b.button('Begin').click()
@@ -246,19 +248,19 @@ def test_turing(book):
         rows = (b.home/'answers.csv').read_text().splitlines()
         assert len(rows)==2 and ',left,' in rows[1]
 
-def test_hint(book):
-    with book('hint') as b:
+def test_hint(notebook):
+    with notebook('hint') as b:
         before, img = b.picture(), b.page.locator('.jp-OutputArea img.clickable')
         img.scroll_into_view_if_needed()
         box = img.bounding_box()
         img.click(position=dict(x=.25*box['width'], y=.5*box['height']))
-        b.changes(before)
+        b.wait_for_change(before)
         b.until("document.querySelector('.jp-OutputArea pre code').innerText.includes('w.add(')")
         b.button('Remove last').click()
         b.until("!document.querySelector('.jp-OutputArea pre code').innerText.includes('w.add(')")
 
-def test_a_panel_says_when_its_kernel_is_gone(book):
-    with book('hint') as b:
+def test_a_panel_reports_a_restarted_kernel(notebook):
+    with notebook('hint') as b:
         assert b.page.locator('.lifeline').count()==0
         b.open_menu('Kernel', '^Restart Kernel')
         b.page.get_by_role('button', name='Confirm Kernel Restart').click()

@@ -1,5 +1,5 @@
-"""The built site in a real browser: every page loads and asks no other host, links resolve, search finds, the wipe moves, a photo is
-colored as the library colors it."""
+"""The built site in a real browser: pages load without other hosts, links resolve, search works, the wipe moves, and the page that colors
+photos gives the same result as the library."""
 import base64, functools, io, os, re, sys, threading
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -19,18 +19,18 @@ from build import digest
 from conftest import until
 STAMP = HTML/'made-from.txt'
 if not STAMP.exists() or STAMP.read_text()!=digest():
-    why = f"{'a site of another version' if STAMP.exists() else 'no site'} in docs/_build/html; make docs SERVE= builds it"
+    why = f"{'an outdated site' if STAMP.exists() else 'no site'} in docs/_build/html; run make docs SERVE="
     if os.environ.get('REQUIRE_SITE'): raise FileNotFoundError(why)
     pytest.skip(why, allow_module_level=True)
 
-FOUND = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob('*.html') if '_static' not in p.parts)
-PAGES = FOUND
+PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob('*.html') if '_static' not in p.parts)
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *a): pass
 
 @pytest.fixture(scope='module')
 def site():
+    "Serve the site and yield its URL."
     server = ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory=HTML))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f'http://127.0.0.1:{server.server_port}/'
@@ -38,65 +38,65 @@ def site():
 
 @pytest.fixture
 def watched(page, site):
-    "A page that notes what goes wrong: `page.wrong` has errors of the console, failed requests and requests to other hosts."
-    page.wrong = []
-    page.on('console', lambda m: m.type=='error' and page.wrong.append(m.text))
-    page.on('pageerror', lambda e: page.wrong.append(str(e)))
-    page.on('request', lambda r: not r.url.startswith((site, 'data:', 'blob:')) and page.wrong.append(f'asked {r.url}'))
-    page.on('response', lambda r: r.status>=400 and page.wrong.append(f'{r.status} {r.url}'))
+    "Open a page that records console errors, failed requests, and requests to other hosts in `page.problems`."
+    page.problems = []
+    page.on('console', lambda m: m.type=='error' and page.problems.append(m.text))
+    page.on('pageerror', lambda e: page.problems.append(str(e)))
+    page.on('request', lambda r: not r.url.startswith((site, 'data:', 'blob:')) and page.problems.append(f'request to {r.url}'))
+    page.on('response', lambda r: r.status>=400 and page.problems.append(f'{r.status} {r.url}'))
     return page
 
 @pytest.mark.parametrize('part', range(4))
-def test_every_page_loads_and_asks_no_other_host(watched, site, part):
-    for p in [p for i,p in enumerate(PAGES) if not p.startswith('_modules') or i%10==0][part::4]: # pages of source are all alike
+def test_every_page_loads_without_other_hosts(watched, site, part):
+    for p in [p for i,p in enumerate(PAGES) if not p.startswith('_modules') or i%10==0][part::4]: # the source pages are alike
         watched.goto(site+p, wait_until='load')
         assert watched.locator('h1').count()>=1 or p in ('search.html','genindex.html') or p.startswith('_modules'), p
     watched.wait_for_timeout(300)
-    assert watched.wrong==[]
+    assert watched.problems==[]
 
-class Read(HTMLParser):
-    "The links, the places and the pictures of a page."
+class Parsed(HTMLParser):
+    "The links, IDs, and pictures without alternative text of a page."
     def __init__(self, page):
         super().__init__()
-        self.links, self.ids, self.mute = set(), set(), []
+        self.links, self.ids, self.no_alt = set(), set(), []
         self.feed((HTML/page).read_text('utf8'))
     def handle_starttag(self, tag, attrs):
         a = dict(attrs)
         self.links |= {a[k] for k in ('href','src') if a.get(k)}
         if a.get('id'): self.ids.add(a['id'])
-        if tag=='img' and not a.get('alt'): self.mute.append(a.get('src', '')[:90])
+        if tag=='img' and not a.get('alt'): self.no_alt.append(a.get('src', '')[:90])
 
 @pytest.fixture(scope='module')
-def read(): return {p: Read(p) for p in PAGES}
+def parsed(): return {p: Parsed(p) for p in PAGES}
 
-def test_links_inside_all_resolve(read):
+def test_links_inside_the_site_resolve(parsed):
     bad = []
-    for p,r in read.items():
-        for link in r.links:
+    for p,page in parsed.items():
+        for link in page.links:
             if link.startswith(('http:','https:','data:','mailto:','javascript:')) or link in ('#','#top'): continue
             to, part = urldefrag(urljoin(f'http://site/{p}', link))
             to = unquote(urlsplit(to).path).lstrip('/')
             if not (HTML/to).is_file(): bad.append(f'{p}: {link}')
-            elif part and to in read and unquote(part) not in read[to].ids: bad.append(f'{p}: {link} (no such place)')
-    assert bad==[], f'{len(bad)} links lead nowhere'
-    assert sum(len(r.links) for r in read.values()) > 1000
+            elif part and to in parsed and unquote(part) not in parsed[to].ids: bad.append(f'{p}: {link} (no such ID)')
+    assert bad==[], f'{len(bad)} broken links'
+    assert sum(len(page.links) for page in parsed.values()) > 1000
 
-def test_pictures_have_words(read):
-    bad = [f'{p}: {src}' for p,r in read.items() for src in r.mute]
-    assert bad==[], f'{len(bad)} pictures without words for those who do not see them'
+def test_pictures_have_alternative_text(parsed):
+    bad = [f'{p}: {src}' for p,page in parsed.items() for src in page.no_alt]
+    assert bad==[], f'{len(bad)} pictures without alternative text'
 
-def test_no_dead_widget():
+def test_no_page_contains_widget_state():
     bad = [p for p in PAGES if 'vnd.jupyter.widget' in (HTML/p).read_text('utf8')]
     assert bad==[]
 
 @pytest.mark.parametrize('word', ['annealed','PatchGAN'])
-def test_search_finds(watched, site, word):
+def test_search_finds_the_glossary(watched, site, word):
     watched.goto(f'{site}search.html?q={word}')
     watched.wait_for_selector('#search-results li a', timeout=20_000)
     found = watched.locator('#search-results').inner_text()
-    assert 'Glossary' in found and watched.wrong==[]
+    assert 'Glossary' in found and watched.problems==[]
 
-def test_wipe_of_the_home_page_moves(watched, site):
+def test_the_wipe_on_the_home_page_moves(watched, site):
     watched.goto(site)
     box = watched.locator('.wipe').bounding_box()
     before = watched.locator('.wipe').screenshot()
@@ -105,7 +105,7 @@ def test_wipe_of_the_home_page_moves(watched, site):
     watched.mouse.move(box['x']+box['width']*.9, box['y']+box['height']/2)
     watched.mouse.up()
     assert watched.get_by_role('slider').first.get_attribute('aria-valuenow')=='90'
-    assert watched.locator('.wipe').screenshot()!=before and watched.wrong==[]
+    assert watched.locator('.wipe').screenshot()!=before and watched.problems==[]
 
 @pytest.mark.parametrize('where', [
     'index.html', 'nbs/color/00_space.html', 'color.html', 'nbs/infer/01_colorizer.html', 'gallery.html', 'playground.html',
@@ -119,11 +119,11 @@ def test_fits_a_phone(watched, site, where):
 def test_equations_are_drawn_offline(watched, site):
     watched.goto(site+'nbs/color/03_metrics.html')
     watched.wait_for_selector('mjx-container svg', timeout=20_000)
-    assert watched.wrong==[]
+    assert watched.problems==[]
 
 @pytest.mark.parametrize('name', ['explorers', 'playground', 'color', 'index', 'gallery'])
-def test_ids_are_unique_and_the_heading_stays(watched, site, name):
-    "No script of ours mounts into a section that the site builder generated."
+def test_ids_are_unique_and_the_heading_is_visible(watched, site, name):
+    "Our scripts don't insert anything into sections that Sphinx generated."
     watched.goto(f'{site}{name}.html')
     watched.wait_for_timeout(500)
     ids = watched.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
@@ -137,38 +137,38 @@ def test_dark_theme(watched, site):
     r, g, b = map(int, re.findall(r'\d+', watched.evaluate('getComputedStyle(document.body).backgroundColor'))[:3])
     assert max(r, g, b) < 80
 
-def colored_in_page(page):
-    "The pixels of the answer's canvas."
+def colored_photo(page):
+    "Wait until the photo is colored and return the canvas as an array."
     page.wait_for_function("['done','failed'].includes(document.querySelector('#colorizer').dataset.state)", timeout=90_000)
     assert page.locator('#colorizer').get_attribute('data-state')=='done', page.locator('#colorizer .said').inner_text()
     png = base64.b64decode(page.evaluate("document.querySelector('canvas.after').toDataURL('image/png').split(',')[1]"))
     return np.asarray(Image.open(io.BytesIO(png)).convert('RGB'))
 
 @pytest.mark.parametrize('name,size', [('coffee',None), ('chelsea',(331,517)), ('rocket',(1700,1000)), ('china',(90,60))])
-def test_colors_a_photo_as_the_library_does(watched, site, tmp_path, name, size, note):
+def test_colors_match_the_library(watched, site, tmp_path, name, size, note):
     from colorize_nb.infer.colorizer import Colorizer
     from colorize_nb.core.photo import bundled_photos, open_photo
     photo = open_photo(bundled_photos()[name])
     if size: photo = photo.resize(size)
-    photo.info.pop('icc_profile', None) # a browser turns a profile's colors into sRGB; the library keeps the profile
+    photo.info.pop('icc_profile', None) # browsers convert to sRGB, but the library keeps the profile
     photo.save(f := tmp_path/f'{name}.png')
     watched.goto(site+'color.html')
     watched.set_input_files('#colorizer input[type=file]', f)
-    got, want = colored_in_page(watched).astype(int), np.asarray(Colorizer.load('shipped')(photo).image).astype(int)
-    assert got.shape==want.shape and np.abs(got-want).max() <= 2, f'{np.abs(got-want).max()} of 255 apart'
-    assert np.abs(want-np.asarray(photo)).mean() > 1 # and it is not the photo itself
-    note(f'color in the page, {photo.width} x {photo.height}: {watched.locator("#colorizer .said").inner_text()}')
-    assert watched.wrong==[]
+    got, want = colored_photo(watched).astype(int), np.asarray(Colorizer.load('shipped')(photo).image).astype(int)
+    assert got.shape==want.shape and np.abs(got-want).max() <= 2, f'pixels differ by up to {np.abs(got-want).max()} of 255'
+    assert np.abs(want-np.asarray(photo)).mean() > 1 # the result isn't just the photo
+    note(f'coloring in the page, {photo.width} x {photo.height}: {watched.locator("#colorizer .said").inner_text()}')
+    assert watched.problems==[]
 
 def test_saturation_and_saving(watched, site):
     watched.goto(site+'color.html')
     watched.get_by_role('button', name='China').click()
-    bold = colored_in_page(watched)
+    bold = colored_photo(watched)
     watched.locator('#colorizer .saturation').focus()
     watched.keyboard.press('Home')
     watched.wait_for_function("document.querySelector('#colorizer output').value === '0.00' && "
                               "document.querySelector('.said').textContent.includes('colored here')")
-    gray = colored_in_page(watched)
+    gray = colored_photo(watched)
     assert np.ptp(gray, 2).max() <= 1 < np.ptp(bold, 2).max()
     with watched.expect_download() as d: watched.get_by_role('button', name='Save as PNG').click()
     assert d.value.suggested_filename=='China-color.png'
@@ -188,7 +188,7 @@ def test_a_transparent_photo_stays_transparent_and_a_moved_slider_keeps_its_valu
     Image.fromarray(photo).save(f := tmp_path/'cut.png')
     watched.goto(site+'color.html')
     watched.set_input_files('#colorizer input[type=file]', f)
-    watched.evaluate("() => { const s = document.querySelector('.saturation'); s.value = .3; s.dispatchEvent(new Event('input')) }") # while it loads
+    watched.evaluate("() => { const s = document.querySelector('.saturation'); s.value = .3; s.dispatchEvent(new Event('input')) }") # before the photo has loaded
     watched.wait_for_function("document.querySelector('#colorizer').dataset.state === 'done'", timeout=90_000)
     assert watched.locator('#colorizer output').inner_text()=='0.30' and 'transparency' in watched.locator('#colorizer .said').inner_text()
     with watched.expect_download() as d: watched.get_by_role('button', name='Save as PNG').click()
@@ -202,22 +202,22 @@ def test_a_large_photo_does_not_freeze_the_page_and_can_be_canceled(watched, sit
     watched.goto(site+'color.html')
     watched.set_input_files('#colorizer input[type=file]', f)
     watched.evaluate("() => { globalThis.most = 0; let t = performance.now(); const f = () => { const n = performance.now(); most = Math.max(most, n-t); t = n; requestAnimationFrame(f) }; f() }")
-    def said(): return watched.locator('#colorizer .said').inner_text()
-    watched.wait_for_function("document.querySelector('#colorizer .said').textContent.startsWith('Coloring')", timeout=240_000) # a preview in color is there before all pixels are
+    def status(): return watched.locator('#colorizer .said').inner_text()
+    watched.wait_for_function("document.querySelector('#colorizer .said').textContent.startsWith('Coloring')", timeout=240_000) # by now, the preview is in color
     colored = watched.locator('canvas.after').evaluate("c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].some((v, i, all) => i%4 === 0 && Math.abs(v-all[i+2]) > 4)")
     assert colored and watched.locator('#colorizer progress').is_visible() and watched.locator('.save').is_disabled()
-    note(f"24 megapixels: the page stood still for {watched.evaluate('most'):.0f} ms at most")
+    note(f"24 megapixels: the page froze for {watched.evaluate('most'):.0f} ms at most")
     watched.get_by_role('button', name='Cancel').click()
-    assert said().startswith('Canceled') and watched.locator('#colorizer').get_attribute('data-state')=='canceled'
+    assert status().startswith('Canceled') and watched.locator('#colorizer').get_attribute('data-state')=='canceled'
     watched.wait_for_timeout(500)
-    assert said().startswith('Canceled') and watched.wrong==[]
+    assert status().startswith('Canceled') and watched.problems==[]
 
 @pytest.mark.parametrize('width,height', [(1300,900), (900,900), (390,844)])
 def test_picture_saturation_and_save_fit_in_the_window(watched, site, width, height):
     watched.set_viewport_size(dict(width=width, height=height))
     watched.goto(site+'color.html')
     watched.get_by_role('button', name='Grace Hopper').click()
-    colored_in_page(watched)
+    colored_photo(watched)
     watched.locator('#colorizer .said').evaluate('e => e.scrollIntoView()')
     boxes = [watched.locator(s).bounding_box() for s in ('#colorizer .wipe', '.saturation', '.save')]
     assert all(b['y'] >= 0 and b['y']+b['height'] <= height and b['x']+b['width'] <= width for b in boxes), boxes
@@ -227,7 +227,7 @@ def test_every_page_has_a_policy_before_any_script():
         head = p.read_text('utf8').split('<script')[0]
         assert "connect-src 'self'" in head and "'unsafe-inline'" not in head.split('script-src')[1].split('"')[0], p
 
-LEAKS = { # what a page might do to tell somebody -> the part of the policy that forbids it
+LEAKS = { # ways to send data from a page -> the directive that blocks them
     "fetch(away)": 'connect-src',
     "navigator.sendBeacon(away, 'x')": 'connect-src',
     "new WebSocket(away.replace('http', 'ws'))": 'connect-src',
@@ -241,33 +241,33 @@ LEAKS = { # what a page might do to tell somebody -> the part of the policy that
     "document.querySelector('form[method=post]').submit()": 'form-action'}
 
 @pytest.mark.parametrize('where', ['color.html', 'nbs/core/01_photo.html'])
-def test_nothing_leaves_a_page(browser, site, where):
-    "Requests to another place on this machine, and scripts that came later, are refused by the page's policy."
-    asked = []
-    class Away(Quiet):
+def test_pages_cannot_send_data(browser, site, where):
+    "The page's policy blocks requests to another server and injected scripts."
+    requests = []
+    class Other(Quiet):
         def do_GET(self):
-            asked.append(self.path)
+            requests.append(self.path)
             self.send_response(204)
             self.send_header('Access-Control-Allow-Origin', '*')
             self.end_headers()
         do_POST = do_GET
-    server = ThreadingHTTPServer(('127.0.0.1', 0), Away)
+    server = ThreadingHTTPServer(('127.0.0.1', 0), Other)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     ctx = browser.new_context()
     page = ctx.new_page()
     page.goto(site+where)
-    page.evaluate("() => { window.said = []; document.addEventListener('securitypolicyviolation', e => said.push(e.effectiveDirective)) }")
-    for leak,part in LEAKS.items():
-        tells = leak if leak.startswith(('document','setTimeout')) else 'return ' + leak
-        page.evaluate(f"() => {{ said.length = 0; const away = 'http://127.0.0.1:{server.server_port}/'; "
-                      f"try {{ const p = (() => {{ {tells} }})(); p && p.catch && p.catch(() => 0) }} catch (e) {{}} }}")
-        until(page, 'said.length', timeout=5000)
-        assert part in page.evaluate('said'), leak
-    assert not page.evaluate('window.ran') and asked==[]
+    page.evaluate("() => { window.blocked = []; document.addEventListener('securitypolicyviolation', e => blocked.push(e.effectiveDirective)) }")
+    for leak,directive in LEAKS.items():
+        code = leak if leak.startswith(('document','setTimeout')) else 'return ' + leak
+        page.evaluate(f"() => {{ blocked.length = 0; const away = 'http://127.0.0.1:{server.server_port}/'; "
+                      f"try {{ const p = (() => {{ {code} }})(); p && p.catch && p.catch(() => 0) }} catch (e) {{}} }}")
+        until(page, 'blocked.length', timeout=5000)
+        assert directive in page.evaluate('blocked'), leak
+    assert not page.evaluate('window.ran') and requests==[]
     ctx.close()
     server.shutdown()
 
-def test_for_other_programs():
+def test_files_for_other_programs():
     text = (HTML/'llms.txt').read_text('utf8')
     assert all((HTML/l).is_file() for l in re.findall(r'\]\(([^)]+)\)', text)) and 'nbs/tutorials/01_color_a_photo.html' in text
     assert (HTML/'objects.inv').read_bytes().startswith(b'# Sphinx inventory version 2')

@@ -1,14 +1,14 @@
-"""What the built site looks like and how it is found: photos keep their colors in the dark, tables sort, a cold page is light, axe finds
-nothing serious."""
+"""The site's appearance and search: dark mode doesn't change photos, tables sort, pages are small, axe finds no serious problem, and
+searches find the right page."""
 import io, json, re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from test_site import HTML, PAGES, ROOT, site, watched # the fixtures of the site
+from test_site import HTML, PAGES, ROOT, site, watched # fixtures of the site
 
-LOOK = ['index.html', 'gallery.html', 'color.html', 'recipes.html', 'papers/fordham.html', 'nbs/claims/10_comparison.html',
+CHECKED = ['index.html', 'gallery.html', 'color.html', 'recipes.html', 'papers/fordham.html', 'nbs/claims/10_comparison.html',
         'nbs/tutorials/01_color_a_photo.html', 'nbs/tutorials/03_why_brown.html', 'nbs/infer/01_colorizer.html',
         'nbs/infer/01_colorizer.html', 'glossary.html', 'model_card.html', 'search.html', 'playground.html', 'explorers.html',
         'nbs/widgets/index.html', 'nbs/widgets/03_tune.html']
@@ -20,7 +20,7 @@ def pixels(locator): return np.asarray(Image.open(io.BytesIO(locator.screenshot(
     ('index.html', '.hero .wipe .after:not([hidden])'),
     ('gallery.html', '.wall img'),
     ('nbs/infer/01_colorizer.html', '.cell_output img')])
-def test_photos_keep_their_colors_in_the_dark(watched, site, where, which):
+def test_dark_mode_does_not_change_photos(watched, site, where, which):
     shots = {}
     for theme in ('light','dark'):
         watched.emulate_media(color_scheme=theme)
@@ -31,7 +31,7 @@ def test_photos_keep_their_colors_in_the_dark(watched, site, where, which):
         assert watched.evaluate('document.documentElement.dataset.theme')==theme
         shots[theme] = pixels(picture)
     assert shots['light'].shape==shots['dark'].shape
-    inside = np.s_[12:-12, 12:-12] # the rounded corners show the page
+    inside = np.s_[12:-12, 12:-12] # without the rounded corners
     assert np.abs(shots['light'][inside]-shots['dark'][inside]).mean() < .5 and np.ptp(shots['light'], 2).max() > 20
 
 def column(page, n):
@@ -52,13 +52,13 @@ def test_a_table_of_results_sorts_and_keeps_its_first_column(watched, site):
     heads.nth(n).locator('button').click()
     assert column(watched, n)==before
     tall = table.locator('tbody tr').evaluate_all('rows => rows.map(r => r.offsetHeight)')
-    assert max(tall) < 1.5*min(tall), 'an interval stays on its line'
+    assert max(tall) < 1.5*min(tall), 'intervals do not wrap'
     first = table.locator('tbody td, tbody th').first
     x = first.bounding_box()['x']
     moved = table.evaluate('t => { const box = t.closest(".scroll, .pst-scrollable-table-container"); '
                            'box.scrollLeft = 300; return box.scrollLeft }')
-    assert moved > 20 and abs(first.bounding_box()['x']-x) < 2 # the table moved, its first column did not
-    assert table.locator('td.bar').count() > 10 and watched.wrong==[]
+    assert moved > 20 and abs(first.bounding_box()['x']-x) < 2 # the table scrolled, but not its first column
+    assert table.locator('td.bar').count() > 10 and watched.problems==[]
 
 def test_pictures_and_tables_open_large(watched, site):
     watched.set_viewport_size(dict(width=700, height=900))
@@ -76,7 +76,7 @@ def test_pictures_and_tables_open_large(watched, site):
     watched.get_by_role('button', name='Open the whole table').first.click()
     assert watched.locator('dialog.large table tr').count() == rows
     watched.get_by_role('button', name='Close').click()
-    assert watched.locator('.bd-article table').first.locator('tr').count()==rows and watched.wrong==[]
+    assert watched.locator('.bd-article table').first.locator('tr').count()==rows and watched.problems==[]
 
 def test_print_keeps_the_tables(watched, site):
     watched.goto(site+RESULTS)
@@ -85,7 +85,7 @@ def test_print_keeps_the_tables(watched, site):
     assert box.evaluate('e => getComputedStyle(e).overflowX')=='visible'
     assert not watched.locator('.bd-sidebar-primary').is_visible()
 
-def test_the_first_screen_leads_everywhere(watched, site):
+def test_the_first_screen_has_the_main_links(watched, site):
     watched.set_viewport_size(dict(width=1280, height=800))
     watched.goto(site)
     for where in ('color.html','playground.html','tutorials.html'):
@@ -96,7 +96,7 @@ def test_the_first_screen_leads_everywhere(watched, site):
     assert watched.locator('.first a', has_text='Repository').bounding_box()['y'] < 800
 
 @pytest.mark.parametrize('where', ['index.html', 'tutorials.html', 'papers/fordham.html'])
-def test_a_cold_page_is_light(browser, site, where):
+def test_a_page_loads_less_than_a_megabyte(browser, site, where):
     ctx = browser.new_context()
     page, sizes = ctx.new_page(), {}
     page.on('response', lambda r: sizes.update({r.url: len(r.body())}))
@@ -105,13 +105,13 @@ def test_a_cold_page_is_light(browser, site, where):
     assert not [u for u in sizes if re.search('mathjax|fontawesome|woff|searchindex', u)]
     ctx.close()
 
-def test_signs_are_drawn_without_a_font(watched, site):
+def test_icons_are_drawn_without_a_font(watched, site):
     watched.goto(site)
-    sign = watched.locator('.fa-circle-half-stroke:visible, .fa-sun:visible, .fa-moon:visible').first
-    box = sign.bounding_box()
-    assert box['width']>8 and np.ptp(pixels(sign).mean(2)) > 60 # something is drawn
+    icon = watched.locator('.fa-circle-half-stroke:visible, .fa-sun:visible, .fa-moon:visible').first
+    box = icon.bounding_box()
+    assert box['width']>8 and np.ptp(pixels(icon).mean(2)) > 60 # an icon is visible
 
-@pytest.mark.parametrize('words,place', [
+@pytest.mark.parametrize('query,url', [
     ('loss', 'nbs/train/00_losses.html'),
     ('train my own model', 'nbs/tutorials/05_train_your_own.html'),
     ('why is my photo gray', 'nbs/tutorials/03_why_brown.html'),
@@ -121,13 +121,13 @@ def test_signs_are_drawn_without_a_font(watched, site):
     ('color', 'color.html'),
     ('video', 'nbs/infer/02_film.html'),
     ('train my own photos', 'nbs/tutorials/05_train_your_own.html')])
-def test_the_first_hit_is_what_people_look_for(watched, site, words, place):
-    watched.goto(f"{site}search.html?q={words.replace(' ', '+')}")
+def test_the_first_search_result(watched, site, query, url):
+    watched.goto(f"{site}search.html?q={query.replace(' ', '+')}")
     watched.wait_for_selector('#search-results li a', timeout=20_000)
     first = watched.locator('#search-results li > a').first.get_attribute('href')
-    assert first==place, watched.locator('#search-results li > a').evaluate_all("as => as.slice(0, 5).map(a => a.getAttribute('href'))")
+    assert first==url, watched.locator('#search-results li > a').evaluate_all("as => as.slice(0, 5).map(a => a.getAttribute('href'))")
     excerpts = ' '.join(watched.locator('#search-results .context').all_inner_texts())
-    assert not re.search('JavaScript|noscript|Auto|Ctrl', excerpts) and 'import torch' not in excerpts # the article alone
+    assert not re.search('JavaScript|noscript|Auto|Ctrl', excerpts) and 'import torch' not in excerpts # excerpts are from the article
 
 def test_a_chapter_ranks_above_the_library(watched, site):
     watched.goto(site+'search.html?q=sepia')
@@ -135,16 +135,16 @@ def test_a_chapter_ranks_above_the_library(watched, site):
     kinds = watched.locator('#search-results .kind').all_inner_texts()
     assert kinds[0]=='Chapter' and 'Library' in kinds
 
-def test_the_magnifier_is_not_on_the_text(watched, site):
+def test_the_search_icon_does_not_cover_the_text(watched, site):
     watched.goto(site+'search.html?q=sepia')
     watched.wait_for_selector('#search-results li a', timeout=20_000)
     form = watched.locator('article form.bd-search, .bd-search-container form.bd-search').first
-    sign, field = form.locator('.fa-magnifying-glass').bounding_box(), form.locator('input').bounding_box()
+    icon, field = form.locator('.fa-magnifying-glass').bounding_box(), form.locator('input').bounding_box()
     padding = form.locator('input').evaluate('e => parseFloat(getComputedStyle(e).paddingLeft)')
-    assert sign['x']+sign['width'] <= field['x']+padding
+    assert icon['x']+icon['width'] <= field['x']+padding
 
 @pytest.mark.parametrize('theme', ['light','dark'])
-@pytest.mark.parametrize('where', LOOK)
+@pytest.mark.parametrize('where', CHECKED)
 def test_axe_finds_nothing_serious(browser, site, where, theme):
     axe = ROOT/'docs/node_modules/axe-core/axe.min.js'
     ctx = browser.new_context(viewport=dict(width=1100, height=900), color_scheme=theme, bypass_csp=True)
@@ -157,11 +157,11 @@ def test_axe_finds_nothing_serious(browser, site, where, theme):
     ctx.close()
     assert found==[]
 
-def test_code_has_a_button_to_copy_it(watched, site):
+def test_code_has_a_copy_button(watched, site):
     watched.goto(site+'nbs/tutorials/01_color_a_photo.html')
     assert watched.locator('div.highlight pre').count()==watched.locator('div.highlight button.copybtn').count() > 0
 
-def test_a_notebook_is_opened_and_downloaded_from_its_page(watched, site):
+def test_a_page_links_to_its_notebook_and_solutions(watched, site):
     watched.goto(site+'nbs/tutorials/03_why_brown.html')
     with watched.expect_download() as d: watched.get_by_role('link', name='Download this notebook').click()
     got, notebook = (json.loads(p.read_text('utf8')) for p in (Path(d.value.path()), ROOT/'nbs/tutorials/03_why_brown.ipynb'))
@@ -170,7 +170,7 @@ def test_a_notebook_is_opened_and_downloaded_from_its_page(watched, site):
     watched.locator('.notebook').get_by_role('link', name='Solutions').click()
     watched.wait_for_url('**/solutions/03_why_brown.html')
 
-def test_panels_show_their_picture():
+def test_panels_have_a_picture():
     shown = [p for p in PAGES if 'class="panel"' in (HTML/p).read_text('utf8')]
     assert len(shown)>3
     for p in shown:
@@ -183,14 +183,14 @@ def test_the_claims_page_opens_with_verdicts():
     rows = text[:text.index('<h2>The experiments')].count('class="verdict ')
     assert rows==len(load_verdicts())>30 and text.count('[+')+text.count('[-')>10 # intervals
 
-def test_an_example_is_above_the_parameters():
+def test_examples_are_above_the_parameters():
     text = (HTML/'nbs/color/00_space.html').read_text('utf8')
     entry = text[text.index('id="colorize_nb.color.space.srgb2linear"'):]
     assert entry.index('class="example"') < entry.index('description')
 
-def test_no_page_of_another_library(): assert [p for p in PAGES if re.match(r'_modules/(?!colorize_nb|index)', p)]==[]
+def test_no_source_of_another_library_is_shown(): assert [p for p in PAGES if re.match(r'_modules/(?!colorize_nb|index)', p)]==[]
 
-def test_the_gallery_wipes(watched, site):
+def test_the_gallery_has_wipes_and_enlarges_photos(watched, site):
     watched.goto(site+'gallery.html')
     wipes = watched.locator('.photos .wipe')
     assert wipes.count()>=8
@@ -201,11 +201,11 @@ def test_the_gallery_wipes(watched, site):
     assert watched.locator('.wall .fails').count()>=1
 
 @pytest.mark.parametrize('paper', ['fordham','stanford','indiana','cats','koalarization'])
-def test_a_paper_says_who_and_how_much(paper):
+def test_a_page_about_a_paper_is_complete(paper):
     text = (HTML/f'papers/{paper}.html').read_text('utf8')
     assert all(w in text for w in ('Authors','Year','Link','How to cite','next to baselines and ours')) and '% numbers' not in text
 
-def test_the_state_of_the_panel_is_in_the_address(watched, site):
+def test_the_url_keeps_the_state_of_the_color_page(watched, site):
     watched.goto(site+'color.html#saturation=0.40&photo=china&left=own')
     watched.wait_for_function("['done','failed'].includes(document.querySelector('#colorizer').dataset.state)", timeout=90_000)
     assert watched.locator('#colorizer output').inner_text()=='0.40' and watched.locator('.tag.left').inner_text()=='original colors'
@@ -213,7 +213,7 @@ def test_the_state_of_the_panel_is_in_the_address(watched, site):
     watched.locator('#colorizer .saturation').press('ArrowRight')
     watched.wait_for_function("location.hash.includes('saturation=0.45')", timeout=30_000)
 
-def test_saturation_moves_without_jerks_on_twelve_megapixels(watched, site, tmp_path, note):
+def test_the_saturation_slider_is_smooth_at_twelve_megapixels(watched, site, tmp_path, note):
     Image.effect_noise((4000, 3000), 60).convert('RGB').save(f := tmp_path/'large.jpg', quality=80)
     watched.goto(site+'color.html')
     watched.set_input_files('#colorizer input[type=file]', f)
@@ -223,5 +223,5 @@ def test_saturation_moves_without_jerks_on_twelve_megapixels(watched, site, tmp_
         const t = performance.now(); s.value = i/10; s.dispatchEvent(new Event('input'));
         await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); frames.push(performance.now()-t) }
       return frames.sort((a, b) => a-b)[6] }""")
-    note(f'a step of the saturation at 4000 x 3000: {took:.0f} ms, two frames')
+    note(f'a saturation change at 4000 x 3000: {took:.0f} ms for two frames')
     assert took < 250

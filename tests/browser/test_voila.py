@@ -1,4 +1,4 @@
-"`make app`: a page with the panel and without code. Hand in a photo, get it in color, drag the line, download it; bad files get a line."
+"`make app` in a real browser: upload and paste photos, drag the line, download the result, and get messages for bad files."
 import io, os, re, sys
 from pathlib import Path
 import numpy as np, pytest
@@ -11,26 +11,26 @@ from conftest import serving
 
 
 @pytest.fixture(scope='module')
-def address(root, tmp_path_factory):
-    run = [sys.executable, 'tools/app.py', 'tools/app.ipynb', '--no-browser']
-    with serving(run, root, tmp_path_factory.mktemp('app'), '/static/') as address: yield address
+def url(root, tmp_path_factory):
+    command = [sys.executable, 'tools/app.py', 'tools/app.ipynb', '--no-browser']
+    with serving(command, root, tmp_path_factory.mktemp('app'), '/static/') as url: yield url
 
 
-def test_a_photo_goes_in_and_comes_back_in_color(address, browser, tmp_path):
+def test_upload_drag_paste_and_download(url, browser, tmp_path):
     ctx = browser.new_context(viewport=dict(width=1280, height=800))
     page, errors, outside = ctx.new_page(), [], []
     page.on('pageerror', lambda e: errors.append(str(e)))
-    ctx.route(re.compile(r'https?://(?!127\.0\.0\.1[:/])'), lambda r: (outside.append(r.request.url), r.abort())) # as without a network
-    page.goto(address, timeout=240_000)
+    ctx.route(re.compile(r'https?://(?!127\.0\.0\.1[:/])'), lambda r: (outside.append(r.request.url), r.abort())) # block requests to other hosts
+    page.goto(url, timeout=240_000)
     picture = page.locator('.widget-image').last
     picture.wait_for(timeout=240_000)
-    assert 'from colorize_nb' not in page.locator('body').inner_text(), 'no code is shown'
+    assert 'from colorize_nb' not in page.locator('body').inner_text(), 'the code is hidden'
     assert 'Traceback' not in page.content() and page.title()=='Color a photo'
     assert page.locator('h1').inner_text().startswith('Color a photo')
     assert picture.bounding_box()['y'] < 500, 'the panel is on the first screen'
     shown = lambda: picture.evaluate("async i => { const u = i.tagName=='IMG' ? i.src : i.querySelector('img').src; "
                                      "return [...new Uint8Array(await (await fetch(u)).arrayBuffer())].length + u }")
-    def hand_in(name, content):
+    def upload(name, content):
         f = tmp_path/name
         f.write_bytes(content)
         with page.expect_file_chooser() as chooser: page.locator('.uploader').first.click()
@@ -38,21 +38,21 @@ def test_a_photo_goes_in_and_comes_back_in_color(address, browser, tmp_path):
 
     good = io.BytesIO()
     Image.fromarray((np.add.outer(np.arange(300), np.arange(400))%256).astype('uint8')).save(good, 'JPEG')
-    refused = (('notes.jpg', b'hello', 'notes.jpg'),
+    bad = (('notes.jpg', b'hello', 'notes.jpg'),
                ('cut.jpg', good.getvalue()[:3000], 'cut.jpg'),
                ('film.jpg', bytes(50_000_000), '50 MB'))
-    for name,content,word in refused:
-        hand_in(name, content)
+    for name,content,word in bad:
+        upload(name, content)
         page.wait_for_function(f"[...document.querySelectorAll('[role=alert]')].some(o => o.innerText.includes({word!r}))", timeout=60_000)
     page.get_by_role('button', name='coffee, an example').click()
     page.get_by_text('coffee.png: 600x400').wait_for(timeout=60_000)
     before = shown()
-    hand_in('good.jpg', good.getvalue())
+    upload('good.jpg', good.getvalue())
     for _ in range(300):
         if shown()!=before: break
         page.wait_for_timeout(100)
     assert shown()!=before
-    # words come after the picture, in a message of their own
+    # the text is updated after the picture, by a separate message
     page.wait_for_function("!document.querySelector('[role=alert]')", timeout=30_000)
     box = picture.bounding_box()
     line = page.locator('.divider')
@@ -61,7 +61,7 @@ def test_a_photo_goes_in_and_comes_back_in_color(address, browser, tmp_path):
     move(.5)
     page.mouse.down()
     move(.2)
-    assert line.is_visible() and abs(percent()-20) < 1, 'the browser moves the line while it is dragged'
+    assert line.is_visible() and abs(percent()-20) < 1, 'the browser moves the line during the drag'
     page.mouse.up()
     page.wait_for_function("[...document.querySelectorAll('.widget-readout')].some(o => o.innerText=='0.20')", timeout=30_000)
     pasted = ("async () => { const d = new DataTransfer(), c = Object.assign(document.createElement('canvas'), {width: 90, height: 60}); "
@@ -69,11 +69,11 @@ def test_a_photo_goes_in_and_comes_back_in_color(address, browser, tmp_path):
               "document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: d, bubbles: true})) }")
     page.evaluate(pasted)
     page.get_by_text('pasted.png: 90x60').wait_for(timeout=60_000)
-    hand_in('good.jpg', good.getvalue())
+    upload('good.jpg', good.getvalue())
     page.get_by_text('good.jpg: 400x300').wait_for(timeout=60_000)
-    with page.expect_download(timeout=60_000) as got: page.locator('.downloader').first.click()
-    back = Image.open(got.value.path())
-    assert got.value.suggested_filename=='good-color.jpg' and back.size==(400,300) and np.ptp(np.asarray(back).astype(int), axis=2).max()>10
+    with page.expect_download(timeout=60_000) as download: page.locator('.downloader').first.click()
+    result = Image.open(download.value.path())
+    assert download.value.suggested_filename=='good-color.jpg' and result.size==(400,300) and np.ptp(np.asarray(result).astype(int), axis=2).max()>10
     if shots := os.environ.get('KEEP_SHOTS'):
         picture.scroll_into_view_if_needed()
         page.screenshot(path=f'{shots}/voila.png')

@@ -1,4 +1,4 @@
-"The before/after page in a real browser: what is dragged is what is seen."
+"The before/after page in a real browser: the mouse, keys, and touch move the line, and the pictures follow."
 import io
 import pytest
 from PIL import Image
@@ -18,8 +18,8 @@ def opened(page, tmp_path):
     page.goto(f.as_uri())
     return page
 
-def seen(page, frac, nth=0):
-    "What stands at `frac` of the width of a picture, one fifth down: the nearest of the three colors."
+def color_at(page, frac, nth=0):
+    "Return the name of the color at `frac` of the width of a picture, a fifth of the way down."
     box = page.locator('.wipe').nth(nth)
     im = Image.open(io.BytesIO(box.screenshot())).convert('RGB')
     px = im.getpixel((int(frac*im.width), im.height//5))
@@ -36,19 +36,19 @@ def drag(page, start, stop, nth=0):
 
 def value(page, nth=0): return int(page.get_by_role('slider').nth(nth).get_attribute('aria-valuenow'))
 
-def test_starts_in_the_middle(opened):
-    assert (seen(opened,.25), seen(opened,.75), value(opened))==('red','blue',50)
+def test_the_line_starts_in_the_middle(opened):
+    assert (color_at(opened,.25), color_at(opened,.75), value(opened))==('red','blue',50)
 
 def test_mouse_drags_the_line(opened):
     drag(opened, .5, .9)
-    assert seen(opened,.75)=='red' and value(opened)==90
+    assert color_at(opened,.75)=='red' and value(opened)==90
     drag(opened, .9, .1)
-    assert seen(opened,.25)=='blue' and value(opened)==10
-    assert value(opened, 1)==50, 'the other picture stays'
+    assert color_at(opened,.25)=='blue' and value(opened)==10
+    assert value(opened, 1)==50, 'the line of the other picture stays'
 
 def test_dragging_past_the_edge_stops_there(opened):
     drag(opened, .5, 1.4)
-    assert value(opened)==100 and seen(opened,.97)=='red'
+    assert value(opened)==100 and color_at(opened,.97)=='red'
 
 def test_keys_move_the_line(opened):
     s = opened.get_by_role('slider').first
@@ -56,23 +56,23 @@ def test_keys_move_the_line(opened):
     for key,v in [('ArrowRight',52), ('Shift+ArrowLeft',42), ('PageUp',52), ('ArrowDown',50), ('Home',0)]:
         opened.keyboard.press(key)
         assert value(opened)==v, key
-    assert seen(opened,.25)=='blue' and s.get_attribute('aria-valuetext')=='0% gray'
+    assert color_at(opened,.25)=='blue' and s.get_attribute('aria-valuetext')=='0% gray'
     opened.keyboard.press('End')
-    assert seen(opened,.75)=='red'
+    assert color_at(opened,.75)=='red'
 
-def test_tab_reaches_choice_and_every_line(opened):
-    seen_roles = []
+def test_tab_reaches_the_choice_and_every_line(opened):
+    roles = []
     for _ in range(3):
         opened.keyboard.press('Tab')
-        seen_roles.append(opened.evaluate("document.activeElement.getAttribute('role') || document.activeElement.type"))
-    assert seen_roles==['radio','slider','slider']
+        roles.append(opened.evaluate("document.activeElement.getAttribute('role') || document.activeElement.type"))
+    assert roles==['radio','slider','slider']
 
-def test_choice_changes_the_right_side_of_all(opened):
+def test_the_choice_changes_the_right_side_of_every_picture(opened):
     opened.get_by_label('photo', exact=True).check()
-    assert [seen(opened,.75,i) for i in (0,1)]==['green','green'] and seen(opened,.25)=='red'
+    assert [color_at(opened,.75,i) for i in (0,1)]==['green','green'] and color_at(opened,.25)=='red'
     assert opened.locator('.tag.right').all_inner_texts()==['photo','photo']
 
-def test_finger_drags_and_still_scrolls(browser, opened):
+def test_a_finger_can_drag_and_scroll(browser, opened):
     ctx = browser.new_context(viewport=dict(width=390, height=700), has_touch=True, is_mobile=True)
     p = ctx.new_page()
     p.goto(opened.url)
@@ -83,7 +83,7 @@ def test_finger_drags_and_still_scrolls(browser, opened):
     touch('touchStart', (b['x']+.5*b['width'], y))
     for f in (.55,.6,.7,.8): touch('touchMove', (b['x']+f*b['width'], y))
     touch('touchEnd')
-    assert 70<=value(p)<=85 and seen(p,.6)=='red'
+    assert 70<=value(p)<=85 and color_at(p,.6)=='red'
     assert p.evaluate("getComputedStyle(document.querySelector('.wipe')).touchAction")=='pan-y'
-    assert p.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'the page is wider than the phone'
+    assert p.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'the page is wider than the screen'
     ctx.close()
