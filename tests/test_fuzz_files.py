@@ -149,7 +149,7 @@ def load(path):
     try: model, codec, *_ = load_model_file(path)
     except StoreError as e: return rejected(e, path)
     try: Colorizer(model, codec, 32)(photo())
-    except PhotoError as e: return rejected(e, 'not finite')
+    except PhotoError as e: return rejected(e, "isn't finite")
     return 'used'
 
 VALUES = st.sampled_from((None, True, -1, 0, 1, 3, 10**4, 10**7, 10**18, 10**400, .5, 1e300, '', 'x', 'unet_compact', 'JointBins', 'a'*5000,
