@@ -1,1 +1,1 @@
-"""Measurements behind the claims and tables: experiments, benchmarks, and their results. Not shipped."""
+"""Experiments and benchmarks behind the claims and tables, with their results. This folder isn't part of the package."""

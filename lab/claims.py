@@ -70,7 +70,7 @@ def read(packs, pack, n):
 
 
 class Photos:
-    "The photos of each folder, read once."
+    "Read the photos of each folder once."
     def __init__(self, packs): self.packs, self.known = Path(packs), {}
 
     def __call__(self, pack, n):
@@ -156,8 +156,8 @@ def color(net, codec, photos, name, knobs, size=SIZE):
     out = []
     for rgb in photos.split(64):
         x, seen = codec.encode(rgb)[0], codec.encode(resized(rgb, size))[0]
-        said = codec.decode(x, codec.activate(net(seen)), **knobs)
-        out.append(with_own_L(said, rgb) if name=='own L' else said)
+        colored = codec.decode(x, codec.activate(net(seen)), **knobs)
+        out.append(with_own_L(colored, rgb) if name=='own L' else colored)
     return torch.cat(out)
 
 
@@ -206,7 +206,7 @@ def same_run(arm, seed):
     return [], {}, None
 
 
-def measured(trained, arm, photos, tests, seed):
+def result_rows(trained, arm, photos, tests, seed):
     "Yield a row for each set of photos and each decoding. Facts about each set are added to `tests`."
     net, codec, seconds = trained
     for test in arm.get('tests', ['held']):
@@ -214,17 +214,17 @@ def measured(trained, arm, photos, tests, seed):
         tests.setdefault(test, facts_of(true))
         for how,knobs in arm['decode'].items():
             rgb = color(net, codec, true, how, knobs, arm['size'])
-            said = measure(rgb, true, SATURATIONS if test=='held' and not arm['brief'] else (1.,))
-            if arm['judge']: said |= judgment(net, codec, arm, photos, rgb, true, seed)
-            yield dict(decoding=how, test=test, steps=arm['steps'], seconds=round(seconds), **said)
+            row = measure(rgb, true, SATURATIONS if test=='held' and not arm['brief'] else (1.,))
+            if arm['judge']: row |= judge_results(net, codec, arm, photos, rgb, true, seed)
+            yield dict(decoding=how, test=test, steps=arm['steps'], seconds=round(seconds), **row)
 
 
-def judgment(net, codec, arm, photos, rgb, true, seed):
+def judge_results(net, codec, arm, photos, rgb, true, seed):
     "Return the hues of the predictions, and the AUC of a new judge at each saturation in `JUDGED`."
     seen = photos(arm['pack'], arm['n'])[0][:1000]/255
     own = color(net, codec, seen, '', {})
-    said = {str(f): round(judge_auc(saturate(own, f), seen, saturate(rgb, f), true, seed), 3) for f in JUDGED}
-    return dict(hues=hues(rgb), judge=said)
+    aucs = {str(f): round(judge_auc(saturate(own, f), seen, saturate(rgb, f), true, seed), 3) for f in JUDGED}
+    return dict(hues=hues(rgb), judge=aucs)
 
 
 def run(experiment, photos, seeds):
@@ -245,7 +245,7 @@ def run(experiment, photos, seeds):
                 write(path, data)
                 continue
             trained = train(arm, seed, photos(arm['pack'], arm['n'])[0])
-            for row in measured(trained, arm, photos, data['tests'], seed):
+            for row in result_rows(trained, arm, photos, data['tests'], seed):
                 data['rows'].append(dict(arm=name, seed=seed, **row))
                 took = f'seed {seed}: {row["seconds"]} s, CIEDE2000 {row["mean"]:.2f}'
                 print(experiment, name, row['decoding'], row['test'], took, flush=True)

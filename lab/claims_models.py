@@ -1,4 +1,4 @@
-"""Networks that only the claims need, and a judge that learns to tell predictions from photos."""
+"""Networks that are only used for the claims, and a judge that learns to tell predictions from photos."""
 import torch
 import torch.nn.functional as F
 from fastai.torch_core import set_seed

@@ -1,4 +1,4 @@
-"Weights for released networks, filled by a rule from the names of their tensors, and what the original programs compute with them."
+"Fill released networks with weights derived from the names of their tensors, and load what the original programs computed with them."
 import csv
 import gzip
 import zlib

@@ -2,7 +2,7 @@
 
     python -m lab.measure_hints PHOTOS --n 60
 
-The hints are drawn like those that the network was trained with, from photos it never saw (the odd ones of PHOTOS). All
+The hints are drawn like those that the network was trained with, from new photos (the odd ones of PHOTOS). All
 methods get the same hints. Levin's method runs over gray, over the model's prediction with the reach that the panel uses,
 and over the prediction with unlimited reach.
 """
@@ -65,7 +65,7 @@ METHODS = 'Levin over gray', 'Levin over the model', 'Levin over the model, any 
 
 
 def summarize(scores):
-    "Return one row per count and method. The interval is that of the difference to the best of Levin's variants for that count."
+    "Return one row per count and method. The interval is for the difference from the best of Levin's variants for that count."
     rows = []
     for i,n in enumerate(COUNTS):
         best = scores[:,i,:3,0].mean(0).argmin()

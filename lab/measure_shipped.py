@@ -50,7 +50,7 @@ def measure_gray(photos):
     return np.array([[score(gray_baseline(t), t), score(t, t)] for t in trues])
 
 
-def kept(folder, name, make):
+def load_or_compute(folder, name, make):
     "Load an array from `folder`, or compute and save it."
     path = Path(folder)/f'{name}.npy'
     if not path.exists():
@@ -63,7 +63,7 @@ def load_or_measure(file, photos, folder, size=None):
     "Return the scores of a model. They're computed only if `folder` doesn't contain them yet."
     path = Path(shipped_models().get(str(file), file))
     digest = hashlib.sha256(path.read_bytes()+str([Path(f).name for f in photos]).encode()).hexdigest()[:10]
-    return kept(folder, f'{path.stem}-{digest}-{size or "own"}', lambda: measure(file, photos, size))
+    return load_or_compute(folder, f'{path.stem}-{digest}-{size or "own"}', lambda: measure(file, photos, size))
 
 
 def frontier_table(name, scores, base):
@@ -106,7 +106,7 @@ def main(args):
     torch.set_num_threads(1)
     files = find_photos([Path(args.photos)])
     halves = dict(even=slice(0, None, 2), odd=slice(1, None, 2))
-    base = kept(args.scores, f'{Path(args.photos).name}-gray', lambda: measure_gray(files))
+    base = load_or_compute(args.scores, f'{Path(args.photos).name}-gray', lambda: measure_gray(files))
     names = [Path(m).stem for m in args.models]
     scores = [load_or_measure(m, files, args.scores, args.size) for m in args.models]
     for half in args.halves:

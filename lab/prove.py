@@ -66,8 +66,8 @@ SHAPES = {'L2': (LabAB(), 'l2', {'mean': {}}), 'L1': (LabAB(), 'l1', {'median': 
 
 def inside(kind, k, size):
     "Return a mask `(n,h,w)` of the cells in a grid of side `size` that are entirely inside kind `k`, with a margin."
-    whole = torch.nn.functional.avg_pool2d((kind==k).float()[:,None], kind.shape[-1]//size)
-    return (torch.nn.functional.avg_pool2d(whole, 3, 1, 1, count_include_pad=False)>.999)[:,0]
+    inside = torch.nn.functional.avg_pool2d((kind==k).float()[:,None], kind.shape[-1]//size)
+    return (torch.nn.functional.avg_pool2d(inside, 3, 1, 1, count_include_pad=False)>.999)[:,0]
 
 
 def shapes(steps, seeds, again):

@@ -1,10 +1,10 @@
-"""What each released network costs on one CPU core: parameters, seconds, and memory at its native size.
+"""Measure what each released network costs on one CPU core: parameters, seconds, and memory at its native size.
 
     python -m lab.released_costs            # all networks, one process each
     python -m lab.released_costs eccv16     # just this one
 
 The weights are random, because neither time nor memory depends on their values. `seconds` is the CPU time of one core, so other programs
-on the machine matter little. `peak_mb` is how much the process grew: the weights, and what the network computes in between."""
+on the machine matter little. `peak_mb` is the growth of the process: the weights and the intermediate results."""
 import json
 import os
 import resource
@@ -36,12 +36,12 @@ def random_weights(net):
 
 
 def peak_mb():
-    "Return the largest size of this process so far."
+    "Return the peak memory of this process so far."
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
 
 
 def import_network(name):
-    "Import what a network needs, so that its size can be told apart from that of the libraries."
+    "Import what a network needs, so that its memory can be measured separately from that of the libraries."
     import colorize_nb.infer.colorizer
     from colorize_nb.models.released.table import create_released
     if name!='shipped': create_released(name)

@@ -1,19 +1,19 @@
-// Colors put into classes: bins of a and of b, equal or of equal mass, and cells of both together; colorize_nb/color/bins.py and cells.py.
+// Color classes, as in colorize_nb/color/classes.py: uniform or density bins of a and b, and joint cells of the ab plane.
 import {rgb2lab} from './color.js';
 
 const WIDE = 100;
 let reach;
-function screen() { // ab of sRGB colors: the faces of the cube, which bound them, and a lattice inside
+function screen() { // the ab of sRGB colors, on the faces of the RGB cube and on a grid inside
   if (reach) return reach;
   const out = [], add = (r, g, b) => { const [, x, y] = rgb2lab(r, g, b); out.push(x, y) };
   for (let u = 0; u < 256; u++) for (let v = 0; v < 256; v++) for (const s of [0, 1]) { const [x, y] = [u/255, v/255]; add(s, x, y); add(x, s, y); add(x, y, s) }
   for (let i = 0; i < 33; i++) for (let j = 0; j < 33; j++) for (let k = 0; k < 33; k++) add(i/32, j/32, k/32);
   return reach = Float32Array.from(out);
 }
-const even = v => { const f = Math.floor(v), d = v-f; return d > .5 || (d === .5 && f%2) ? f+1 : f }; // as torch rounds
+const even = v => { const f = Math.floor(v), d = v-f; return d > .5 || (d === .5 && f%2) ? f+1 : f }; // rounds halves to even, like torch
 
 const found = new Map();
-export function centers(grid) { // of the cells that some sRGB color falls into
+export function centers(grid) { // the centers of all cells that contain an sRGB color
   if (!found.has(grid)) {
     const ab = screen(), seen = new Map();
     for (let i = 0; i < ab.length; i += 2) { const x = even(ab[i]/grid), y = even(ab[i+1]/grid), key = 1000*x+y; if (!seen.has(key)) seen.set(key, [x*grid, y*grid]) }
@@ -23,7 +23,7 @@ export function centers(grid) { // of the cells that some sRGB color falls into
 }
 
 function equal(n) { const e = Array.from({length: n+1}, (_, i) => -WIDE+2*WIDE*i/n); return {edges: e, middles: e.slice(1).map((v, i) => (v+e[i])/2)} }
-function mass(values, n) { // edges between which each bin has the same share of the photo's pixels
+function mass(values, n) { // bins with the same share of the photo's pixels
   const sorted = Float32Array.from(values).sort(), edges = [-WIDE];
   for (let k = 1; k < n; k++) edges.push(Math.max(edges[k-1]+.1, sorted[Math.min(sorted.length-1, Math.floor(k*sorted.length/n))]));
   edges.push(WIDE);

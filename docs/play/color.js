@@ -13,7 +13,7 @@ const f = t => t > (6/29)**3 ? Math.cbrt(t) : t*841/108 + 4/29;
 const unf = t => t > 6/29 ? t*t*t : (t-4/29)*108/841;
 export const between = (v, lo, hi) => Math.max(lo, Math.min(hi, v));
 
-export function rgb2lab(r, g, b) { // each 0..1
+export function rgb2lab(r, g, b) { // r, g, and b from 0 to 1
   const rgb = [linear(r), linear(g), linear(b)];
   const [x, y, z] = TO_XYZ.map(m => f(m[0]*rgb[0] + m[1]*rgb[1] + m[2]*rgb[2]));
   return [116*y-16, 500*(x-y), 200*(y-z)];
@@ -28,15 +28,15 @@ function lab2linear(L, a, b) {
 export const lab2rgb = (L, a, b) => Array.from(lab2linear(L, a, b), gamma); // unclipped
 export const inGamut = (L, a, b, tol = 1e-4) => lab2rgb(L, a, b).every(v => Math.abs(v-.5) <= .5+tol);
 
-// 8-bit values of light, 0..1, in steps of 1/4096: pictures are drawn by this table
+// 8-bit sRGB values of linear light from 0 to 1, in steps of 1/4096
 const BYTES = Uint8ClampedArray.from({length: 4097}, (_, i) => Math.round(255*gamma(i/4096)));
-export function putLab(data, at, L, a, b) { // cut to what a screen can show
+export function putLab(data, at, L, a, b) { // clips to sRGB
   lab2linear(L, a, b);
   for (let k = 0; k < 3; k++) data[at+k] = BYTES[between(Math.round(4096*light[k]), 0, 4096)];
   data[at+3] = 255;
 }
 
-export function toGamut(L, a, b) { // L and hue kept, chroma as large as a screen can show
+export function toGamut(L, a, b) { // reduces chroma until the color is in sRGB, and keeps L and hue
   let lo = 0, hi = 1;
   if (inGamut(L, a, b)) lo = 1;
   else for (let k = 0; k < 12; k++) { const mid = (lo+hi)/2; if (inGamut(L, a*mid, b*mid)) lo = mid; else hi = mid }

@@ -1,8 +1,8 @@
-// A line that comes down to another: the cost on held-out pictures, and the least it can be.
+// Plot the loss on held-out pictures, and the lowest possible loss as a line.
 const W = 600, H = 200, NS = 'http://www.w3.org/2000/svg';
 const shape = (tag, attributes) => { const el = document.createElementNS(NS, tag); for (const [k, v] of Object.entries(attributes)) el.setAttribute(k, v); return el };
 
-export function curve(label) { // {el, draw([[step, cost]], least, steps)}
+export function curve(label) { // -> {el, draw([[step, loss]], least, steps)}
   const path = shape('path', {class: 'cost'}), floor = shape('line', {class: 'least', x1: 0, x2: W}), dot = shape('circle', {class: 'now', r: 5});
   const el = shape('svg', {viewBox: `-6 -8 ${W+12} ${H+16}`, role: 'img', 'aria-label': label, preserveAspectRatio: 'none'});
   el.append(shape('line', {class: 'axis', x1: 0, x2: W, y1: H, y2: H}), floor, path, dot);

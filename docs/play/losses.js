@@ -1,7 +1,7 @@
-// What a mistake costs, on the batch: colorize_nb/train/losses.py in TensorFlow.js, each with its own gradient.
+// The losses of colorize_nb/train/losses.py in TensorFlow.js, with their gradients.
 import {customGrad, log, max, mul, softmax, sub, sum, tensor} from './tf.js';
 
-const SLOPE = { // of each cost by the difference d
+const SLOPE = { // derivative of each loss with respect to the difference d
   l2: d => 2*d,
   l1: Math.sign,
   smooth_l1: (d, beta) => Math.max(-1, Math.min(1, d/beta)),
@@ -12,7 +12,7 @@ const COST = {
   smooth_l1: (d, beta) => Math.abs(d) < beta ? d*d/(2*beta) : Math.abs(d)-beta/2,
 };
 
-export const regression = (loss, beta) => (pred, y) => customGrad((pred, save) => { // pred (n,2); y Float32Array of as many
+export const regression = (loss, beta) => (pred, y) => customGrad((pred, save) => { // pred is (n,2), and y is a Float32Array of the same size
   const p = pred.dataSync(), slopes = new Float32Array(p.length);
   let total = 0;
   for (let i = 0; i < p.length; i++) { const d = p[i]-y[i]; total += COST[loss](d, beta); slopes[i] = SLOPE[loss](d, beta)/p.length }
@@ -20,10 +20,10 @@ export const regression = (loss, beta) => (pred, y) => customGrad((pred, save) =
   return {value: tensor(total/p.length), gradFunc: (dy, [s]) => mul(s, dy)};
 })(pred);
 
-// Soft cross-entropy, each pixel times its weight: target (n,Q) already multiplied by it, weight (n,1)
+// Soft cross-entropy with pixel weights (n,1). The target (n,Q) is already multiplied by the weights.
 export const classes = (logits, target, weight) => customGrad((logits, save) => {
-  const n = logits.shape[0], p = softmax(logits), whole = sub(max(logits, 1, true), log(max(p, 1, true))); // log of the sum of exp
+  const n = logits.shape[0], p = softmax(logits), logSum = sub(max(logits, 1, true), log(max(p, 1, true))); // log-sum-exp
   save([p, target, weight]);
-  const value = mul(sub(sum(mul(whole, weight)), sum(mul(target, logits))), 1/n);
+  const value = mul(sub(sum(mul(logSum, weight)), sum(mul(target, logits))), 1/n);
   return {value, gradFunc: (dy, [p, target, weight]) => mul(sub(mul(p, weight), target), mul(dy, 1/n))};
 })(logits);

@@ -14,7 +14,7 @@ class Playground {
   constructor(root) {
     this.state = read(location.hash);
     this.run = {step: 0, status: 'fresh', models: null, curves: []};
-    this.link = new Link(data => this.hear(data));
+    this.link = new Link(data => this.receive(data));
     this.redraw = later(() => this.draw());
     const change = set => this.change(set), parts = {pick: at => this.change({at}), change};
     this.story = new Story(set => { change(set); if (this.run.status === 'fresh') this.play() });
@@ -28,7 +28,7 @@ class Playground {
     skipTo('Skip to the five steps', () => this.story.focus());
     this.root = root;
     addEventListener('hashchange', () => { if (/^#?$|=/.test(location.hash) && location.hash !== write(this.state)) this.change(read(location.hash)) });
-    new MutationObserver(() => this.redraw()).observe(document.documentElement, {attributeFilter: ['data-theme']}); // the plane's ink
+    new MutationObserver(() => this.redraw()).observe(document.documentElement, {attributeFilter: ['data-theme']}); // redraw the plane in the theme's colors
     this.draw();
   }
   get losses() { return [this.state.loss, this.state.beside].filter(Boolean) }
@@ -39,37 +39,37 @@ class Playground {
     const before = this.state;
     this.state = {...before, ...set};
     if (this.state.beside === this.state.loss) this.state.beside = '';
-    const anew = RETRAIN.some(k => this.state[k] !== before[k]);
+    const restart = RETRAIN.some(k => this.state[k] !== before[k]);
     const going = this.run.status === 'running';
-    if (anew && this.run.status !== 'fresh') this.reset();
-    else if (LIVE.some(k => this.state[k] !== before[k])) this.link.say({do: 'set', settings: this.settings});
-    history[this.state.step === before.step ? 'replaceState' : 'pushState'](null, '', write(this.state)); // the browser's own Back goes a step back
-    const follow = this.run.status === 'done' && ['red', 'noise'].some(k => this.state[k] !== before[k]); // a trained network learns the new shares
+    if (restart && this.run.status !== 'fresh') this.reset();
+    else if (LIVE.some(k => this.state[k] !== before[k])) this.link.send({do: 'set', settings: this.settings});
+    history[this.state.step === before.step ? 'replaceState' : 'pushState'](null, '', write(this.state)); // the browser's back button goes back one step
+    const follow = this.run.status === 'done' && ['red', 'noise'].some(k => this.state[k] !== before[k]); // continue training with the new shares
     this.redraw();
-    if (anew && going || follow) this.play();
+    if (restart && going || follow) this.play();
   }
-  reset() { this.link.turn++; this.link.say({do: 'pause'}); this.run = {step: 0, status: 'fresh', models: null, curves: []} }
+  reset() { this.link.turn++; this.link.send({do: 'pause'}); this.run = {step: 0, status: 'fresh', models: null, curves: []} }
   again() { this.reset(); this.play() }
   async play() {
     if (this.run.status === 'running') return this.pause();
     const {status} = this.run;
     this.run.status = 'running';
     this.redraw();
-    if (status === 'paused' || status === 'done') return this.link.say({do: 'go'});
+    if (status === 'paused' || status === 'done') return this.link.send({do: 'go'});
     this.run.loading = true;
-    try { await this.link.start(this.settings) } catch (e) { this.hear({what: 'failed', message: e.message}) }
+    try { await this.link.start(this.settings) } catch (e) { this.receive({what: 'failed', message: e.message}) }
   }
   pause() {
     if (this.run.loading) { this.reset(); return this.redraw() }
     this.run.status = 'paused';
-    this.link.say({do: 'pause'});
+    this.link.send({do: 'pause'});
     this.redraw();
   }
 
-  hear(data) {
+  receive(data) {
     const run = this.run;
     if (data.what === 'step') { run.step = data.step; run.loading = false }
-    if (data.what === 'look') {
+    if (data.what === 'report') {
       Object.assign(run, {step: data.step, rate: data.rate, models: data.models});
       data.models.forEach((m, i) => (run.curves[i] ??= []).push([data.step, m.cost]));
     }
@@ -100,7 +100,7 @@ class Playground {
     return ['from colorize_nb.all import *', '', ...lines].join('\n');
   }
 }
-function skipTo(words, go) { // a link before everything else, for people who use the keyboard
+function skipTo(words, go) { // add a link at the top of the page for keyboard users
   const link = h('a', {class: 'skip-steps', href: '#playground-panel', onclick: e => { e.preventDefault(); go() }}, words), first = document.querySelector('#pst-skip-link');
   if (first) first.after(link); else document.body.prepend(link);
 }

@@ -1,4 +1,4 @@
-// A photo as Lab at a size for looking, and pictures of its channels.
+// Read a photo as Lab at display size, and draw pictures from Lab.
 import {putLab, rgb2lab} from './color.js';
 
 const LINEAR = Float64Array.from({length: 256}, (_, i) => i/255);

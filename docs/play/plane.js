@@ -1,10 +1,10 @@
-// The ab plane with a distribution on it: each cell a disc whose area is its probability, and the colors decoded from it.
+// Draw a distribution on the ab plane: a disc for each cell, whose area is the probability, and marks for decoded colors.
 import {css, inGamut, putLab} from './color.js';
 
 const REACH = 95, SIDE = 360, at = ([a, b]) => [SIDE*(a+REACH)/(2*REACH), SIDE*(REACH-b)/(2*REACH)];
 const grounds = new Map();
 
-export function ground(L, side = SIDE) { // the colors of the plane at lightness L, where sRGB has them
+export function ground(L, side = SIDE) { // the sRGB colors of the plane at lightness L
   const key = `${L}/${side}`;
   if (grounds.has(key)) return grounds.get(key);
   const canvas = Object.assign(document.createElement('canvas'), {width: side, height: side}), pen = canvas.getContext('2d'), image = pen.createImageData(side, side);

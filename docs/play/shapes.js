@@ -1,5 +1,5 @@
-// One shirt, leaf or car on a gray ground, drawn at any size: colorize_nb/data/shapes.py, with dice that can be loaded.
-import {Dice, pick} from './random.js';
+// Draw a shirt, a leaf, or a car on a gray background at any size, like colorize_nb/data/shapes.py, but with an adjustable share of red shirts.
+import {Random, pick} from './random.js';
 import {between} from './color.js';
 
 const WHEEL = .05, CELLS = {ground: 3, tone: 16};
@@ -18,8 +18,8 @@ const SHAPES = {
 export const KINDS = ['background', 'shirt', 'leaf', 'car'];
 export const inside = (kind, u, v) => SHAPES[kind](u, v);
 
-// ---- smooth noise of unit variance: a small grid of normal numbers, enlarged by bicubic interpolation
-const A = -.75; // as torch has it
+// ---- smooth noise with a variance of 1: a small grid of normal random numbers, enlarged by bicubic interpolation
+const A = -.75; // as in torch
 const near = t => ((A+2)*t - (A+3))*t*t + 1, far = t => ((A*t - 5*A)*t + 8*A)*t - 4*A;
 function enlarge(z, n, size) {
   const at = Array.from({length: size}, (_, i) => { const s = (i+.5)*n/size - .5, lo = Math.floor(s), t = s-lo; return {lo, w: [far(t+1), near(t), near(1-t), far(2-t)]} });
@@ -30,38 +30,38 @@ function enlarge(z, n, size) {
 }
 function spread(v) { const m = v.reduce((s, x) => s+x, 0)/v.length; return Math.sqrt(v.reduce((s, x) => s+(x-m)**2, 0)/(v.length-1)) }
 function noise({z, n}, size) {
-  const out = enlarge(z, n, size), scale = 1/spread(size === 32 ? out : enlarge(z, n, 32)); // as bright at every size
+  const out = enlarge(z, n, size), scale = 1/spread(size === 32 ? out : enlarge(z, n, 32)); // the same contrast at every size
   return out.map(v => between(v*scale, -2, 2));
 }
-const grid = (dice, cells) => ({n: cells+2, z: Float32Array.from({length: (cells+2)**2}, () => dice.normal())});
+const grid = (random, cells) => ({n: cells+2, z: Float32Array.from({length: (cells+2)**2}, () => random.normal())});
 
-// ---- a plan of a picture: all that chance decides; `chance`, 0..1, becomes a color by the dice
-export function plan(dice, kind = 1+dice.integer(3), chance = dice.next()) {
-  const u = (lo, hi) => dice.uniform(lo, hi);
+// ---- a plan of a picture has everything that is random; `chance`, from 0 to 1, selects one of the colors
+export function plan(random, kind = 1+random.integer(3), chance = random.next()) {
+  const u = (lo, hi) => random.uniform(lo, hi);
   return {kind, chance, turn: u(-.5, .5), scale: u(.55, .85), dx: u(-.25, .25), dy: u(-.25, .25),
-    shade: u(-15, 15), tone: u(-4, 4), ground: grid(dice, CELLS.ground), cloth: grid(dice, CELLS.tone)};
+    shade: u(-15, 15), tone: u(-4, 4), ground: grid(random, CELLS.ground), cloth: grid(random, CELLS.tone)};
 }
 export const colorOf = (p, colors) => { const table = colors[KINDS[p.kind]]; return table[pick(table.map(c => c[0]), p.chance)] };
 
-export function draw(p, size, rough = 1) { // {L, part}: lightness 0..100, and where the object is (1) or is not (0)
+export function draw(p, size, noiseLevel = 1) { // -> {L, part}: lightness from 0 to 100, and a mask of the object
   const L = new Float32Array(size*size), part = new Uint8Array(size*size), c = Math.cos(p.turn), s = Math.sin(p.turn);
   const ground = noise(p.ground, size), cloth = noise(p.cloth, size), kind = KINDS[p.kind];
   for (let i = 0; i < L.length; i++) {
     const x = 2*(i%size)/(size-1)-1-p.dx, y = 2*Math.floor(i/size)/(size-1)-1-p.dy, u = (x*c+y*s)/p.scale, v = (y*c-x*s)/p.scale;
     part[i] = inside(kind, u, v);
-    L[i] = part[i] ? 55+p.tone+3*cloth[i] : kind === 'car' && wheels(u, v) ? 15 : between(50+rough*(12*ground[i]+p.shade), 0, 100);
+    L[i] = part[i] ? 55+p.tone+3*cloth[i] : kind === 'car' && wheels(u, v) ? 15 : between(50+noiseLevel*(12*ground[i]+p.shade), 0, 100);
   }
   return {L, part};
 }
 
-// ---- a batch as the network gets it
-export function batch(seed, n, size, colors, rough) { // {L, part (n*size*size), ab (n pairs), kind}
-  const dice = new Dice(seed), plans = Array.from({length: n}, () => plan(dice));
-  return {...assemble(plans, size, colors, rough), plans};
+// ---- a batch of pictures
+export function batch(seed, n, size, colors, noiseLevel) { // -> {L, part, ab, kind}: L and part have n*size*size values, ab has n pairs
+  const random = new Random(seed), plans = Array.from({length: n}, () => plan(random));
+  return {...assemble(plans, size, colors, noiseLevel), plans};
 }
-export function assemble(plans, size, colors, rough) {
+export function assemble(plans, size, colors, noiseLevel) {
   const L = new Float32Array(plans.length*size*size), part = new Uint8Array(L.length);
-  plans.forEach((p, i) => { const d = draw(p, size, rough); L.set(d.L, i*size*size); part.set(d.part, i*size*size) });
+  plans.forEach((p, i) => { const d = draw(p, size, noiseLevel); L.set(d.L, i*size*size); part.set(d.part, i*size*size) });
   return {L, part, size, kind: plans.map(p => p.kind), ab: plans.map(p => colorOf(p, colors).slice(1))};
 }
-export const loaded = (colors, red) => ({...colors, shirt: [[red, ...colors.shirt[0].slice(1)], [1-red, ...colors.shirt[1].slice(1)]]});
+export const withRedShare = (colors, red) => ({...colors, shirt: [[red, ...colors.shirt[0].slice(1)], [1-red, ...colors.shirt[1].slice(1)]]});

@@ -1,4 +1,4 @@
-// What the playground takes of TensorFlow.js: operations, Adam, WebAssembly kernels, and the gradients of what is not in a block of net.js.
+// The parts of TensorFlow.js that the playground uses: operations, Adam, WebAssembly kernels, and gradients of operations outside the blocks in net.js.
 import {image, registerGradient, registerKernel} from '@tensorflow/tfjs-core/dist/base.js';
 import {addGradConfig} from '@tensorflow/tfjs-core/dist/gradients/Add_grad.js';
 import {multiplyGradConfig} from '@tensorflow/tfjs-core/dist/gradients/Multiply_grad.js';

@@ -1,7 +1,7 @@
-// input | prediction | target of six pictures, and the pixel that is pointed to.
+// Show input, prediction, and target of six pictures, and select a pixel.
 import {h} from './dom.js';
 import {SHOWN} from './held.js';
-import {paintAnswer, paintGray, paintTarget, SIDE, sketch} from './picture.js';
+import {paintPrediction, paintGray, paintTarget, SIDE, sketch} from './picture.js';
 import {colorOf, KINDS} from './shapes.js';
 import {colors, NAMES, OUT} from './task.js';
 
@@ -35,15 +35,15 @@ export class Pictures {
     this.at = state.at.split(',').map(Number);
     const [p, x, y] = this.at, table = colors(state.red/100);
     if (this.noise !== state.noise) { this.noise = state.noise; this.sketches = SHOWN.map(s => sketch(s, state.noise/100)); this.rows.input.draw((c, i) => paintGray(c, this.sketches[i])) }
-    this.rows.target.draw((c, i) => { // only what another throw of the dice, or another ground, changes
+    this.rows.target.draw((c, i) => { // repaint only if the color or the background changed
       const ab = colorOf(SHOWN[i], table).slice(1), key = `${ab} ${state.noise}`;
       if (c.dataset.key !== key) { c.dataset.key = key; paintTarget(c, this.sketches[i], ab) }
     });
-    [this.rows.first, this.rows.second].forEach((row, k) => this.answer(row, tasks[k], run.models?.[k], state, tasks.length > 1));
+    [this.rows.first, this.rows.second].forEach((row, k) => this.prediction(row, tasks[k], run.models?.[k], state, tasks.length > 1));
     this.grid.classList.toggle('two', tasks.length > 1);
     for (const {ring, i} of this.rings) { ring.hidden = i !== p; ring.style.left = `${100*(x+.5)/OUT}%`; ring.style.top = `${100*(y+.5)/OUT}%` }
   }
-  answer(row, task, model, {how, T, noise}, named) {
+  prediction(row, task, model, {how, T, noise}, named) {
     row.el.hidden = !task;
     if (!task) return;
     row.label.replaceChildren(...(named ? [h('b', {}, NAMES[task.loss])] : ['prediction', h('b', {}, NAMES[task.loss])]));
@@ -54,7 +54,7 @@ export class Pictures {
     row.draw((c, p) => {
       if (!model) return paintGray(c, this.sketches[p]);
       for (let i = 0; i < OUT*OUT; i++) { task.ab(model.shown, p*OUT*OUT+i, how, T, ab); chroma.set(ab, 2*i) }
-      paintAnswer(c, this.sketches[p], chroma);
+      paintPrediction(c, this.sketches[p], chroma);
     });
   }
 }

@@ -1,4 +1,4 @@
-// The distribution at the pixel pointed to, on the ab plane.
+// Show the distribution at the selected pixel on the ab plane.
 import {softmax} from './cells.js';
 import {h} from './dom.js';
 import {SHOWN} from './held.js';
@@ -6,7 +6,7 @@ import {plane} from './plane.js';
 import {KINDS} from './shapes.js';
 import {cells, colors, NAMES, OUT} from './task.js';
 
-const L = 58, SIGNS = {mean: '×', annealed: '◇', mode: '▽', answer: '○'};
+const L = 58, SIGNS = {mean: '×', annealed: '◇', mode: '▽', answer: '○'}, NAME = {answer: 'prediction'};
 
 export class Pixel {
   constructor() {
@@ -23,15 +23,15 @@ export class Pixel {
       const task = tasks[i], model = run.models?.[i];
       f.el.hidden = !task;
       if (!task) return;
-      const {probabilities, marks} = seen(task, model, p*OUT*OUT+y*OUT+x, state.T);
+      const {probabilities, marks} = predictions(task, model, p*OUT*OUT+y*OUT+x, state.T);
       plane(f.canvas, {L, p: probabilities, centers: cells.centers, marks, dice: colors(state.red/100)[kind]}, look);
       f.name.textContent = NAMES[task.loss];
-      f.words.textContent = !model ? 'not trained yet' : Object.entries(marks).map(([k, ab]) => `${SIGNS[k]} ${k} ${ab.map(v => v.toFixed(0)).join(', ')}`).join('  ');
+      f.words.textContent = !model ? 'not trained yet' : Object.entries(marks).map(([k, ab]) => `${SIGNS[k]} ${NAME[k] ?? k} ${ab.map(v => v.toFixed(0)).join(', ')}`).join('  ');
       f.canvas.setAttribute('aria-label', `${NAMES[task.loss]} at this pixel: ${f.words.textContent}${probabilities ? `; likeliest: ${likeliest(probabilities)}` : ''}`);
     });
   }
 }
-function seen(task, model, i, T) {
+function predictions(task, model, i, T) {
   if (!model) return {probabilities: null, marks: {}};
   const decode = how => [...task.ab(model.shown, i, how, T, [0, 0])];
   if (task.n === 2) return {probabilities: null, marks: {answer: decode('mean')}};

@@ -23,10 +23,10 @@ async function main() {
     out.seconds += (performance.now()-t0)/1000;
   }
   out.held = {L: plain(held.L), part: plain(held.part), ab: held.ab, kind: held.kind};
-  out.answer = plain(t.answer(model, held));
+  const pred = plain(t.predict(model, held));
   out.expected = risk();
   const n = held.L.length/4, ab = [0, 0];
-  out.chroma = Object.fromEntries(['mean', 'annealed', 'mode'].map(how => [how, Array.from({length: n}, (_, i) => [...model.task.ab(out.answer, i, how, .38, ab)])]));
+  out.chroma = Object.fromEntries(['mean', 'annealed', 'mode'].map(how => [how, Array.from({length: n}, (_, i) => [...model.task.ab(pred, i, how, .38, ab)])]));
   out.best = Object.fromEntries(['shirt', 'leaf', 'car'].map(k => [k, Object.fromEntries(['mean', 'annealed', 'mode'].map(how => [how, model.task.best(k, settings.red, how, .38)]))]));
   process.stdout.write(JSON.stringify(out));
 }

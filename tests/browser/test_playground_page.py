@@ -88,23 +88,23 @@ def tasks(page): return ['done' in (t.get_attribute('class') or '') for t in pag
 
 def test_the_steps_check_off_tasks(watched, site):
     watched.goto(site+STEP2)
-    tale = watched.locator('.tale').inner_text()
-    assert 'median' in tale and tasks(watched)==[False]*3
+    text = watched.locator('.story .text').inner_text()
+    assert 'median' in text and tasks(watched)==[False]*3
     watched.get_by_role('button', name='Train', exact=True).click()
     until(watched, "document.querySelectorAll('.tasks .done').length===1", 400)
     assert 'red shirts' in watched.locator('.tasks li').first.inner_text()
     watched.get_by_role('slider', name='Share of red shirts').fill('20')
     until(watched, "document.querySelectorAll('.tasks .done').length===3", 600)
     assert 'blue shirts' in watched.locator('.tasks li').last.inner_text() # L1 has switched to the other color
-    assert watched.locator('.tale').inner_text()==tale, 'the text of the step does not change'
+    assert watched.locator('.story .text').inner_text()==text, 'the text of the step does not change'
     assert watched.locator('.story ol button').nth(1).get_attribute('aria-label')=='The median, done'
     watched.get_by_role('button', name='Undo my changes').click()
     until(watched, "!location.hash.includes('red=')")
     watched.get_by_role('button', name='Back', exact=True).click()
-    until(watched, "document.querySelector('.tale').textContent.includes('mean')")
+    until(watched, "document.querySelector('.story .text').textContent.includes('mean')")
     assert watched.get_by_role('button', name='Back', exact=True).is_disabled()
     watched.go_back() # the browser's back button
-    until(watched, "document.querySelector('.tale').textContent.includes('median')")
+    until(watched, "document.querySelector('.story .text').textContent.includes('median')")
     assert watched.problems==[]
 
 def test_controls_and_results_fit_in_one_window(watched, site):
@@ -128,9 +128,9 @@ def test_title_and_colors_agree(watched, site):
     watched.goto(site+'playground.html')
     title = watched.locator('article h1').inner_text()
     best = watched.locator('.card[data-kind=shirt] figcaption').inner_text().split('|')[1].strip()
-    assert best=='dull pink' and 'pink' in title and best in watched.locator('.tale').inner_text()
+    assert best=='dull pink' and 'pink' in title and best in watched.locator('.story .text').inner_text()
     assert 'brown' in watched.locator('.card[data-kind=car] figcaption').inner_text().split('|')[1]
-    red, blue = watched.locator('.card[data-kind=shirt] .dice span').evaluate_all('all => all.map(e => getComputedStyle(e).flexGrow)')
+    red, blue = watched.locator('.card[data-kind=shirt] .shares span').evaluate_all('all => all.map(e => getComputedStyle(e).flexGrow)')
     assert (float(red), float(blue))==(.65, .35)
 
 def test_a_link_skips_to_the_steps(watched, site):
