@@ -75,7 +75,7 @@ test-latest: $(LATEST)/.ready ## Run the tests with the newest fastai and fastco
 
 lab: $(READY) ## Open JupyterLab on the start page
 	@mkdir -p $(VENV)/share/jupyter/lab/settings
-	@cp tools/overrides.json $(VENV)/share/jupyter/lab/settings/ # JupyterLab asks for permission to fetch news otherwise
+	@cp tools/overrides.json $(VENV)/share/jupyter/lab/settings/ # otherwise, JupyterLab asks whether it may fetch news
 	@$(BIN)/jupyter lab nbs/index.ipynb
 
 app: $(READY) ## Serve a local page that colors the photos you upload

@@ -1,4 +1,4 @@
-"The package as `settings.ini` describes it; nothing is configured here."
+"Build the package as described in settings.ini, which has all of the configuration."
 from configparser import ConfigParser
 from setuptools import find_packages, setup
 

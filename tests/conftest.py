@@ -25,12 +25,12 @@ def why_no_browser():
     if find_chromium() is None: return 'no Chromium found (install chromium, or run: python -m playwright install chromium)'
 
 def pytest_itemcollected(item):
-    "Tests in `tests/browser` need a browser, and they are slow."
+    "Mark the tests in `tests/browser`, which need a browser and are slow."
     if 'browser' in item.path.parts:
         item.add_marker(pytest.mark.browser)
         item.add_marker(pytest.mark.slow)
 
-@pytest.hookimpl(trylast=True) # only the tests that are left after `-m` and `-k`
+@pytest.hookimpl(trylast=True) # run this last, on the tests that `-m` and `-k` select
 def pytest_collection_modifyitems(config, items):
     has_nbdev = importlib.util.find_spec('nbdev') is not None
     for item in items:

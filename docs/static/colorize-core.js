@@ -1,7 +1,7 @@
-// Colors a photo. This part runs in a worker (colorize-worker.js), so that the page stays responsive; colorize.js is the page's part.
-// The networks are model/*.onnx, run by onnxruntime-web; models.json has what each model needs to know.
-// The way to it and back is that of colorize_nb/infer/colorizer.py and paint.py:
-// a small copy (resized as Pillow does), L of CIELAB in, a and b out, chroma enlarged along the edges of L, the photo's own L at full size.
+// Color a photo. This runs in a worker (colorize-worker.js), so that the page stays responsive; colorize.js has the controls.
+// onnxruntime-web runs the networks, model/*.onnx, and models.json has their settings.
+// The steps are those of colorize_nb/infer/colorizer.py and paint.py: resize the photo like Pillow, predict a and b from L,
+// enlarge the chroma along the edges of L, and combine it with the photo's own L at full size.
 'use strict';
 const Colorize = (() => {
   const LONGEST = 12, SIGMA = 10;
@@ -17,7 +17,7 @@ const Colorize = (() => {
   const FROM_XYZ = inverse(TO_XYZ);
   const linear = v => v > .04045 ? ((v+.055)/1.055)**2.4 : v/12.92;
   const gamma = v => v > .0031308 ? 1.055*v**(1/2.4) - .055 : 12.92*v;
-  const STEPS = 65535, BYTES = Uint8ClampedArray.from({length: STEPS+1}, (_, i) => Math.round(255*gamma(i/STEPS))); // 8-bit values of light
+  const STEPS = 65535, BYTES = Uint8ClampedArray.from({length: STEPS+1}, (_, i) => Math.round(255*gamma(i/STEPS))); // 8-bit sRGB values of linear light
   const byteOf = v => BYTES[v <= 0 ? 0 : v >= 1 ? STEPS : Math.round(STEPS*v)];
   const LIGHT = [.212671,.715160,.072169].map(w => Float64Array.from({length: 256}, (_, i) => w*linear(i/255)));
   const unf = t => t > 6/29 ? t*t*t : (t-4/29)*108/841;
@@ -36,16 +36,16 @@ const Colorize = (() => {
     for (let k = 0; k < 3; k++) out[k] = FROM_XYZ[k][0]*x + FROM_XYZ[k][1]*y + FROM_XYZ[k][2]*z;
     return out;
   }
-  const LEAST = -1e-4/12.92, MOST = ((1.0001+.055)/1.055)**2.4; // 1e-4 outside of sRGB still counts as inside
+  const LEAST = -1e-4/12.92, MOST = ((1.0001+.055)/1.055)**2.4; // with a tolerance of 1e-4 outside sRGB
   const inside = c => c[0] >= LEAST && c[1] >= LEAST && c[2] >= LEAST && c[0] <= MOST && c[1] <= MOST && c[2] <= MOST;
 
-  function toGamut(L, a, b, out) { // linear light: L and hue kept, chroma as large as a screen can show
+  function toGamut(L, a, b, out) { // linear light; reduces chroma until the color is in sRGB, and keeps L and hue
     if (inside(lab2linear(L, a, b, out))) return out;
     let lo = 0, hi = 1;
     for (let k = 0; k < 12; k++) { const mid = (lo+hi)/2; if (inside(lab2linear(L, a*mid, b*mid, out))) lo = mid; else hi = mid }
     return lab2linear(L, a*lo, b*lo, out);
   }
-  function gray(img) { // the photo's lightness as a picture
+  function gray(img) { // return the photo's lightness as a picture
     const out = new ImageData(img.width, img.height), {data} = img;
     for (let i = 0; i < data.length; i += 4) {
       const v = byteOf(LIGHT[0][data[i]] + LIGHT[1][data[i+1]] + LIGHT[2][data[i+2]]);
@@ -54,13 +54,13 @@ const Colorize = (() => {
     return out;
   }
 
-  // ---- resizing as Pillow does it: two passes of 8 bits, a reduction by whole numbers before
+  // ---- resizing like Pillow: first a reduction by an integer factor, then two 8-bit passes
   const FILTERS = {
     box: [.5, x => x > -.5 && x <= .5 ? 1 : 0],
     bilinear: [1, x => Math.max(0, 1-Math.abs(x))],
     bicubic: [2, x => { x = Math.abs(x); return x < 1 ? (1.5*x - 2.5)*x*x + 1 : x < 2 ? ((-.5*x + 2.5)*x - 4)*x + 2 : 0 }],
   };
-  function weights(from, span, to, [support, f]) { // `span` of `from` samples become `to`
+  function weights(from, span, to, [support, f]) { // resize `span` of `from` samples to `to`
     const scale = span/to, wide = Math.max(scale, 1), reach = support*wide;
     return Array.from({length: to}, (_, i) => {
       const center = (i+.5)*scale, lo = Math.max(0, Math.trunc(center-reach+.5)), hi = Math.min(from, Math.trunc(center+reach+.5));
@@ -82,7 +82,7 @@ const Colorize = (() => {
     }
     return out;
   }
-  function reduce({data, width: w, height: h}, fx, fy) { // averages of fx x fy pixels
+  function reduce({data, width: w, height: h}, fx, fy) { // average blocks of fx x fy pixels
     const W = Math.ceil(w/fx), H = Math.ceil(h/fy), out = new Uint8ClampedArray(4*W*H), sums = new Uint32Array(4*W);
     for (let Y = 0; Y < H; Y++) {
       const rows = Math.min(h, (Y+1)*fy)-Y*fy;
@@ -107,26 +107,26 @@ const Colorize = (() => {
   // ---- the network
   const nets = {};
   const models = async base => { // [{name, stride, size, saturation, megabytes}]
-    const answer = await fetch(new URL('model/models.json', base).href);
-    if (!answer.ok) throw new Error(`models.json: ${answer.status}`);
-    return answer.json();
+    const response = await fetch(new URL('model/models.json', base).href);
+    if (!response.ok) throw new Error(`models.json: ${response.status}`);
+    return response.json();
   };
-  async function load(base, known, starts = () => {}) { // a model of `models`, with its session
+  async function load(base, known, starts = () => {}) { // return one of `models` with its session
     if (nets[known.name]) return nets[known.name];
     starts(known);
     ort.env.wasm.wasmPaths = new URL('ort/', base).href;
-    ort.env.wasm.numThreads = 1; // more need headers that plain servers do not send
+    ort.env.wasm.numThreads = 1; // more threads need headers that simple servers don't send
     const session = await ort.InferenceSession.create(new URL(`model/${known.name}.onnx`, base).href, {executionProviders: ['wasm']});
     return nets[known.name] = {...known, session};
   }
 
   function inputShape(w, h, size) {
     const k = Math.min(size/Math.min(w, h), LONGEST*size/Math.max(w, h));
-    const round = v => { const f = Math.floor(v), d = v-f; return d > .5 || (d === .5 && f%2) ? f+1 : f }; // as Python rounds
+    const round = v => { const f = Math.floor(v), d = v-f; return d > .5 || (d === .5 && f%2) ? f+1 : f }; // rounds halves to even, like Python
     return [Math.max(1, round(w*k)), Math.max(1, round(h*k))];
   }
 
-  async function chroma(img, {session, size, stride}) { // {a, b, w, h}: the network's answer for the photo's small copy
+  async function chroma(img, {session, size, stride}) { // -> {a, b, w, h, L}: the network's prediction for a small copy of the photo
     const [w, h] = inputShape(img.width, img.height, size);
     const copy = resize(img, w, h, w > img.width ? 'bicubic' : w*4 < img.width ? 'box' : 'bilinear', 3);
     const L = lightness(copy.data, w*h), W = Math.ceil(w/stride)*stride, H = Math.ceil(h/stride)*stride, x = new Float32Array(W*H);
@@ -137,7 +137,7 @@ const Colorize = (() => {
     return {a: cut(0), b: cut(1), w: cw, h: ch, L: lightness(resize(img, cw, ch, 'box').data, cw*ch)};
   }
 
-  const neighbors = (n, m) => { // of m samples over n pixels: the one before, the one after, how near to the second
+  const neighbors = (n, m) => { // interpolate m samples to n pixels: the index before, the index after, and the weight of the second
     const lo = new Int32Array(n), hi = new Int32Array(n), f = new Float32Array(n);
     for (let i = 0; i < n; i++) {
       const at = between(Math.fround(Math.fround((i+.5)*m)/n - .5), 0, m-1);
@@ -146,7 +146,7 @@ const Colorize = (() => {
     return [lo, hi, f];
   };
 
-  function* spread(img, ab, keep) { // a and b of each pixel, row by row: keep(y, a, b)
+  function* spread(img, ab, keep) { // enlarge a and b row by row, and call keep(y, L, a, b)
     const {width: W, height: H, data} = img, a = new Float32Array(W), b = new Float32Array(W);
     const [top, bottom, fy] = neighbors(H, ab.h), [left, right, fx] = neighbors(W, ab.w), slope = -.5/SIGMA**2;
     for (let y = 0; y < H; y++) {
@@ -164,25 +164,25 @@ const Colorize = (() => {
       yield y/H;
     }
   }
-  function fill(row, L, a, b, saturation) { // a row of pixels; their alpha stays
+  function fill(row, L, a, b, saturation) { // fill a row of pixels, without changing alpha
     const light = [0, 0, 0];
     for (let x = 0; x < L.length; x++) {
       toGamut(L[x], saturation*a[x], saturation*b[x], light);
       for (let c = 0; c < 3; c++) row[4*x+c] = byteOf(light[c]);
     }
   }
-  function* paint(img, ab, saturation, out) { // colors all of `img` into `out`
+  function* paint(img, ab, saturation, out) { // color `img` into `out`
     const W = img.width;
     for (let i = 3; i < img.data.length; i += 4) out.data[i] = img.data[i];
     yield* spread(img, ab, (y, L, a, b) => fill(out.data.subarray(4*y*W, 4*(y+1)*W), L, a, b, saturation));
     return out;
   }
-  function sketch(img, ab) { // what stays the same while the saturation moves, for a small copy: {L, a, b, W, H}
+  function sketch(img, ab) { // -> {L, a, b, W, H, alpha} of a small copy, which don't depend on the saturation
     const n = img.width*img.height, out = {L: new Float32Array(n), a: new Float32Array(n), b: new Float32Array(n), W: img.width, H: img.height, alpha: img.data.filter((_, i) => i%4 === 3)};
     now(spread(img, ab, (y, L, a, b) => { out.L.set(L, y*img.width); out.a.set(a, y*img.width); out.b.set(b, y*img.width) }));
     return out;
   }
-  function tint({L, a, b, W, H, alpha}, saturation) { // a sketch as a picture
+  function tint({L, a, b, W, H, alpha}, saturation) { // turn a sketch into a picture
     const out = new ImageData(W, H);
     fill(out.data, L, a, b, saturation);
     alpha.forEach((v, i) => { out.data[4*i+3] = v });
@@ -190,7 +190,7 @@ const Colorize = (() => {
   }
   const now = work => { for (;;) { const {value, done} = work.next(); if (done) return value } };
   const pause = (() => { const {port1, port2} = new MessageChannel(); let go; port2.onmessage = () => go(); return () => new Promise(r => { go = r; port1.postMessage(0) }) })();
-  async function breathe(work, progress) { // runs to the end, or until `progress` returns false; messages get through in between
+  async function breathe(work, progress) { // run until the end, or until `progress` returns false, and handle messages in between
     for (let t = performance.now();;) {
       const {value, done} = work.next();
       if (done) return value;
@@ -201,33 +201,33 @@ const Colorize = (() => {
     }
   }
 
-  // ---- the engine: takes messages, and posts what the page shows. Only the latest photo and the latest saturation are worked on.
-  const PIXELS = 50e6, PREVIEW = 720, SHOWN = 2e6; // largest photo; longest side of the preview; pixels that the page gets to show
+  // ---- the engine receives messages and posts what the page displays. It only works on the latest photo and saturation.
+  const PIXELS = 50e6, PREVIEW = 720, SHOWN = 2e6; // pixels of the largest photo, longest side of the preview, and pixels of the displayed picture
   const canvasOf = (width, height) => typeof OffscreenCanvas === 'undefined' ? Object.assign(document.createElement('canvas'), {width, height}) : new OffscreenCanvas(width, height);
   const penOf = canvas => canvas.getContext('2d', {willReadFrequently: true});
   const copy = ({data, width, height}) => new ImageData(new Uint8ClampedArray(data), width, height);
   const fit = (width, height, k) => k < 1 ? [Math.max(1, Math.round(width*k)), Math.max(1, Math.round(height*k))] : [width, height];
-  function shrunk(source, [width, height]) { // a small copy for the eye, by the browser's own scaling
+  function shrunk(source, [width, height]) { // a small copy for display, scaled by the browser
     const pen = penOf(canvasOf(width, height));
     pen.imageSmoothingQuality = 'high';
     pen.drawImage(source, 0, 0, width, height);
     return pen.getImageData(0, 0, width, height);
   }
-  async function open(blob, name) { // upright
+  async function open(blob, name) { // return an upright bitmap
     let bitmap;
     try { bitmap = await createImageBitmap(blob, {imageOrientation: 'from-image'}) }
-    catch { throw new Error(`${name} is not a picture this browser can read: try a JPEG, PNG or WebP`) }
+    catch { throw new Error(`${name} is not a picture that this browser can read; try a JPEG, PNG, or WebP`) }
     const {width, height} = bitmap;
-    if (width*height > PIXELS) throw new Error(`${width} x ${height} pixels are more than this page takes (50 megapixels); colorize-nb on a command line has no such limit`);
+    if (width*height > PIXELS) throw new Error(`${width} x ${height} pixels are more than the limit of this page (50 megapixels); the command colorize-nb has no such limit`);
     return bitmap;
   }
-  function onWhite(img) { // what the network sees of a transparent photo, as in the library
+  function onWhite(img) { // put a transparent photo on white, as in the library
     const {data} = img;
     for (let i = 0; i < data.length; i += 4) if (data[i+3] < 255) for (let c = 0; c < 3; c++) data[i+c] = Math.round((data[i+c]*data[i+3] + 255*(255-data[i+3]))/255);
     return img;
   }
   const transparent = img => { for (let i = 3; i < img.data.length; i += 4) if (img.data[i] < 255) return true; return false };
-  function chromatic(img) { // has it colors of its own?
+  function chromatic(img) { // return whether the photo has color
     let many = 0;
     for (let i = 0; i < img.data.length; i += 4*97) if (Math.max(img.data[i], img.data[i+1], img.data[i+2])-Math.min(img.data[i], img.data[i+1], img.data[i+2]) > 12) many++;
     return many*97*4 > .02*img.data.length;
@@ -242,7 +242,7 @@ const Colorize = (() => {
       const t0 = performance.now(), bitmap = await open(blob, name), {width, height} = bitmap;
       if (!fine(mine)) return;
       const shown = shrunk(bitmap, fit(width, height, Math.sqrt(SHOWN/(width*height)))), small = shrunk(bitmap, fit(width, height, PREVIEW/Math.max(width, height))), alpha = transparent(shown);
-      tell({what: 'opened', width, height, own: chromatic(shown), alpha, shown, part: .1}); // seen at once, while the rest is read
+      tell({what: 'opened', width, height, own: chromatic(shown), alpha, shown, part: .1}); // the page shows this while the full photo is read
       await pause();
       const img = shrunk(bitmap, [width, height]);
       bitmap.close();
@@ -256,20 +256,20 @@ const Colorize = (() => {
       [photo, ab, took] = [img, found, performance.now()-t0];
       tell({what: 'sketched', sketch: sketch(small, ab), saturation: net.saturation});
     }
-    async function full({turn: mine, saturation}) { // all pixels
+    async function full({turn: mine, saturation}) { // color all pixels
       if (!fine(mine) || !photo) return;
       const me = ++stroke, t0 = performance.now(), out = new ImageData(photo.width, photo.height);
       painted = null;
-      let told = 0;
+      let reported = 0;
       const done = await breathe(paint(photo, ab, saturation, out), part => {
-        if (me === stroke && performance.now()-told > 100) { told = performance.now(); post({what: 'busy', turn: mine, words: `Coloring ${Math.round(100*part)}%`, part: .2+.8*part}) }
+        if (me === stroke && performance.now()-reported > 100) { reported = performance.now(); post({what: 'busy', turn: mine, words: `Coloring ${Math.round(100*part)}%`, part: .2+.8*part}) }
         return me === stroke && fine(mine);
       });
       if (!done || me !== stroke || !fine(mine)) return;
       painted = out;
       post({what: 'painted', turn: mine, saturation, picture: display(out), seconds: (took+performance.now()-t0)/1000});
     }
-    function display(out) { // as many pixels as the page shows
+    function display(out) { // shrink the picture to what the page displays
       const {width, height} = out, size = fit(width, height, Math.sqrt(SHOWN/(width*height)));
       if (size[0] === width) return copy(out);
       const canvas = canvasOf(width, height);

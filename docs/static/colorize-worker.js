@@ -1,5 +1,5 @@
-// The worker of colorize.js.
+// The worker that colorize.js starts.
 'use strict';
 importScripts('ort/ort.wasm.min.js', 'colorize-core.js');
-const hear = Colorize.engine(self.location.href.replace(/[^/]*$/, ''), data => postMessage(data));
-onmessage = e => hear(e.data);
+const receive = Colorize.engine(self.location.href.replace(/[^/]*$/, ''), data => postMessage(data));
+onmessage = e => receive(e.data);
