@@ -93,7 +93,7 @@ def test_results_do_not_overwrite_each_other(album):
     assert run('good.jpg', '--suffix', '', cwd=album).returncode==1, 'a photo was overwritten by its own result'
 
 
-@pytest.mark.parametrize('args,says', [
+@pytest.mark.parametrize('args,message', [
     (['gone.jpg'], 'gone.jpg: no such file'),
     (['good.jpg','--model','nope'], 'shipped'),
     (['good.jpg','--size','8'], '32 or more'),
@@ -104,9 +104,9 @@ def test_results_do_not_overwrite_each_other(album):
     (['good.jpg','--steady','2'], 'steady is 2'),
     (['good.jpg','--device','cuda:9'], "device 'cuda:9' cannot be used here"),
     (['evaluate','shipped','gone'], 'gone')])
-def test_problems_give_one_line(album, args, says):
+def test_problems_give_one_line(album, args, message):
     got = run(*args, cwd=album)
-    assert got.returncode==1 and says in got.stderr and 'Traceback' not in got.stderr
+    assert got.returncode==1 and message in got.stderr and 'Traceback' not in got.stderr
 
 
 def test_help_does_not_import_large_libraries(tmp_path):
@@ -145,7 +145,7 @@ def test_every_parameter_of_a_command_is_an_option():
             if p.default is not p.empty: assert options[name].default==p.default
 
 
-@pytest.mark.parametrize('args,says', [
+@pytest.mark.parametrize('args,message', [
     (['--lr','nan'], '--lr is nan'),
     (['--lr','1e9'], '--lr is 1e+09'),
     (['--lr','-1'], '--lr is -1'),
@@ -154,7 +154,7 @@ def test_every_parameter_of_a_command_is_an_option():
     (['--size','16'], '--size is 16'),
     (['-o','good.jpg/x.safetensors'], 'cannot be written'),
     (['--checkpoint','good.jpg/c.pt'], 'cannot be written')])
-def test_training_options_are_checked_before_large_imports(album, monkeypatch, capsys, args, says):
+def test_training_options_are_checked_before_large_imports(album, monkeypatch, capsys, args, message):
     import builtins
     monkeypatch.chdir(album)
     real = builtins.__import__
@@ -163,8 +163,8 @@ def test_training_options_are_checked_before_large_imports(album, monkeypatch, c
         return real(name, *a, **k)
     monkeypatch.setattr(builtins, '__import__', light)
     assert main(['train', '.', *args])==1
-    said = capsys.readouterr().err
-    assert says in said and said.count('\n')==1 and not list(album.glob('*.safetensors'))
+    err = capsys.readouterr().err
+    assert message in err and err.count('\n')==1 and not list(album.glob('*.safetensors'))
 
 
 def test_a_result_never_overwrites_an_input(album):

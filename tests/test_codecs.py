@@ -1,4 +1,4 @@
-"Test codecs from outside: round trips, published definitions, and values computed by hand."
+"Codecs: round trips, published definitions, and values worked out by hand."
 import json
 
 import numpy as np, pytest, torch
@@ -120,7 +120,7 @@ def test_limits_of_the_temperature():
     assert d==sorted(d)
 
 
-# --- each option, against numbers worked out by hand
+# --- each option, compared with numbers worked out by hand
 
 def one_pixel(values): return torch.tensor(values)[None,:,None,None]
 

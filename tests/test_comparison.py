@@ -86,23 +86,23 @@ def test_durations_are_compared_photo_by_photo(compared, tmp_path):
     home, _ = compared
     then, now = home/'results', tmp_path
     r = row(home, 'indiana_unet')
-    nearer = [[p[0], round(p[1]-.5, 2), *p[2:]] for p in r['per photo']]
-    (now/'indiana_unet.json').write_text(json.dumps({**r, 'minutes': 15., 'steps': 9, 'CIEDE2000': r['CIEDE2000']-.5, 'per photo': nearer}))
+    lower = [[p[0], round(p[1]-.5, 2), *p[2:]] for p in r['per photo']]
+    (now/'indiana_unet.json').write_text(json.dumps({**r, 'minutes': 15., 'steps': 9, 'CIEDE2000': r['CIEDE2000']-.5, 'per photo': lower}))
     (now/'fordham_vgg16.json').write_text(json.dumps(row(home, 'fordham_vgg16'))) # left out, because the duration is the same
-    [said] = compare_durations(folder=now, before=then).rows
-    assert said['recipe']=='indiana_unet' and said['steps']==f"{r['steps']}, 9" and said['minutes']=='0.02, 15'
-    assert said['change in CIEDE2000']=='-0.50 [-0.50, -0.50]'
+    [change] = compare_durations(folder=now, before=then).rows
+    assert change['recipe']=='indiana_unet' and change['steps']==f"{r['steps']}, 9" and change['minutes']=='0.02, 15'
+    assert change['change in CIEDE2000']=='-0.50 [-0.50, -0.50]'
     with pytest.raises(ValueError, match='no recipe of these'): compare_durations('fordham', folder=now, before=then)
 
 def test_overfitting_uses_training_photos_and_new_ones(compared, tmp_path):
     home, _ = compared
-    said = row(home, 'fordham_vgg16')
+    stored = row(home, 'fordham_vgg16')
     for key,folder in {'own photos': 'few', 'other photos': 'held'}.items():
-        rgb = paper_numbers.squares(find_photos([home/folder])[::4][:3], said['size'])
-        assert said[key]['gray']==pytest.approx(mse_ab(gray_baseline(rgb), rgb).mean().item(), abs=2e-5), key
-        assert said[key]['ours']!=said[key]['gray']
+        rgb = paper_numbers.squares(find_photos([home/folder])[::4][:3], stored['size'])
+        assert stored[key]['gray']==pytest.approx(mse_ab(gray_baseline(rgb), rgb).mean().item(), abs=2e-5), key
+        assert stored[key]['ours']!=stored[key]['gray']
     vgg = overfitting_table('fordham_vgg16', folder=home/'results').rows[0]
-    assert vgg['training photos']==round(said['own photos']['ours']/said['own photos']['gray'], 2)
+    assert vgg['training photos']==round(stored['own photos']['ours']/stored['own photos']['gray'], 2)
     assert vgg['ratio']==pytest.approx(vgg['new photos']/vgg['training photos'], abs=.01)
     with pytest.raises(ValueError, match='no results on training photos'): overfitting_table('cats', folder=home/'results')
 
@@ -120,8 +120,8 @@ def run_paper_numbers(home, models):
 def test_paper_numbers(compared, capsys):
     home, _ = compared
     run_paper_numbers(home, home/'out')
-    said, found = capsys.readouterr().out, json.loads((home/'published.json').read_text())
-    assert 'skipped: fordham_cnn' in said and found['photos']==3
+    output, found = capsys.readouterr().out, json.loads((home/'published.json').read_text())
+    assert 'skipped: fordham_cnn' in output and found['photos']==3
     rows = {(r['recipe'], r['measure']): r for r in found['rows']}
     assert {r['recipe'] for r in found['rows']}==set(BOTH)
     assert {r['printed'] for r in found['rows']}=={.02, .0706, .0117, .0754, .54, .48}

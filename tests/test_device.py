@@ -61,8 +61,8 @@ def test_painting_stays_on_the_device_of_the_chroma():
 def test_a_batch_gives_the_same_bits_as_single_photos():
     shipped, photo = Colorizer.load('shipped'), open_photo(bundled_photos()['coffee'])
     photos = [photo.crop((x,0,x+90,60)) for x in (0,100,200)]
-    for p,beside in zip(photos, shipped.colorize_many(photos, size=64)):
-        assert np.array_equal(shipped(p, size=64).image, beside.image)
+    for p,batched in zip(photos, shipped.colorize_many(photos, size=64)):
+        assert np.array_equal(shipped(p, size=64).image, batched.image)
 
 
 def test_a_batch_too_large_for_memory_is_split():

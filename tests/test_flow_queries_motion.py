@@ -1,4 +1,4 @@
-"Flow matching, color queries, reference photos, and motion between frames, each against a value worked out by hand."
+"Flow matching, color queries, reference photos, and motion between frames, each compared with a value worked out by hand."
 from types import SimpleNamespace
 
 import numpy as np

@@ -226,8 +226,8 @@ def test_command_line(cache, tmp_path, capsys):
     assert main([str(tmp_path/'cup.png'), '--model', 'siggraph17', '--offline', '--device', 'cpu'])==0
     assert open_photo(tmp_path/'cup-color.jpg' if (tmp_path/'cup-color.jpg').exists() else tmp_path/'cup-color.png').size==(60, 90)
     assert main(['models', 'siggraph17', 'eccv16'])==0
-    said = capsys.readouterr().out
-    assert 'BSD-2-Clause' in said and re.search(r'siggraph17 +yes +137', said) and re.search(r'eccv16 +no', said)
+    output = capsys.readouterr().out
+    assert 'BSD-2-Clause' in output and re.search(r'siggraph17 +yes +137', output) and re.search(r'eccv16 +no', output)
 
 def test_verify_reports_hash_layout_and_error(cache):
     row, = verify_released('siggraph17', [open_photo(bundled_photos()['coffee']).resize((90, 60))]).rows

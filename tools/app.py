@@ -19,7 +19,7 @@ FULL = ('<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="
         "<h1>This page is busy</h1><p>{n} people are coloring photos here, as many as fit in this machine's memory. "
         'This page tries again every 20 seconds.</p></body></html>')
 
-# Without this, Voila and the visitor would wait forever for a kernel that is gone
+# Without this, Voila and the visitor would wait forever for a kernel that died
 RELOAD = '<meta http-equiv="refresh" content="2"><p>This page lost its kernel and will reload.</p>'
 
 def max_visitors():
@@ -41,7 +41,7 @@ class Seats:
         return kernel_id
 
     async def lost(self, visit, every=1):
-        "Wait for a visit. Return True if its kernel is gone before its page is complete."
+        "Wait for a visit. Return True if its kernel dies before the page is complete."
         while not (await asyncio.wait([visit], timeout=every))[0]:
             kernel = self.kernel_of.get(visit)
             if kernel and not await self.alive(kernel): return True

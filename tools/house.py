@@ -46,8 +46,8 @@ def modules(*folders):
 
 def may_import(folder):
     "Return the other folders that `folder` may import."
-    beside = next((tier for tier in RULE.split('<-') if '|' in tier and folder in re.findall(r'\w+', tier)), '')
-    return [f for f in FOLDERS[:FOLDERS.index(folder)] if f not in re.findall(r'\w+', beside)]
+    tier = next((t for t in RULE.split('<-') if '|' in t and folder in re.findall(r'\w+', t)), '')
+    return [f for f in FOLDERS[:FOLDERS.index(folder)] if f not in re.findall(r'\w+', tier)]
 
 def in_all():
     "Return the modules that `colorize_nb.all` imports."

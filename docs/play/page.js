@@ -31,14 +31,14 @@ class Playground {
     new MutationObserver(() => this.redraw()).observe(document.documentElement, {attributeFilter: ['data-theme']}); // redraw the plane in the theme's colors
     this.draw();
   }
-  get losses() { return [this.state.loss, this.state.beside].filter(Boolean) }
+  get losses() { return [this.state.loss, this.state.compare].filter(Boolean) }
   get tasks() { return this.losses.map(l => (this.known ??= new Map()).get(l) ?? this.known.set(l, task(l)).get(l)) }
-  get settings() { const {loss, beside, red, noise, rate, width, steps} = this.state; return {loss, beside, rate, width, steps, red: red/100, noise: noise/100, seed: 0} }
+  get settings() { const {loss, compare, red, noise, rate, width, steps} = this.state; return {loss, compare, rate, width, steps, red: red/100, noise: noise/100, seed: 0} }
 
   change(set) {
     const before = this.state;
     this.state = {...before, ...set};
-    if (this.state.beside === this.state.loss) this.state.beside = '';
+    if (this.state.compare === this.state.loss) this.state.compare = '';
     const restart = RETRAIN.some(k => this.state[k] !== before[k]);
     const going = this.run.status === 'running';
     if (restart && this.run.status !== 'fresh') this.reset();

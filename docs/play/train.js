@@ -20,7 +20,7 @@ export class Trainer {
   constructor(settings) {
     this.step = this.from = 0;
     this.settings = settings;
-    this.models = [settings.loss, settings.beside].filter(Boolean).map(loss => {
+    this.models = [settings.loss, settings.compare].filter(Boolean).map(loss => {
       const t = task(loss);
       return {loss, task: t, net: new Net(new Random(`weights ${settings.seed}`), settings.width, t.n, t.start(settings.red)), adam: new AdamOptimizer(settings.rate, .9, .99, 1e-8)};
     });

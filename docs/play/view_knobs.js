@@ -20,17 +20,17 @@ export class Knobs {
     this.said = h('p', {class: 'said', role: 'status'});
     this.line = h('progress', {max: 1, value: 0, 'aria-label': 'Training progress'});
     pick('loss', 'Loss', v => NAMES[v]);
-    pick('beside', 'Compare with', v => NAMES[v] ?? 'nothing');
+    pick('compare', 'Compare with', v => NAMES[v] ?? 'nothing');
     this.how = radios('Color of the classes', [['mean', 'mean'], ['annealed', 'annealed mean'], ['mode', 'mode']], state.how, how => change({how}));
     this.decoding = h('div', {class: 'decoding', role: 'group', 'aria-label': 'Decoding'}, this.how.el, knob('T').el);
-    this.bar = h('section', {class: 'bar', 'aria-label': 'Controls'}, this.loss.el, this.beside.el, knob('red').el, h('div', {class: 'run'}, this.go, this.again), this.decoding, this.said, this.line);
+    this.bar = h('section', {class: 'bar', 'aria-label': 'Controls'}, this.loss.el, this.compare.el, knob('red').el, h('div', {class: 'run'}, this.go, this.again), this.decoding, this.said, this.line);
     this.el = h('details', {class: 'knobs fold'}, h('summary', {}, 'More settings: noise, learning rate, width, length'), h('p', {}, 'You can change the share of red shirts, the noise, and the learning rate while the network trains. A different width or loss starts a new one.'),
       h('div', {class: 'grid'}, knob('noise').el, knob('rate').el, pick('width', 'Width', v => `${v} channels`).el, pick('steps', 'Length', v => `${v} steps`).el));
   }
   draw({state, run}) {
-    for (const k of ['loss', 'beside', 'width', 'steps', 'how']) this[k].set(state[k]);
+    for (const k of ['loss', 'compare', 'width', 'steps', 'how']) this[k].set(state[k]);
     for (const k of ['red', 'noise', 'rate', 'T']) if (+this[k].input.value !== state[k]) this[k].set(state[k]);
-    this.decoding.hidden = ![state.loss, state.beside].some(isClasses);
+    this.decoding.hidden = ![state.loss, state.compare].some(isClasses);
     this.T.input.disabled = state.how !== 'annealed';
     this.go.textContent = {fresh: 'Train', running: 'Pause', paused: 'Continue', done: 'Train more', failed: 'Train'}[run.status];
     this.again.disabled = run.status === 'fresh';

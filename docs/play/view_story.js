@@ -8,7 +8,7 @@ import {KINDS} from './shapes.js';
 import {base, changed, STORY} from './state.js';
 
 const L = 55, FREE = 'This is your own experiment. Press Train, or choose one of the steps above.';
-const SETS = ['loss', 'beside', 'red', 'how', 'T', 'view', 'noise', 'rate', 'width']; // what "Undo my changes" restores
+const SETS = ['loss', 'compare', 'red', 'how', 'T', 'view', 'noise', 'rate', 'width']; // what "Undo my changes" restores
 
 function status({state, run, tasks}) { // the properties that tasks can check
   const at = (loss, kind) => { const i = tasks.findIndex(t => t.loss === loss), model = run.models?.[i]; return model && average(tasks[i], model.kinds[KINDS.indexOf(kind)-1], state.how, state.T) };

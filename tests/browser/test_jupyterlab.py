@@ -75,7 +75,7 @@ class Notebook:
         try:
             self.run_all()
             page.wait_for_function(f"document.querySelectorAll('.jp-OutputArea .widget-image').length >= {pictures}", timeout=240_000)
-        except Exception: pytest.fail(f'{name}: no picture. The page says: ' + page.locator('.jp-Notebook').inner_text()[-1500:])
+        except Exception: pytest.fail(f'{name}: no picture. Text of the page: ' + page.locator('.jp-Notebook').inner_text()[-1500:])
 
     def run_all(self, tries=20):
         """Choose "Run All Cells" until each cell has run. JupyterLab shows the menu before it works, and on a busy machine it may run only
@@ -91,7 +91,7 @@ class Notebook:
             else:
                 self.prompts(r'\[[ \d]', 240) # no cell is waiting, but some may not have run because a request was lost
                 if self.page.evaluate(self.PROMPTS+r'.every(o => /\[\d/.test(o.innerText))'): return
-        pytest.fail(f'Run All Cells does nothing; dialogs: {dialogs}. The page says: ' + self.page.locator('body').inner_text()[-1500:])
+        pytest.fail(f'Run All Cells does nothing; dialogs: {dialogs}. Text of the page: ' + self.page.locator('body').inner_text()[-1500:])
 
     PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
     def prompts(self, what, seconds): self.until(f'{self.PROMPTS}.every(o => /{what}/.test(o.innerText))', seconds)

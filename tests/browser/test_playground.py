@@ -21,7 +21,7 @@ from colorize_nb.data.shapes import COLORS, KINDS, best_color
 from colorize_nb.train.losses import get_loss
 
 RED, STEPS = .6, 40
-SETTINGS = dict(beside='', seed=0, red=RED, rate=.01, width=8, noise=.5, steps=STEPS, train=STEPS, wasm=f'{WASM}/')
+SETTINGS = dict(compare='', seed=0, red=RED, rate=.01, width=8, noise=.5, steps=STEPS, train=STEPS, wasm=f'{WASM}/')
 LOSSES = ('l2','l1','smooth_l1','soft_ce','rebalanced_ce')
 
 @pytest.fixture(scope='module')

@@ -40,7 +40,7 @@ def object_color(page, row, i):
 def step(page): return int(page.locator('#playground-panel').get_attribute('data-step'))
 
 def test_training_reaches_the_best_predictions(watched, site, note):
-    watched.goto(site+'playground.html#beside=soft_ce&how=mode&noise=0&width=8')
+    watched.goto(site+'playground.html#compare=soft_ce&how=mode&noise=0&width=8')
     t0 = time.time()
     watched.get_by_role('button', name='Train', exact=True).click()
     until(watched, f'+{STATE}.step > 0')
