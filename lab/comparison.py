@@ -14,6 +14,9 @@ RESULTS = Path(__file__).parent/'results'/'recipes' # written by `lab.compare_re
 EARLIER = RESULTS/'six_minutes' # the same comparison with less training time
 PAPER_NUMBERS = RESULTS.parent/'published.json' # written by `lab.paper_numbers`
 BASELINES = ('gray', 'mean_color')
+PAPERS = (*BASELINES, 'fordham_cnn', 'cats_vgg16', 'stanford_conv9', 'koalarization_lite0', 'indiana_unet', 'zhang_eccv16',
+          'unet_compact') # rows that the chapter on anatomy shows
+PAPER_FACTS = ('CIEDE2000', 'colorfulness', 'steps', 'seconds per step', 'parameters', 'encoder', 'minutes', 'photos')
 
 
 def _matches(recipe, names): return not names or any(fnmatchcase(recipe, f'{n}*') for n in names)
@@ -32,6 +35,18 @@ def load_results(
     photo = ['photo'] if 'colorfulness' in found.get('photo', {}) else []
     order = [*photo, *BASELINES, *(n for r in recipes for n in _files_of(r, found))]
     return {n: found[n] for n in order if n in found}
+
+def copy_to_course(
+    folder, # Where the tutorials read their data: `colorize_nb/course`
+):
+    "Copy the rows of `PAPERS` to `papers.json`, and their strips to one picture, `papers.jpg`."
+    found = load_results()
+    rows = {n: {k: found[n][k] for k in PAPER_FACTS if k in found[n]} for n in PAPERS}
+    (Path(folder)/'papers.json').write_text(json.dumps(rows, indent=1)+'\n')
+    strips = [Image.open(RESULTS/f'{n}.jpg') for n in ('photo', *PAPERS)]
+    sheet = Image.new('RGB', (strips[0].width, sum(s.height for s in strips)))
+    for i,s in enumerate(strips): sheet.paste(s, (0, i*s.height))
+    sheet.save(Path(folder)/'papers.jpg', quality=85)
 
 def label(
     row:dict, # Contents of a result file

@@ -251,3 +251,27 @@ def test_train_and_color(album):
     assert all(r in got.stdout for r in ('gray','mean color','mine, input 64 px','CIEDE2000')) and '\r' not in got.stdout+got.stderr
     assert run('album/good.jpg', '--model', 'mine.safetensors', cwd=album.parent).returncode==0
     assert run('train', '.', '-o', 'mine.safetensors', cwd=album.parent).returncode==1
+
+
+@pytest.mark.parametrize('arch', ['unet_compact', 'start.safetensors'])
+def test_training_is_gentle_if_it_starts_from_a_model(tmp_path, monkeypatch, arch):
+    import torch
+    from fastai.learner import Learner
+    from colorize_nb.color.codecs import LabAB
+    from colorize_nb.data.folder import crop_photos
+    from colorize_nb.models.layers import create_model
+    from colorize_nb.models.store import save_model
+    monkeypatch.chdir(tmp_path)
+    crop_photos('photos', n=12, size=48)
+    spec = dict(arch='unet_compact', n_in=1, n_out=2, size=48, kwargs=dict(widths=[8,16], depths=[0,1]))
+    torch.manual_seed(0)
+    net = create_model('unet_compact', 1, 2, 48, **spec['kwargs'])
+    save_model('start.safetensors', net, LabAB(), spec, {})
+    used = []
+    for name in ('fit_one_cycle', 'fine_tune_gently'):
+        def watch(self, *args, name=name, real=getattr(Learner, name), **kwargs):
+            used.append(name)
+            return real(self, *args, **kwargs)
+        monkeypatch.setattr(Learner, name, watch)
+    assert main(['train', 'photos', '--arch', arch, '--epochs', '1', '--size', '48', '--bs', '4', '-o', 'out.safetensors'])==0
+    assert used==(['fine_tune_gently'] if arch.endswith('safetensors') else [])+['fit_one_cycle']

@@ -12,7 +12,7 @@ from colorize_nb.data.folder import ColorPhoto
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import load_model_file, read_header
-from colorize_nb.train.callbacks import Amp, DataTimer
+from colorize_nb.train.callbacks import Amp, DataTimer, FrozenNorm, MeanWeights
 from colorize_nb.train.learner import colorize_learner, split_params
 from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau, SaveModelCallback
@@ -341,3 +341,85 @@ def test_showing_features_raises_an_error():
     learn.show_results(max_n=2)
     assert len(strips())==2 and plt.gcf().axes[0].get_title()=='input | prediction | target'
     plt.close('all')
+
+
+class Weights(Callback):
+    "Record one weight after each training step."
+    order = 59 # after MeanWeights
+    def __init__(self): self.values = []
+    def after_batch(self):
+        if self.training: self.values.append(self.model.state_dict()['head.weight'].flatten()[0].item())
+
+
+def head_weight(learn): return learn.model.state_dict()['head.weight'].flatten()[0].item()
+def statistics(learn): return {k: v.clone() for k,v in learn.model.state_dict().items() if 'running_' in k}
+
+
+@pytest.mark.parametrize('frozen', [True, False])
+def test_frozen_norm_keeps_the_statistics_and_trains_the_weights(dls, frozen):
+    learn = make(dls)
+    before, weights = statistics(learn), {k: v.clone() for k,v in learn.model.named_parameters()}
+    learn.fit(1, 1e-2, cbs=[FrozenNorm()] if frozen else [])
+    assert before and all(torch.equal(v, before[k]) for k,v in statistics(learn).items())==frozen
+    norms = [n for n,m in learn.model.named_modules() if isinstance(m, nn.BatchNorm2d)]
+    assert any(not torch.equal(dict(learn.model.named_parameters())[f'{n}.weight'], weights[f'{n}.weight']) for n in norms)
+
+
+@pytest.mark.parametrize('decay', [.5, .9])
+def test_mean_weights_is_the_running_mean(dls, decay):
+    learn = make(dls)
+    learn.fit(2, 1e-2, cbs=[MeanWeights(decay), seen := Weights()])
+    mean = seen.values[0]
+    for v in seen.values[1:]: mean = decay*mean+(1-decay)*v
+    assert abs(head_weight(learn)-mean)<1e-6 and abs(mean-seen.values[-1])>1e-4
+    assert len(seen.values)==2*len(dls.train) # the second epoch went on from the weights, not from the mean
+
+
+def test_mean_weights_validates_the_mean(dls):
+    learn = make(dls)
+    learn.fit(1, 1e-2, cbs=MeanWeights(.9))
+    assert abs(learn.recorder.values[-1][1]-learn.validate()[0])<1e-5
+
+
+@pytest.fixture(scope='module')
+def trained(folder):
+    "A small model that has learned something, as a file."
+    set_seed(0)
+    learn = make(make_dls(folder, augment=False))
+    learn.fit_one_cycle(6, 1e-2)
+    return learn.save_colorizer(folder.parent/'trained.safetensors')
+
+
+def continued(folder, trained, **kw):
+    set_seed(0)
+    learn = quiet(colorize_learner(make_dls(folder, augment=False), trained, metrics=[]))
+    before = {k: v.clone() for k,v in learn.model.state_dict().items()}
+    with learn.no_bar(): lower = learn.fine_tune_gently(**{**dict(epochs=2, lr=3e-3), **kw})
+    return learn, before, lower
+
+
+def test_fine_tune_gently_lowers_the_loss_or_keeps_the_model(folder, trained, capsys):
+    start = quiet(colorize_learner(make_dls(folder, augment=False), trained, metrics=[])).validate()[0]
+    learn, before, lower = continued(folder, trained)
+    assert lower and learn.validate()[0]<start and not capsys.readouterr().out
+    learn, before, lower = continued(folder, trained, lr=.5, decay=0.)
+    assert not lower and all(torch.equal(v, before[k]) for k,v in learn.model.state_dict().items())
+    assert 'kept the model as it was' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('share', [0, .1, 1])
+def test_the_encoder_learns_at_a_share_of_the_rate(folder, trained, share):
+    rates = []
+    class Rates(Callback):
+        def after_batch(self): rates.append([h['lr'] for h in self.opt.hypers])
+    learn, before, _ = continued(folder, trained, encoder=share, cbs=Rates(), epochs=1)
+    moved = any(not torch.equal(v, before[k]) for k,v in learn.model.state_dict().items() if k.startswith('downs') and v.ndim==4)
+    assert moved==(share>0)
+    early, late = max(rates)
+    assert share==0 or abs(early/late-share)<1e-6
+
+
+def test_the_decay_of_the_mean_is_passed_on(folder, trained):
+    last, slow = (head_weight(continued(folder, trained, decay=d)[0]) for d in (0., .98))
+    start = continued(folder, trained)[1]['head.weight'].flatten()[0].item()
+    assert abs(slow-start)<abs(last-start) # a slow mean stays closer to the start

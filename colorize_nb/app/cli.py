@@ -105,13 +105,15 @@ def _format_epoch(learn, row):
     named = zip(learn.recorder.metric_names[1:], values)
     return f'epoch {epoch+1}: ' + ', '.join(f'{k} {v:.4g}' for k,v in named if v is not None) + f', {took}'
 
-def _fit(learn, epochs, lr, checkpoint):
+def _fit(learn, epochs, lr, checkpoint, gently):
     "Train, with a progress bar in a terminal and one line per epoch elsewhere."
     from colorize_nb.train.resume import Checkpoint
     terminal = sys.stdout.isatty()
     if not terminal: learn.logger = lambda row: print(_format_epoch(learn, row))
+    cbs = [Checkpoint(checkpoint)] if checkpoint else None
     with nullcontext() if terminal else learn.no_bar():
-        learn.fit_one_cycle(epochs, lr, cbs=[Checkpoint(checkpoint)] if checkpoint else None)
+        if gently: learn.fine_tune_gently(epochs, lr, cbs=cbs)
+        else: learn.fit_one_cycle(epochs, lr, cbs=cbs)
 
 def _save(learn, out):
     "Save the model as `out`, or under a similar path if that became impossible."
@@ -149,7 +151,7 @@ def train(
     (codec, loss), device = _starting_point(arch, loss), _choose_device(device)
     dls = ColorizeDataLoaders.from_folder(folder, codec=codec, size=size, bs=bs, skip_gray=True, device=device)
     learn = colorize_learner(dls, arch, loss=loss)
-    with distributed(learn): _fit(learn, epochs, lr, checkpoint)
+    with distributed(learn): _fit(learn, epochs, lr, checkpoint, gently=codec is not None)
     if rank_distrib(): return 0 # only the first process saves
     saved = _save(learn, out)
     _print_scores(learn, saved, size, device)

@@ -16,14 +16,14 @@ from fastai.data.core import show_results
 from fastai.imports import dispatch
 from fastai.learner import Learner
 from fastai.optimizer import Adam
-from fastai.torch_core import params
+from fastai.torch_core import get_model, params
 from fastai.vision.models.unet import DynamicUnet
 from fastcore.all import L, delegates, patch
 
 from ..models.layers import create_model
 from ..data.folder import ColorPhoto, GrayPhoto, show_strips
 from ..models.store import load_model_file, save_model, shipped_models
-from .callbacks import Amp, FiniteLoss, PassInput, StopOnInterrupt, TrainingRecord
+from .callbacks import Amp, FiniteLoss, FrozenNorm, MeanWeights, PassInput, StopOnInterrupt, TrainingRecord
 from .losses import get_loss
 from .metrics import color_metrics
 
@@ -99,6 +99,26 @@ def show_results(x:GrayPhoto, y:ColorPhoto, samples, outs, ctxs=None, max_n=8, *
     "Draw strips of input, prediction, and target."
     strips = [(s[0], o[0], s[1]) for s,o in zip(list(samples)[:max_n], list(outs))]
     return show_strips(strips, 'input | prediction | target', ctxs=ctxs, **kwargs)
+
+# %% ../../nbs/train/03_learner.ipynb #ceee7eab
+@patch
+def fine_tune_gently(self:Learner,
+    epochs:int, # Passes over the photos
+    lr:float=1e-3, # Maximum learning rate of the decoder
+    encoder:float=.1, # Learning rate of the encoder, as a fraction of `lr`; 0 freezes it
+    decay:float=.98, # Decay of the running mean of the weights
+    cbs=None, # Callbacks for this fit
+)->bool: # Did the validation loss fall?
+    """Continue a trained model without damaging it: a low learning rate, frozen BatchNorm statistics, and a running
+    mean of the weights. Puts the old weights back if the validation loss isn't lower in the end."""
+    before = {k: v.clone() for k,v in self.model.state_dict().items()}
+    with self.no_bar(): start = self.validate()[0]
+    if not encoder: self.freeze()
+    self.fit_one_cycle(epochs, slice(lr*(encoder or 1), lr), cbs=[FrozenNorm(), MeanWeights(decay), *L(cbs)])
+    if (end := self.recorder.final_record[1])<start: return True
+    get_model(self.model).load_state_dict(before)
+    print(f'validation loss {end:.4g} after training and {start:.4g} before: kept the model as it was')
+    return False
 
 # %% ../../nbs/train/03_learner.ipynb #bcab5bca
 def _check_finite(model):
