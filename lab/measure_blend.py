@@ -2,20 +2,18 @@
 
     python -m lab.measure_blend PHOTOS shipped other.safetensors --out lab/results/blend.json
 
-Both models predict a and b at their own size. The mean is painted on the photo, which is shrunk to at most `--side` pixels first.
-The even photos are for choosing a weight, the odd ones for reporting. Intervals are 95% bootstrap intervals over photos.
+The photos are shrunk to at most `--side` pixels first. The even photos are for choosing a weight, the odd ones for
+reporting. Intervals are 95% bootstrap intervals over photos.
 """
 import argparse
 import json
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from colorize_nb.color.metrics import bootstrap_interval, ciede, gray_baseline, psnr, through_8bit
 from colorize_nb.core.photo import find_photos, open_photo, to_tensor
-from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.infer.paint import paint
+from colorize_nb.infer.released import blend
 
 WEIGHTS = 0., .5, 1. # of the second model
 
@@ -23,14 +21,10 @@ WEIGHTS = 0., .5, 1. # of the second model
 def scores(rgb, true): return [f(through_8bit(rgb), true).item() for f in (ciede, psnr)]
 
 
-def measure(photo, models):
+def measure(photo, mixtures):
     "Return CIEDE2000 and PSNR of gray and of each mixture: `(1+weights,2)`."
-    first, second = (m.chroma(photo) for m in models)
-    shape = max((ab.shape[-2:] for ab in (first, second)), key=lambda hw: hw[0]*hw[1])
-    first, second = (F.interpolate(ab, size=shape, mode='bilinear') for ab in (first, second))
     true = to_tensor(photo)
-    mixed = [to_tensor(paint(photo, torch.lerp(first, second, w))) for w in WEIGHTS]
-    return [scores(rgb, true) for rgb in (gray_baseline(true), *mixed)]
+    return [scores(rgb, true) for rgb in (gray_baseline(true), *(to_tensor(m(photo).image) for m in mixtures))]
 
 
 def summarize(found):
@@ -56,12 +50,12 @@ def main():
     p.add_argument('--out', type=Path, required=True)
     p.add_argument('--names', nargs=2)
     args = p.parse_args()
-    models, found = [Colorizer.load(m) for m in args.models], []
+    mixtures, found = [blend(args.models, [1-w, w]) for w in WEIGHTS], []
     files = find_photos([args.photos])[::args.every]
     for i,f in enumerate(files):
         photo = open_photo(f)
         photo.thumbnail((args.side, args.side))
-        found.append(measure(photo, models))
+        found.append(measure(photo, mixtures))
         if i%50==49: print(i+1, flush=True)
     found = torch.tensor(found, dtype=torch.float64)
     args.out.write_text(json.dumps(dict(models=args.names or args.models, photos=len(found), rows=summarize(found)), indent=1)+'\n')

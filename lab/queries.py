@@ -15,7 +15,6 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
 
 import colorize_nb
 from colorize_nb.color.codecs import LabAB
@@ -40,9 +39,8 @@ STRIP = ('asters', 'dog', 'coast', 'burger', 'guion_bluford')
 class Coarse(UnetLite):
     "A `UnetLite` without the features at stride 4, so that it trains in minutes: chroma at an eighth of the input's size."
     def __init__(self, decoder):
-        super().__init__(n_out=2, pretrained=True, freeze=True, norm=False)
-        self.decoder = decoder(self.encoder.channels[2:], WIDTHS)
-        self.head = nn.Conv2d(32 if decoder is QueryDecoder else WIDTHS[0], 2, 1)
+        super().__init__(n_out=2, widths=WIDTHS, pretrained=True, freeze=True, norm=False,
+                         decoder=lambda channels, widths: decoder(channels[1:], widths))
 
     def from_features(self, features): return self.head(self.decoder(list(features)[1:]))
 

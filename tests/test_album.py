@@ -123,16 +123,16 @@ def test_no_result_overwrites_an_input_or_another_result(album):
     for name in ('a/x.jpg','b/x.jpg'):
         Path(name).parent.mkdir()
         open_photo('album/0/00.jpg').save(name)
-    over = [message for _,message in plan_album(['a','b'], 'b', suffix='', force=True).failed]
+    over = [r['message'] for r in plan_album(['a','b'], 'b', suffix='', force=True).rows]
     assert len(over)==2 and 'would overwrite b/x.jpg' in over[0] and 'would overwrite the photo' in over[1]
     twice = plan_album(['a','b'], 'c')
-    assert twice.jobs==[('a/x.jpg', 'c/x-color.jpg')] and 'would overwrite the result of a/x.jpg' in twice.failed[0][1]
+    assert twice.jobs==[('a/x.jpg', 'c/x-color.jpg')] and 'would overwrite the result of a/x.jpg' in twice.rows[0]['message']
     for ext in ('bmp','png'): Path(f'album/0/02.{ext}').touch()
     same = plan_album(['album/0'], 'c')
-    assert not same.failed and {'c/02-bmp-color.png','c/02-png-color.png'} <= {to for _,to in same.jobs}
+    assert not same.rows and {'c/02-bmp-color.png','c/02-png-color.png'} <= {to for _,to in same.jobs}
     os.symlink(os.path.abspath('b/x.jpg'), 'a/x-color.jpg') # the result's name is a link to an input
     linked = plan_album(['a','b'], force=True)
-    assert len(linked.failed)==1 and linked.jobs==[('b/x.jpg', 'b/x-color.jpg')]
+    assert linked.count('failed')==1 and linked.jobs==[('b/x.jpg', 'b/x-color.jpg')]
 
 
 def test_what_a_folder_contains(album):
@@ -142,9 +142,9 @@ def test_what_a_folder_contains(album):
     plan = plan_album(['album'], 'out')
     assert len(plan.jobs)==12 and ('album/0/film.mp4', 'out/0/film-color.mp4') in plan.jobs, 'ten photos, a letter, and a film'
     assert plan.skipped=={'.pdf': 2, '.txt': 1, 'no extension': 1}
-    assert len(plan.notes)==1 and 'lost-color.jpg' in plan.notes[0] and not plan.failed
+    assert len(plan.notes)==1 and 'lost-color.jpg' in plan.notes[0] and not plan.rows
     named = plan_album(['album/0/00.jpg'], suffix='')
-    assert not named.jobs and 'overwrite the photo' in named.failed[0][1]
+    assert not named.jobs and 'overwrite the photo' in named.rows[0]['message']
 
 
 def test_a_bucket_gets_the_pictures_of_a_local_run(album, bucket):
@@ -175,6 +175,16 @@ def test_animations_keep_their_frames_here_and_in_a_bucket(album):
     assert counts(color_album(['memory://moving'], 'memory://colored', size=32))==(1, 0, 0)
     assert fs.cat_file('/colored/a-color.gif')==Path('out/a-color.gif').read_bytes()
     for folder in ('/moving', '/colored'): fs.rm(folder, recursive=True)
+
+
+def test_a_bucket_result_may_have_the_name_of_its_photo(album):
+    import fsspec
+    fs = fsspec.filesystem('memory')
+    fs.pipe_file('/gray/00.jpg', Path('album/0/00.jpg').read_bytes())
+    assert counts(color_album(['memory://gray'], 'memory://colored', suffix='', size=32))==(1, 0, 0)
+    color_album(['album/0/00.jpg'], 'out', suffix='', size=32)
+    assert fs.cat_file('/colored/00.jpg')==Path('out/00.jpg').read_bytes()!=fs.cat_file('/gray/00.jpg')
+    for folder in ('/gray', '/colored'): fs.rm(folder, recursive=True)
 
 
 def test_films_in_a_folder_are_colored(album):

@@ -190,7 +190,7 @@ def test_skipped_files_are_mentioned(album, monkeypatch):
         return real(p)
     monkeypatch.setattr(os, 'scandir', scandir)
     plan = plan_album([album])
-    assert any('in: this folder cannot be searched' in message for _,message in plan.failed)
+    assert any('in: this folder cannot be searched' in r['message'] for r in plan.rows)
     assert any('old-color.jpg' in note for note in plan.notes)
 
 

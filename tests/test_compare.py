@@ -33,7 +33,7 @@ def message(name, content): return dict(name=name, size=len(content), at=0), [co
 
 def test_prediction_matches_the_colorizer(photo):
     w = compare(photo, 'shipped', side=200)
-    img = w.image_of()
+    img = w.predictions.photo(w.state())
     direct = Colorizer.load()(img, size=96, saturation=1.3, gamut='clip').image
     w.set(size=96, saturation=1.3, gamut='clip')
     assert np.array_equal(np.asarray(w.answer('shipped')), np.asarray(direct))
@@ -57,8 +57,8 @@ def test_wipe_slider_moves_the_line(photo):
 def test_blend_goes_from_one_model_to_the_other(photo):
     w = compare(photo, {'a': net(JointBins(grid=20)), 'b': 'shipped'}, side=120).set(view='blend', left='gray', right='b')
     error = lambda p,q: ciede(to_tensor(p), to_tensor(q)).item()
-    assert error(w.set(blend=0.).blended(), w.answer('gray'))<1 and error(w.set(blend=1.).blended(), w.answer('b'))<1
-    assert error(w.set(blend=.5).blended(), w.answer('b'))>1
+    assert error(w.set(blend=0.).answer('blend'), w.answer('gray'))<1 and error(w.set(blend=1.).answer('blend'), w.answer('b'))<1
+    assert error(w.set(blend=.5).answer('blend'), w.answer('b'))>1
 
 def test_temperature_is_only_enabled_for_joint_bins(photo):
     w = compare(photo, {'bins': net(JointBins(grid=20)), 'ab': 'shipped'}, side=120).set(left='gray', right='ab')

@@ -24,7 +24,7 @@ def applied(source, diff):
     return '\n'.join(lines+before)
 
 def test_every_way_to_add_something_has_an_example():
-    assert [title.split()[-1] for title,*_ in STEPS]==['loss','codec','encoder','paper','widget']
+    assert [title.split()[-1] for title,*_ in STEPS]==['loss','codec','encoder','paper','widget','option']
     assert '## Add a tutorial' in (ROOT/'CONTRIBUTING.md').read_text('utf8')
 
 @pytest.fixture

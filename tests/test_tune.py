@@ -33,7 +33,7 @@ def test_a_run_adds_a_row_and_a_model(panel):
     panel.start.click()
     panel.wait(120)
     [row] = panel.runs
-    assert row['steps']==8 and len(panel.losses)==8 and row['ended']=='whole' and row['lr']==pytest.approx(3e-3) and panel.error.value==''
+    assert row['steps']==8 and len(panel.watch.losses)==8 and row['ended']=='whole' and row['lr']==pytest.approx(3e-3) and panel.error.value==''
     assert panel.progress.value==panel.progress.max==8 and not panel.start.disabled and panel.stop.disabled and panel.busy.value==''
     assert 'validation loss' in panel.says.value and isinstance(panel.models['run 1'], Colorizer)
     w = compare(bundled_photos()['coffee'], panel.models, side=100)
@@ -42,7 +42,7 @@ def test_a_run_adds_a_row_and_a_model(panel):
 def test_stopping_keeps_the_model(panel):
     panel.set(epochs=50)
     panel.train()
-    wait_until(lambda: len(panel.losses)>=3)
+    wait_until(lambda: len(panel.watch.losses)>=3)
     assert panel.running and panel.start.disabled and not panel.stop.disabled and 'training' in panel.busy.value
     t = time.monotonic()
     panel.set(seed=4) # the kernel stays responsive, and the run keeps its settings
@@ -57,7 +57,7 @@ def test_the_picture_is_updated_during_training(panel):
     panel.set(epochs=50)
     before = panel.picture.value
     panel.train()
-    wait_until(lambda: panel.picture.value!=before and len(panel.losses)>2)
+    wait_until(lambda: panel.picture.value!=before and len(panel.watch.losses)>2)
     current = panel.picture.value
     wait_until(lambda: panel.picture.value!=current)
     panel.halt()
@@ -142,7 +142,7 @@ def test_baselines_are_below_the_runs(panel):
 
 def test_settings_are_locked_during_training(panel):
     panel.set(epochs=50).train()
-    wait_until(lambda: len(panel.losses)>=2)
+    wait_until(lambda: len(panel.watch.losses)>=2)
     c = panel.controls
     assert all(c[k].disabled for k in c if k!='sort') and c['loss'].buttons['l1'].disabled and not c['sort'].disabled
     panel.halt()
@@ -150,12 +150,12 @@ def test_settings_are_locked_during_training(panel):
     assert not c['lr'].disabled and not c['loss'].buttons['l1'].disabled and c['loss'].buttons['ce'].disabled and c['bins'].disabled
 
 def test_earlier_runs_are_in_the_chart(panel):
-    def earlier(): return panel.history.earlier(panel.state(), panel.losses)
+    def earlier(): return panel.history.earlier(panel.state(), panel.watch.losses)
     for seed in (1, 2): panel.set(seed=seed, epochs=1).train().wait(60)
-    assert list(earlier())==['run 1'] and earlier()['run 1']==panel.history.losses['run 1']!=panel.losses
+    assert list(earlier())==['run 1'] and earlier()['run 1']==panel.history.losses['run 1']!=panel.watch.losses
     panel.set(loss='l1')
     assert earlier()=={}, 'losses with other units are not in the chart'
-    assert panel.valid and panel.valid[-1][0]==len(panel.losses)
+    assert panel.watch.valid and panel.watch.valid[-1][0]==len(panel.watch.losses)
 
 def test_clamped_values_are_reported(panel, dls):
     assert 'epochs: 500' in panel.set(epochs=500).clamped.value and panel.state()['epochs']==50
@@ -177,23 +177,23 @@ def test_registered_losses_and_models_are_on_the_panel(dls):
     assert 'indiana_unet' in names and not any('*' in n for n in names)
 
 def test_a_run_is_saved_and_nothing_is_overwritten(panel, tmp_path):
-    assert panel.keep.disabled and panel.download.disabled
+    assert panel.saver.keep.disabled and panel.saver.download.disabled
     with pytest.raises(ValueError, match='no run 0'): panel.save(tmp_path/'a.safetensors')
     for seed in (1, 2): panel.set(seed=seed, epochs=1).train().wait(60)
-    assert not panel.keep.disabled and panel.which.value=='run 2'
-    panel.named.value = str(tmp_path/'mine.safetensors')
-    panel.keep.click()
+    assert not panel.saver.keep.disabled and panel.saver.which.value=='run 2'
+    panel.saver.named.value = str(tmp_path/'mine.safetensors')
+    panel.saver.keep.click()
     assert 'saved: ' in panel.clamped.value and panel.error.value==''
     photo = bundled_photos()['coffee']
     a, b = (m(photo, size=64).image for m in (Colorizer.load(tmp_path/'mine.safetensors'), panel.models['run 2']))
     assert np.abs(np.asarray(a).astype(int)-np.asarray(b)).max() <= 3, 'the file stores 16-bit weights'
     before = (tmp_path/'mine.safetensors').read_bytes()
-    panel.keep.click()
+    panel.saver.keep.click()
     assert 'exists; choose another name' in panel.error.value and (tmp_path/'mine.safetensors').read_bytes()==before
-    name, content = panel.file()
+    name, content = panel.saver.file()
     assert name=='mine.safetensors' and content==before
-    panel.which.value = 'run 1'
-    assert panel.file()[1]!=content
+    panel.saver.which.value = 'run 1'
+    assert panel.saver.file()[1]!=content
 
 def test_presets_and_reset(panel):
     first = panel.settings()
@@ -203,7 +203,7 @@ def test_presets_and_reset(panel):
     panel.back.click()
     assert panel.settings()==first and panel.preset.value==''
     panel.set(epochs=50).train()
-    wait_until(lambda: panel.losses)
+    wait_until(lambda: panel.watch.losses)
     assert panel.preset.disabled and panel.back.disabled
     panel.halt()
     panel.wait(60)
@@ -241,10 +241,10 @@ def test_the_panel_starts_with_the_settings_of_loaders_or_learner(dls):
 
 def test_empty_parts_are_hidden_before_training(dls):
     panel = tune(dls, SMALL)
-    assert panel.files_row.layout.display=='none' and 'Press Train' in panel.says.value
+    assert panel.saver.row.layout.display=='none' and 'Press Train' in panel.says.value
     before = panel.image.width
     panel.set(epochs=1).train().wait()
-    assert panel.files_row.layout.display is None and panel.image.width>before+300 # it now includes a chart
+    assert panel.saver.row.layout.display is None and panel.image.width>before+300 # it now includes a chart
     assert 'different scales' not in panel.table().note
     panel.set(loss='l1').train().wait()
     assert 'different scales' in panel.table().note

@@ -28,7 +28,8 @@ import colorize_nb
 from .files import whole_file
 
 # %% ../../nbs/core/01_photo.ipynb #75bf9baa
-_FORMATS = ('JPEG','MPO','PNG','WEBP','TIFF','BMP','DIB','GIF','PPM','JPEG2000','AVIF','HEIF','TGA','PSD') # Pillow's names
+# Pillow's names
+_FORMATS = 'JPEG', 'MPO', 'PNG', 'WEBP', 'TIFF', 'BMP', 'DIB', 'GIF', 'PPM', 'JPEG2000', 'AVIF', 'HEIF', 'TGA', 'PSD'
 _RAW = {'.dng','.nef','.nrw','.cr2','.cr3','.crw','.arw','.srf','.sr2','.orf','.rw2','.pef','.raf','.srw','.x3f','.3fr'}
 _LIMIT = float(os.environ.get('COLORIZE_MEGAPIXELS', 400)) # Pillow's own limit of 179 is too small for today's phones
 Image.MAX_IMAGE_PIXELS = int(_LIMIT*1e6/2) # Pillow raises an error at twice this number
@@ -59,7 +60,7 @@ def _is_srgb(icc):
     return np.abs(np.asarray(converted).astype(int)-np.asarray(grid)).max()<=2
 
 def _is_adobe_rgb(img):
-    "Return whether a camera marked the photo as Adobe RGB: EXIF's interoperability index is 'R03', and there is no profile."
+    "Return whether a camera marked the photo as Adobe RGB: no profile, and 'R03' as EXIF's interoperability index."
     with suppress(Exception): return 'icc_profile' not in img.info and img.getexif().get_ifd(0xA005).get(1)=='R03'
 
 @cache
@@ -67,8 +68,8 @@ def _adobe_rgb_profile():
     "Build the ICC profile of Adobe RGB (1998) from its primaries, adapted to D50, and its gamma of 563/256."
     def xyz(*values): return b'XYZ \0\0\0\0' + struct.pack('>3i', *(round(v*2**16) for v in values))
     gamma, white = b'curv\0\0\0\0' + struct.pack('>IHxx', 1, 563), xyz(.9642, 1, .8249)
-    tags = dict(wtpt=white, rXYZ=xyz(.60974, .31111, .01947), gXYZ=xyz(.20528, .62567, .06087), bXYZ=xyz(.14919, .06322, .74457),
-                rTRC=gamma, gTRC=gamma, bTRC=gamma)
+    tags = dict(wtpt=white, rTRC=gamma, gTRC=gamma, bTRC=gamma, rXYZ=xyz(.60974, .31111, .01947),
+                gXYZ=xyz(.20528, .62567, .06087), bXYZ=xyz(.14919, .06322, .74457))
     at, table, data = 132+12*len(tags), struct.pack('>I', len(tags)), b''.join(tags.values())
     for name,tag in tags.items():
         table += struct.pack('>4sII', name.encode(), at, len(tag))
@@ -139,10 +140,12 @@ def _to_rgb(img, flatten=True):
 _HEIC = "HEIC needs another package: pip install 'colorize_nb[heif]'"
 _JXL = "JPEG XL isn't supported; convert it to PNG"
 _SEQUENCE = 'a sequence of pictures; rename it to .heics to color it as a film'
-_TIFF = "damaged, or a kind of TIFF that isn't supported, such as colors in floats; save it with 8 or 16 bits per channel"
+_TIFF = ("damaged, or a kind of TIFF that isn't supported, such as colors in floats; "
+         "save it with 8 or 16 bits per channel")
 _PSD = "damaged, or a Photoshop file that isn't supported; save it with 8 bits per channel"
 _NEEDS = {b'ftyphevc': _SEQUENCE, b'ftyphevx': _SEQUENCE, b'ftypmsf1': _SEQUENCE, b'ftyphe': _HEIC, b'ftypmif1': _HEIC,
-          b'JXL ': _JXL, b'\xff\x0a': _JXL, b'II*\0': _TIFF, b'MM\0*': _TIFF, b'II+\0': _TIFF, b'MM\0+': _TIFF, b'8BPS': _PSD}
+          b'JXL ': _JXL, b'\xff\x0a': _JXL, b'8BPS': _PSD,
+          b'II*\0': _TIFF, b'MM\0*': _TIFF, b'II+\0': _TIFF, b'MM\0+': _TIFF}
 
 def _check_path(path):
     "Raise a `PhotoError` that is clearer than the decoder's error would be."
@@ -161,7 +164,8 @@ def _check_kind(img, name, start):
     if Path(str(name)).suffix.lower() in _RAW or 50706 in tags:
         raise PhotoError(f"{name}: raw camera files aren't supported; export it as JPEG or TIFF")
     if tags.get(284)==2 and max(tags.get(258, (8,)))>8:
-        raise PhotoError(f"{name}: 16-bit TIFF with separate color planes isn't supported; save it with interleaved pixels")
+        raise PhotoError(f"{name}: 16-bit TIFF with separate color planes isn't supported; "
+                         "save it with interleaved pixels")
     bits = _jpeg2000_bits(start) if img.format=='JPEG2000' else 8
     if bits<8 or (bits>8 and img.mode!='I;16'): # Pillow turns white into black
         raise PhotoError(f"{name}: JPEG 2000 with {bits} bits per channel isn't supported; convert it to PNG or TIFF")
@@ -171,8 +175,10 @@ def _reason(error, start):
     needs = next((text for magic,text in _NEEDS.items() if magic in (start[:len(magic)], start[4:4+len(magic)])), None)
     if needs==_HEIC and 'HEIF' in Image.OPEN: needs = 'damaged'
     too_large = f'larger than {_LIMIT:.0f} megapixels; set COLORIZE_MEGAPIXELS to allow more'
-    known = {UnidentifiedImageError: needs or 'not a picture in a supported format', PermissionError: 'permission denied',
-             Image.DecompressionBombError: too_large, MemoryError: 'too large for the available memory'}
+    known = {UnidentifiedImageError: needs or 'not a picture in a supported format',
+             PermissionError: 'permission denied',
+             Image.DecompressionBombError: too_large,
+             MemoryError: 'too large for the available memory'}
     text = next((text for kind,text in known.items() if isinstance(error, kind)), None)
     if text: return text
     is_cut = start.startswith(b'\xff\xd8') and 'truncated' in str(error)
@@ -193,7 +199,7 @@ def _collect_warnings(notes):
 
 @contextmanager
 def _collect_stderr(messages):
-    "Append a summary of what libtiff prints to `messages`. It writes errors directly to the terminal, sometimes hundreds."
+    "Append a summary of what libtiff prints to `messages`. It writes to the terminal itself, sometimes hundreds of lines."
     try: terminal = os.dup(2)
     except OSError: return (yield) # a program without a terminal
     with tempfile.TemporaryFile() as file:
@@ -203,8 +209,9 @@ def _collect_stderr(messages):
             os.dup2(terminal, 2)
             os.close(terminal)
             file.seek(0)
-            errors = [e for e in file.read().decode('utf8', 'replace').splitlines() if 'Warning,' not in e]
-            if errors: messages.append(f'damaged; the decoder reported {len(errors)} error(s), for example: {errors[0]}')
+            lines = file.read().decode('utf8', 'replace').splitlines()
+            if errors := [e for e in lines if 'Warning,' not in e]:
+                messages.append(f'damaged; the decoder reported {len(errors)} error(s), for example: {errors[0]}')
 
 def _collector(start, messages): return _collect_stderr(messages) if start[:2] in (b'II', b'MM') else nullcontext()
 
@@ -280,7 +287,8 @@ _KINDS = 'color','archive','plate','portrait','sample','all'
 @cache
 def _credits():
     "Read the table of credits: name -> row."
-    with open(_PHOTOS/'credits.csv', encoding='utf8', newline='') as f: return {row['name']: row for row in csv.DictReader(f)}
+    with open(_PHOTOS/'credits.csv', encoding='utf8', newline='') as f:
+        return {row['name']: row for row in csv.DictReader(f)}
 
 def _samples():
     "Find the photos in scikit-image, scikit-learn, and matplotlib, if they're installed."
@@ -305,29 +313,37 @@ def credit(
 )->str:
     "Return a line of credit for a bundled photo: author, source, license, and changes."
     if row := _credits().get(name): return f"{row['author']}, {row['source']} ({row['license']}), {row['note']}"
+    names = dict(skimage='scikit-image', sklearn='scikit-learn')
     for package,(_,files) in _BUNDLED.items():
-        if name in files: return f"sample photo in {dict(skimage='scikit-image', sklearn='scikit-learn').get(package, package)}"
+        if name in files: return f'sample photo in {names.get(package, package)}'
     raise ValueError(f'No bundled photo is called {name!r}.')
 
 # %% ../../nbs/core/01_photo.ipynb #41515a99
-EXTENSIONS = {'.jpg','.jpeg','.jpe','.jfif','.mpo','.png','.apng','.webp','.tif','.tiff','.bmp','.dib','.gif','.ppm','.pgm','.pbm',
-              '.pnm','.pfm','.jp2','.j2k','.jpf','.jpx','.avif','.heic','.heif','.hif','.tga','.psd'}
-
-# %% ../../nbs/core/01_photo.ipynb #8f8537b0
+EXTENSIONS = {'.jpg','.jpeg','.jpe','.jfif','.mpo','.png','.apng','.webp','.tif','.tiff','.bmp','.dib','.gif','.ppm',
+              '.pgm','.pbm','.pnm','.pfm','.jp2','.j2k','.jpf','.jpx','.avif','.heic','.heif','.hif','.tga','.psd'}
 _NOT_PHOTOS = {'@eaDir','__MACOSX'} # thumbnails and other copies made by network drives and Macs
 
-def _search(folder, recurse, skipped):
-    "Yield the files in `folder` with one of `EXTENSIONS`. Hidden files are ignored; others are counted in `skipped`."
-    seen = set()
-    for root,dirs,files in os.walk(folder, followlinks=True):
+def find_files(
+    folder, # A `Path`, or a `UPath` for a bucket
+    extensions, # Lowercase, with a dot
+    skipped:dict, # Filled with the number of files left out, by extension
+    recurse:bool=True, # Search subfolders too?
+    onerror=None, # Called with the `OSError` of a folder that can't be searched
+):
+    "Yield the files in `folder` with one of `extensions`. Hidden files are ignored."
+    local, seen = isinstance(folder, Path), set()
+    walk = os.walk(folder, onerror=onerror, followlinks=True) if local else folder.walk(on_error=onerror)
+    for root,dirs,files in walk:
+        root, real = (Path(root), os.path.realpath(root)) if local else (root, root)
         dirs[:] = sorted(x for x in dirs if not x.startswith('.') and x not in _NOT_PHOTOS) if recurse else []
-        if (real := os.path.realpath(root)) in seen: dirs[:], files = [], [] # a link back to a folder above
+        if real in seen: dirs[:], files = [], [] # a link back to a folder above
         seen.add(real)
-        for f in (Path(root)/f for f in sorted(files) if not f.startswith('.')):
-            ext = f.suffix.lower()
-            if ext in EXTENSIONS: yield f
+        for f in (root/f for f in sorted(files) if not f.startswith('.')):
+            ext = f.suffix.lower() or 'no extension'
+            if ext in extensions: yield f
             else: skipped[ext] = skipped.get(ext, 0)+1
 
+# %% ../../nbs/core/01_photo.ipynb #8f8537b0
 def find_photos(
     paths, # A path or several paths; files are returned as they are, and folders are searched
     recurse:bool=True, # Search subfolders too?
@@ -336,7 +352,7 @@ def find_photos(
     "Find photos by file extension. Files that you name are always included. Raises `PhotoError` for missing paths."
     found, skipped = [], {} if skipped is None else skipped
     for p in map(Path, [paths] if isinstance(paths, (str, Path)) else paths):
-        if p.is_dir(): found += _search(p, recurse, skipped)
+        if p.is_dir(): found += find_files(p, EXTENSIONS, skipped, recurse)
         elif p.exists(): found.append(p)
         else: raise PhotoError(f'{p}: no such file or folder')
     return list(dict.fromkeys(found))
@@ -407,7 +423,8 @@ _READERS = dict(exif=_read_exif, icc=_read_icc, xmp=_read_xmp, iptc=_read_iptc, 
 
 def _is_deep(img):
     "Return whether a picture that isn't decoded yet has more than 8 bits per channel."
-    return img.mode.startswith(('I','F')) or img.info.get('bit_depth', 8)>8 or any(';16' in str(t) for t in getattr(img, 'tile', ()))
+    if img.mode.startswith(('I','F')) or img.info.get('bit_depth', 8)>8: return True
+    return any(';16' in str(t) for t in getattr(img, 'tile', ()))
 
 def photo_meta(
     src, # Path, open binary file, or PIL image

@@ -94,7 +94,7 @@ def read_photo(
 # %% ../../nbs/infer/01_colorizer.ipynb #feeb2f89
 @dataclass
 class Prediction:
-    "The raw prediction for one photo. `Colorizer.chroma` accepts it in place of the photo."
+    "The raw prediction for one photo. `Predictor.chroma` accepts it in place of the photo."
     pred:torch.Tensor # `(1,n_out,h,w)`, activated, in the space of the codec's target
     x:torch.Tensor # `(1,n_in,H,W)` network input: the small copy, padded
     shape:tuple # (w, h) of the small copy before padding
@@ -145,8 +145,8 @@ def _run_all(run, inputs, size, names, batched):
     return results
 
 # %% ../../nbs/infer/01_colorizer.ipynb #233679ac
-class Colorizer:
-    "Color photos with a model and its codec: `Colorizer.load('mine.safetensors')('photo.jpg').save()`."
+class Predictor:
+    "A network and its codec: `predict` runs the network on a photo, and `chroma` decodes the prediction."
     def __init__(
         self,
         model, # Network `(B,n_in,H,W)` -> raw `(B,n_out,h,w)`
@@ -162,32 +162,9 @@ class Colorizer:
         self.knobs = dict(self.meta.get('knobs') or {})
         check_knobs(codec, self.knobs)
 
-    @classmethod
-    def load(
-        cls,
-        path='shipped', # A saved colorizer, an `.onnx` file, or a name from `shipped_models()` or `released_models()`
-        device='cpu', # 'cpu', 'cuda', 'mps', or 'auto' for a GPU if there is one
-        weights=None, # A local file with the weights of a released model; by default, they're downloaded into a cache
-        offline:bool=None, # Forbid the download? Default: if `COLORIZE_NB_OFFLINE` is set
-    )->'Colorizer':
-        """Load a colorizer.
-        Raises `StoreError` for a file that isn't a model, `ValueError` if the device isn't available."""
-        device = pick_device(device)
-        if facts := released_models().get(str(path)):
-            net = load_released(str(path), weights, offline).to(device)
-            return cls(net, LabAB(ab_scale=1.), facts['size'], str(path), device=device)
-        if weights is not None:
-            raise ValueError(f"{path}: only released models take weights ({', '.join(released_models())})")
-        if Path(path).suffix=='.onnx':
-            net = OnnxNet(path)
-            return cls(net, LabAB(ab_scale=1.), net.size, Path(path).stem, device=device)
-        model, codec, spec, meta = load_model_file(path, device)
-        try: return cls(model, codec, spec['size'], Path(path).stem, meta, device)
-        except (ValueError, TypeError) as e: raise StoreError(f'{path}: its default knobs are invalid ({e})') from None
-
     def __repr__(self):
         knobs = ''.join(f', {k}={v!r}' for k,v in self.knobs.items())
-        return f'Colorizer({self.name}: {type(self.codec).__name__}, size={self.size}{knobs})'
+        return f'{type(self).__name__}({self.name}: {type(self.codec).__name__}, size={self.size}{knobs})'
 
     def merge_knobs(self, **knobs)->dict:
         """Return the default knobs, overridden by those `knobs` that aren't None.
@@ -236,6 +213,32 @@ class Colorizer:
         ab = self.codec.ab(p.x, p.pred, **{k: v for k,v in knobs.items() if k not in PAINT_KNOBS})
         h, w = (max(1, math.ceil(n*a/padded)) for n,a,padded in zip(p.shape[::-1], ab.shape[-2:], p.x.shape[-2:]))
         return ab[...,:h,:w]*knobs['saturation']
+
+# %% ../../nbs/infer/01_colorizer.ipynb #8e0f0003
+class Colorizer(Predictor):
+    "Color photos with a model and its codec: `Colorizer.load('mine.safetensors')('photo.jpg').save()`."
+    @classmethod
+    def load(
+        cls,
+        path='shipped', # A saved colorizer, an `.onnx` file, or a name from `shipped_models()` or `released_models()`
+        device='cpu', # 'cpu', 'cuda', 'mps', or 'auto' for a GPU if there is one
+        weights=None, # A local file with the weights of a released model; by default, they're downloaded into a cache
+        offline:bool=None, # Forbid the download? Default: if `COLORIZE_NB_OFFLINE` is set
+    )->'Colorizer':
+        """Load a colorizer.
+        Raises `StoreError` for a file that isn't a model, `ValueError` if the device isn't available."""
+        device = pick_device(device)
+        if facts := released_models().get(str(path)):
+            net = load_released(str(path), weights, offline).to(device)
+            return cls(net, LabAB(ab_scale=1.), facts['size'], str(path), device=device)
+        if weights is not None:
+            raise ValueError(f"{path}: only released models take weights ({', '.join(released_models())})")
+        if Path(path).suffix=='.onnx':
+            net = OnnxNet(path)
+            return cls(net, LabAB(ab_scale=1.), net.size, Path(path).stem, device=device)
+        model, codec, spec, meta = load_model_file(path, device)
+        try: return cls(model, codec, spec['size'], Path(path).stem, meta, device)
+        except (ValueError, TypeError) as e: raise StoreError(f'{path}: its default knobs are invalid ({e})') from None
 
     def _paint(self, name, img, meta, prediction, knobs):
         "Decode and paint one photo."

@@ -40,7 +40,7 @@ def _places(features, size):
 def match_features(
     photo:Image.Image, # The photo to color
     reference:Image.Image, # A color photo
-    encoder, # Takes L/50-1 and returns features from fine to coarse, such as `load_encoder('efficientnet_lite0', pretrained=True)`
+    encoder, # Takes L/50-1 and returns features from fine to coarse, such as a pretrained one from `load_encoder`
     size:int=320, # Side that both photos are resized to for the comparison
     T:float=.05, # Temperature: low values copy the most similar position, high ones average over many
     levels=(3, 4), # Features to compare, counted from the finest

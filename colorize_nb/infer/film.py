@@ -124,14 +124,12 @@ def _open_image(src):
     return Image.open(src, formats=sorted(f for f in known if f in Image.OPEN))
 
 def is_animation(
-    path:Path, # Path of an image
-    file=None, # Its content as an open binary file, if it isn't a local file
+    path:Path, # Path of an image, or a `UPath`
 )->bool:
     "Return whether this is an image file with several frames of the same size. False if it can't be opened."
-    path = Path(path)
-    if path.suffix.lower() not in ANIMATION_FORMATS or not (file or path.is_file()): return False
+    if path.suffix.lower() not in ANIMATION_FORMATS or not path.is_file(): return False
     try:
-        with _open_image(file or path) as im:
+        with path.open('rb') as file, _open_image(file) as im:
             if getattr(im, 'n_frames', 1)<2 or im.format!='MPO': return getattr(im, 'n_frames', 1)>1
             return len({f.size for f in ImageSequence.Iterator(im)})==1 # others are thumbnails
     except Exception: return False # reading it will say why
@@ -559,7 +557,8 @@ def is_moving(
     path:Path, # Path of a photo, film, or animation
 )->bool:
     "Return whether this is a film, by its suffix, or an animation."
-    return Path(path).suffix.lower() in FILM_SUFFIXES or is_animation(path)
+    path = Path(path)
+    return path.suffix.lower() in FILM_SUFFIXES or is_animation(path)
 
 def color_moving(
     src:Path, # A film or an animation

@@ -20,7 +20,7 @@ def find_motion(
     L, # `(1,1,h,w)` lightness of a frame, 0 to 100
     previous, # `(1,1,h,w)` lightness of the frame before
 )->torch.Tensor: # `(2,h,w)`: how far down and to the right each pixel of the frame was in the previous one
-    "Find where each pixel was in the previous frame, with the optical flow TV-L1 of scikit-image. Ignores changes of exposure."
+    "Find where each pixel was in the previous frame, with TV-L1 optical flow. Ignores changes of exposure."
     from skimage.registration import optical_flow_tvl1
     now, before = (t[0,0].cpu().numpy()/100 for t in (L, previous))
     before = before - np.median(before) + np.median(now)

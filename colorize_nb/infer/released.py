@@ -78,8 +78,8 @@ def verify_released(
         model = Colorizer.load(n, weights=path)
         ours = error(lambda p: to_tensor(model(p, faithful=True).image))
         rows.append({'model': n, 'file': path.name, 'bytes': path.stat().st_size,
-                     'SHA-256': released_facts(n)['sha256'][:8], 'layout': 'fits', 'CIEDE2000': f'{ours:.2f}', 'all-gray': f'{gray:.2f}',
-                     'remark': model.model.remark()})
+                     'SHA-256': released_facts(n)['sha256'][:8], 'layout': 'fits',
+                     'CIEDE2000': f'{ours:.2f}', 'all-gray': f'{gray:.2f}', 'remark': model.model.remark()})
     return Results(rows, f"errors of the original program's pictures of {len(opened)} photos")
 
 def describe_released(

@@ -22,7 +22,7 @@ class LiteDecoder(nn.Module):
         widths=(48,96,160), # Channels of the decoder at strides 4, 8, and 16
     ):
         super().__init__()
-        self.norms = nn.ModuleList([nn.BatchNorm2d(c) for c in channels])
+        self.n_out, self.norms = widths[0], nn.ModuleList([nn.BatchNorm2d(c) for c in channels])
         self.context = GlobalContext(channels[-1])
         below = [*widths[1:], channels[-1]] # channels that come up from the level below
         ups = [UpBlock(ni, skip, nf) for ni,skip,nf in zip(below, channels, widths)]
@@ -52,11 +52,12 @@ class UnetLite(TransferModel):
         pretrained:bool=False, # Load ImageNet weights into the encoder?
         weights=None, # A file to load them from, instead of the pip package
         freeze:bool=False, # Freeze the encoder?
+        decoder=LiteDecoder, # Function of the features' channels and `widths`, which returns a decoder with `n_out`
     ):
         super().__init__(n_in)
         self.encoder = _load_encoder(version, norm, pretrained, weights)
-        self.decoder = LiteDecoder(self.encoder.channels[1:], widths)
-        self.head = nn.Conv2d(widths[0], n_out, 1)
+        self.decoder = decoder(self.encoder.channels[1:], widths)
+        self.head = nn.Conv2d(self.decoder.n_out, n_out, 1)
         self.freeze_pretrained(freeze)
 
     def encode_frozen(self, x)->list: return self.encoder(x)[1:]

@@ -57,6 +57,81 @@ def _controls(photos, models):
                 size=slider(W.SelectionSlider, options=_SIZES, value=size if size in _SIZES else 128, name='size'),
                 saturation=_dial(1, 2, .05, 'saturation'), T=_dial(.38, 1, .02, 'temperature'))
 
+# %% ../../nbs/widgets/02_compare.ipynb #7d0e0002
+class Predictions:
+    "The pictures that several models make of some photos, for the settings `s` of a `Compare` panel."
+    def __init__(self,
+        photos:dict, # PIL images or paths by name
+        models:dict, # `Colorizer`s by name
+        side:int=480, # Longest side of the pictures, in pixels
+    ):
+        self.photos, self.models, self.side, self.raw = photos, models, side, {}
+
+    def add(self,
+        photos:dict, # PIL images or paths by name
+    ):
+        "Add photos, and forget the predictions for photos of the same name."
+        self.photos.update(photos)
+        self.raw = {k: v for k,v in self.raw.items() if k[0] not in photos}
+
+    def photo(self, s:dict)->Image.Image:
+        "Return the selected photo at the displayed size."
+        im = open_photo(self.photos[s['photo']]).copy()
+        im.thumbnail((self.side,)*2, Image.Resampling.LANCZOS)
+        return im
+
+    def temperature(self, s:dict,
+        name:str, # Name of a model
+    )->dict:
+        "Return `dict(T=...)` for a classifier decoded by the annealed mean, otherwise an empty dict."
+        model = self.models[name]
+        acts = 'T' in codec_knobs(model.codec) and model.knobs.get('how', 'annealed')=='annealed'
+        return dict(T=s['T']) if acts else {}
+
+    def ab(self, s:dict,
+        name:str, # Name of a model, 'gray', or 'photo'
+    )->torch.Tensor: # `(1,2,h,w)` a and b, before saturation
+        "Return the chroma of the selected photo: predicted, zero, or its own."
+        if name not in self.models: return rgb2lab(to_tensor(self.photo(s)))[:,1:]*(name=='photo')
+        key = s['photo'], name, s['size']
+        if key not in self.raw: self.raw[key] = self.models[name].predict(self.photo(s), s['size'])
+        return self.models[name].chroma(self.raw[key], saturation=1., **self.temperature(s, name))
+
+    def blend(self, s:dict)->torch.Tensor: # `(1,2,h,w)` a and b, before saturation
+        "Return a mixture of the chroma on the left and right."
+        sides = [self.ab(s, s[k]) for k in ('left','right')]
+        size = max((t.shape[-2:] for t in sides), key=lambda hw: hw[0]*hw[1])
+        left, right = (F.interpolate(t, size=size, mode='bilinear', align_corners=False) for t in sides)
+        return torch.lerp(left, right, s['blend'])
+
+    def picture(self, s:dict,
+        name:str, # Name of a model, 'gray', 'photo', or 'blend'
+    )->Image.Image:
+        "Return the selected photo with the chroma of `name`."
+        img = self.photo(s)
+        if name=='photo': return img
+        if name=='gray': return to_image(gray_baseline(to_tensor(img)))
+        return paint(img, s['saturation']*(self.blend(s) if name=='blend' else self.ab(s, name)), gamut=s['gamut'])
+
+# %% ../../nbs/widgets/02_compare.ipynb #7d0e0005
+def _score(name, rgb, true):
+    "Return one row of metrics, with errors only if there is a target."
+    far = {'CIEDE2000': ciede, 'PSNR, dB': psnr} if true is not None else {}
+    distances = {k: f'{f(rgb, true).item():.2f}' for k,f in far.items()}
+    return {'': name, **distances, 'colorfulness': f'{colorfulness(rgb).item():.1f}'}
+
+def score_pictures(
+    photo, # PIL image
+    pictures:dict, # PIL images of the same size by name
+)->Results:
+    "Return CIEDE2000, PSNR, and colorfulness of each picture; only colorfulness if the photo itself is gray."
+    true = to_tensor(photo)
+    if rgb2lab(true)[:,1:].norm(dim=1).mean()<=2:
+        rows = [_score(n, to_tensor(p), None) for n,p in pictures.items()]
+        return Results(rows, 'this photo is gray, so there is no color to compare with')
+    rows = [_score(n, to_tensor(p), true if n!='photo' else None) for n,p in {**pictures, 'photo': photo}.items()]
+    return Results(rows, f'one photo at {true.shape[-1]}x{true.shape[-2]}')
+
 # %% ../../nbs/widgets/02_compare.ipynb #5488200d0
 class Compare(Explorer):
     "Several models on one photo: side by side, under a draggable line, blended, or all at once, with metrics."
@@ -67,7 +142,7 @@ class Compare(Explorer):
         side:int=480, # Longest side displayed, in pixels
     ):
         self.models, self.photos = load_colorizers(models), named_photos(photos)
-        self.side, self.predictions = side, {}
+        self.predictions = Predictions(self.photos, self.models, side)
         self.upload = Uploader(lambda name,photo: self.add({name: photo}), self._failed)
         super().__init__(**_controls(self.photos, self.models))
 
@@ -86,55 +161,17 @@ class Compare(Explorer):
         photos:dict, # PIL images or paths by name
     ):
         "Add photos and show the last one."
-        self.photos.update(photos)
-        self.predictions = {k: v for k,v in self.predictions.items() if k[0] not in photos}
+        self.predictions.add(photos)
         self._quiet = True
         self.controls['photo'].options = list(self.photos)
         self._quiet = False
         self.set(photo=list(photos)[-1])
 
-    def image_of(self)->Image.Image:
-        "Return the selected photo at the displayed size."
-        im = open_photo(self.photos[self.state()['photo']]).copy()
-        im.thumbnail((self.side,)*2, Image.Resampling.LANCZOS)
-        return im
-
-    def ab(self,
-        name:str, # Name of a model
-    )->torch.Tensor: # `(1,2,h,w)` a and b, before saturation
-        "Return the predicted chroma of the selected photo."
-        s, model = self.state(), self.models[name]
-        key = s['photo'], name, s['size']
-        if key not in self.predictions: self.predictions[key] = model.predict(self.image_of(), s['size'])
-        return model.chroma(self.predictions[key], saturation=1., **self._temperature(name))
-
-    def _temperature(self, name):
-        "Return `dict(T=...)` for a classifier decoded by the annealed mean, otherwise an empty dict."
-        model = self.models[name]
-        acts = 'T' in codec_knobs(model.codec) and model.knobs.get('how', 'annealed')=='annealed'
-        return dict(T=self.state()['T']) if acts else {}
-
     def answer(self,
-        name:str, # Name of a model, 'gray', or 'photo'
+        name:str, # Name of a model, 'gray', 'photo', or 'blend'
     )->Image.Image:
         "Return the picture displayed for `name`."
-        s, img = self.state(), self.image_of()
-        if name=='photo': return img
-        if name=='gray': return to_image(gray_baseline(to_tensor(img)))
-        return paint(img, s['saturation']*self.ab(name), gamut=s['gamut'])
-
-    def _side_ab(self, name):
-        "Return the chroma of one side of a blend: predicted, from the photo, or zero."
-        if name in self.models: return self.ab(name)
-        return rgb2lab(to_tensor(self.image_of()))[:,1:]*(name=='photo')
-
-    def blended(self)->Image.Image:
-        "Return the photo with a mixture of the left and right chroma."
-        s = self.state()
-        sides = [self._side_ab(s[k]) for k in ('left','right')]
-        size = max((t.shape[-2:] for t in sides), key=lambda hw: hw[0]*hw[1])
-        left, right = (F.interpolate(t, size=size, mode='bilinear', align_corners=False) for t in sides)
-        return paint(self.image_of(), s['saturation']*torch.lerp(left, right, s['blend']), gamut=s['gamut'])
+        return self.predictions.picture(self.state(), name)
 
     def names(self)->list:
         "Return the names of the displayed pictures from left to right."
@@ -142,36 +179,26 @@ class Compare(Explorer):
         if s['view']=='all': return ['gray', *self.models, 'photo']
         return [s['left'], 'blend', s['right']] if s['view']=='blend' else [s['left'], s['right']]
 
-    def _lock(self):
+    def _lock(self, s):
         "Gray out the sliders that would have no effect."
-        view, c = self.state()['view'], self.controls
-        c['wipe'].disabled, c['blend'].disabled = view!='wipe', view!='blend'
-        c['T'].disabled = not any(self._temperature(n) for n in self.names() if n in self.models)
+        c = self.controls
+        c['wipe'].disabled, c['blend'].disabled = s['view']!='wipe', s['view']!='blend'
+        c['T'].disabled = not any(self.predictions.temperature(s, n) for n in self.names() if n in self.models)
 
     def draw(self):
         s = self.state()
-        self._lock()
-        shown = {n: self.blended() if n=='blend' else self.answer(n) for n in self.names()}
+        self._lock(s)
+        shown = {n: self.answer(n) for n in self.names()}
         title = f"{s['left']}  |  {s['right']}"
         sides = [image_grid([shown[s[k]]], [title]) for k in ('left','right')] if s['view']=='wipe' else []
         divided = self.picture.layers(*sides, at=s['wipe'])
-        return divided or image_grid(list(shown.values()), list(shown), min(3, len(shown))), self.scores(shown)
-
-    def scores(self,
-        shown:dict, # Pictures by name
-    )->Results:
-        "Return CIEDE2000, PSNR, and colorfulness, including gray; only colorfulness if the photo itself is gray."
-        true = to_tensor(self.image_of())
-        own = rgb2lab(true)[:,1:].norm(dim=1).mean()>2
-        pictures = {'gray': self.answer('gray'), **shown}
-        if own: pictures['photo'] = self.image_of()
-        rows = [_score(n, to_tensor(p), true if own and n!='photo' else None) for n,p in pictures.items()]
-        if own: return Results(rows, f'one photo at {true.shape[-1]}x{true.shape[-2]}')
-        return Results(rows, 'this photo is gray, so there is no color to compare with')
+        table = score_pictures(self.predictions.photo(s), {'gray': self.answer('gray'), **shown})
+        return divided or image_grid(list(shown.values()), list(shown), min(3, len(shown))), table
 
     def _line(self, name):
         s = self.state()
-        knobs = dict(size=s['size'], saturation=s['saturation'], gamut=s['gamut'], **self._temperature(name))
+        knobs = dict(size=s['size'], saturation=s['saturation'], gamut=s['gamut'],
+                     **self.predictions.temperature(s, name))
         said = ', '.join(f'{k}={v:g}' if isinstance(v, float) else f'{k}={v!r}' for k,v in knobs.items())
         variable = ''.join(c if c.isalnum() else '_' for c in name)
         return f"{variable} = Colorizer.load({name!r})({photo_code(self.photos[s['photo']])}, {said})"
@@ -179,13 +206,6 @@ class Compare(Explorer):
     def code(self):
         shown = [n for n in dict.fromkeys(self.names()) if n in self.models]
         return '\n'.join(map(self._line, shown)) or f"open_photo({photo_code(self.photos[self.state()['photo']])})"
-
-# %% ../../nbs/widgets/02_compare.ipynb #cda46f2f
-def _score(name, rgb, true):
-    "Return one row of metrics, with errors only if there is a target."
-    far = {'CIEDE2000': ciede, 'PSNR, dB': psnr} if true is not None else {}
-    distances = {k: f'{f(rgb, true).item():.2f}' for k,f in far.items()}
-    return {'': name, **distances, 'colorfulness': f'{colorfulness(rgb).item():.1f}'}
 
 # %% ../../nbs/widgets/02_compare.ipynb #cda46f30
 def compare(

@@ -282,33 +282,113 @@ def different(
     in_turn = [f for turn in zip_longest(*groups.values()) for f in turn if f is not None]
     return in_turn[:n] if len(groups)>1 else list(files)[::max(1, len(files)//n)][:n]
 
+# %% ../../nbs/widgets/03_tune.ipynb #7c0e0002
+class SettingsPanel(Explorer):
+    "A panel with the settings of a training run, presets, and the code that trains with these settings."
+    def __init__(self,
+        dls, # `ColorizeDataLoaders`, or a `Learner`: the panel starts with its codec, loss, and network
+        models:dict=None, # Model keywords by name, `model_menu()` by default
+        previews:int=3, # Number of validation photos displayed
+        **controls, # More controls by name, which aren't settings
+    ):
+        learn, dls = (dls, dls.dls) if isinstance(dls, Learner) else (None, dls)
+        self.files, self.valid_files, self.device = list(dls.train_ds.items), list(dls.valid_ds.items), dls.device
+        self.menu, self.asked, self.locked = dict(models or model_menu()), getattr(dls, 'origin', None), False
+        self.photos = [preview_photo(f) for f in different(self.valid_files, previews)]
+        self.preset = W.Dropdown(options=['', *PRESETS], description='preset', layout=W.Layout(width='260px'))
+        self.preset.observe(lambda change: change['new'] and self.take(change['new']), 'value')
+        self.back = W.Button(description='Reset')
+        self.back.on_click(lambda _: self.reset())
+        self.knobs = knob_widgets(list(self.menu), dls.size, dls.train.bs)
+        super().__init__(**self.knobs, **controls)
+        self._start_from(dls, learn)
+        self.clamped.value, self.first = as_html(self._fitted(dls)), self.settings()
+
+    def _start_from(self, dls, learn):
+        "Select the loaders' codec, and the learner's loss and network."
+        own = own_codec(dls.codec)
+        if not own: return
+        loss = getattr(learn, 'loss_name', None)
+        own['loss'] = loss if loss in fitting(own['codec'], own['bins']) else own_loss(dls.codec)
+        arch = learn.spec.get('arch') if learn and hasattr(learn, 'spec') else None
+        if arch in self.menu: own['model'] = arch
+        self.set(**own)
+
+    def _fitted(self, dls):
+        "Return messages about values of the data loaders that the controls can't represent."
+        s = self.settings()
+        asked = dict(size=dls.size, batch=dls.train.bs)
+        return [f'{k}: the loaders use {v}; the closest option here is {s[k]}' for k,v in asked.items() if v!=s[k]]
+
+    def settings(self)->dict:
+        "Return the settings of a training run, which `learner_of` and `line_of` accept."
+        return {k: c.value for k,c in self.knobs.items()}
+
+    def layout(self)->list:
+        c = self.knobs
+        return [row(self.preset, self.back), c['codec'], c['loss'], row(c['model'], c['bins']), row(c['lr']),
+                row(c['epochs'], c['size']),
+                more(row(c['batch'], c['dropout']), row(c['decay'], c['batchnorm']), c['seed'])]
+
+    def take(self,
+        preset:str, # A name in `PRESETS`
+    ):
+        "Apply a preset to the initial settings and return the panel."
+        return self.set(**{**self.first, **PRESETS[preset]})
+
+    def reset(self):
+        "Restore the initial settings and return the panel."
+        self.preset.value = ''
+        return self.set(**self.first)
+
+    def learner(self,
+        s:dict, # The settings
+    ):
+        "Return a `Learner` for the settings. Raises `ValueError` with a one-line reason if they don't fit together."
+        return learner_of(s, self.files, self.valid_files, self.menu, self.device)
+
+    def lock(self):
+        "Gray out options that don't fit together, or everything if `locked`."
+        no, loss = impossible(self.settings()), self.knobs['loss']
+        if loss.reasons!=no['loss']: loss.forbid(no['loss'])
+        for k,c in self.knobs.items(): c.disabled = self.locked or k in no and k!='loss'
+        for k in ('bins','dropout','batchnorm'): self.knobs[k].tooltip = ' '.join(no.get(k, {}).values())
+        self.preset.disabled = self.back.disabled = self.locked
+
+    def draw(self):
+        self.lock()
+        return preview_grid(self.photos)
+
+    def code(self): return line_of(self.settings(), self.menu, self.asked or {}, self.device)
+
 # %% ../../nbs/widgets/03_tune.ipynb #cc362c52
 class Watch(Callback):
-    "Report the progress of a training run to a `Tune` panel, and stop when its `stopping` event is set."
+    "Record the losses of a training run, show its progress, and stop it once `stopping` is set."
     order = 100
     def __init__(self,
-        panel, # The `Tune` panel
-        every:float=1., # Minimum seconds between two pictures; at least four times as long as drawing one takes
-    ): self.panel,self.every,self.last,self.took = panel,every,0.,0.
+        look, # Called with the learner now and then, and at the end
+        every:float=1., # Minimum seconds between two calls; at least four times as long as one takes
+    ):
+        self.look, self.every, self.last, self.took = look, every, 0., 0.
+        self.losses, self.valid = [], [] # one loss per step, and `(step, validation loss)` after each epoch
+        self.total, self.stopping = 1, threading.Event()
 
-    def before_fit(self):
-        self.panel.losses, self.panel.valid = [], []
-        self.panel.total = self.n_epoch*len(self.dls.train)
+    def before_fit(self): self.total = self.n_epoch*len(self.dls.train)
 
     def after_batch(self):
         if not self.training: return
-        self.panel.losses.append(self.loss.item())
+        self.losses.append(self.loss.item())
         if time.perf_counter()-self.last > max(self.every, 4*self.took): self._look()
-        if self.panel.stopping.is_set(): raise CancelFitException
+        if self.stopping.is_set(): raise CancelFitException
 
     def after_epoch(self):
-        if self.recorder.values: self.panel.valid.append((len(self.panel.losses), self.recorder.values[-1][1]))
+        if self.recorder.values: self.valid.append((len(self.losses), self.recorder.values[-1][1]))
 
     def after_fit(self): self._look()
 
     def _look(self):
         was, start = self.model.training, time.perf_counter()
-        self.panel.look(self.learn)
+        self.look(self.learn)
         self.model.train(was)
         self.last = time.perf_counter()
         self.took = self.last-start
@@ -371,8 +451,51 @@ class History:
         if Path(path).exists(): raise FileExistsError(f'{path} exists; choose another name')
         return self.learners[run].save_colorizer(Path(path))
 
+# %% ../../nbs/widgets/03_tune.ipynb #7c0e0005
+class Saver:
+    "A menu of trained models, and buttons that save or download one. It's hidden until there is a model."
+    def __init__(self,
+        history, # The `History` with the models
+        report, # Called with a message
+        failed, # Called with an exception
+    ):
+        self.history, self.report, self.failed = history, report, failed
+        self.which = W.Dropdown(options=[], description='keep', layout=W.Layout(width='200px'))
+        self.named = W.Text('mine.safetensors', layout=W.Layout(width='200px'))
+        self.keep = W.Button(description='Save', icon='save', disabled=True)
+        self.keep.on_click(lambda _: self._click())
+        self.download = Download(self.file, failed, label='download the model', disabled=True)
+        self.row = row(self.which, self.named, self.keep, self.download)
+        self.row.layout.display = 'none'
+
+    def offer(self,
+        run:int, # Number of the run to select
+    ):
+        "Show the models of all runs in the menu."
+        self.which.options, self.which.value = [*self.history.models], f'run {run}'
+        self.keep.disabled = self.download.disabled = False
+        self.row.layout.display = None
+
+    def save(self,
+        path, # Where to write the file
+        run:int=None, # Number of the run; the selected one if None
+    )->Path: # Raises `ValueError` if there is no run, `FileExistsError` if the file exists
+        "Save the model of a run."
+        return self.history.save(run or int((self.which.value or 'run 0').split()[1]), path)
+
+    def file(self)->tuple: # `(name, bytes)`
+        "Return the file that `save` writes."
+        name = Path(self.named.value or 'mine.safetensors').name
+        with tempfile.TemporaryDirectory() as d: return name, self.save(Path(d)/name).read_bytes()
+
+    def _click(self):
+        try: self.report(f'saved: {self.save(self.named.value)}')
+        except Exception as e: self.failed(e)
+
 # %% ../../nbs/widgets/03_tune.ipynb #a8b0e511
-class Tune(Explorer):
+_TRAINING = '<span role="status">training ...</span>'
+
+class Tune(SettingsPanel):
     "A panel that trains with the chosen settings. `runs` has a row for each run, `models` its colorizer."
     title = 'Train'
     def __init__(self,
@@ -380,82 +503,26 @@ class Tune(Explorer):
         models:dict=None, # Model keywords by name, `model_menu()` by default
         previews:int=3, # Number of validation photos displayed
     ):
-        learn, dls = (dls, dls.dls) if isinstance(dls, Learner) else (None, dls)
-        self.files, self.valid_files, self.device = list(dls.train_ds.items), list(dls.valid_ds.items), dls.device
-        self.menu = dict(models or model_menu())
-        self.history = History()
+        self.history, self.watch, self.predictions = History(), Watch(self.look), None
         self.runs, self.models = self.history.runs, self.history.models
-        self.losses, self.valid, self.total, self.locked = [], [], 1, False
-        self.stopping, self.thread, self.lock = threading.Event(), None, threading.RLock()
-        self.asked = getattr(dls, 'origin', None)
-        self.photos, self.predictions = [preview_photo(f) for f in different(self.valid_files, previews)], None
-        self._buttons()
-        sort = W.Dropdown(options=['run'], description='sort by', layout=W.Layout(width='240px'))
-        super().__init__(**knob_widgets(list(self.menu), dls.size, dls.train.bs), sort=sort)
-        self._start_from(dls, learn)
-        self.clamped.value, self.first = as_html(self._fitted(dls)), self.settings()
-
-    def _buttons(self):
+        self.thread, self.drawing = None, threading.RLock()
+        self.saver = Saver(self.history, self._saved, self._failed)
         self.progress = W.IntProgress(0, 0, 1, layout=W.Layout(width='240px'))
         self.start = W.Button(description='Train', button_style='success', icon='play')
         self.stop = W.Button(description='Stop', icon='stop', disabled=True)
         self.start.on_click(lambda _: self.train())
         self.stop.on_click(lambda _: self.halt())
-        self.preset = W.Dropdown(options=['', *PRESETS], description='preset', layout=W.Layout(width='260px'))
-        self.preset.observe(lambda change: change['new'] and self.take(change['new']), 'value')
-        self.back = W.Button(description='Reset')
-        self.back.on_click(lambda _: self.reset())
-        self._file_controls()
-
-    def _start_from(self, dls, learn):
-        "Select the loaders' codec, and the learner's loss and network."
-        own = own_codec(dls.codec)
-        if not own: return
-        loss = getattr(learn, 'loss_name', None)
-        own['loss'] = loss if loss in fitting(own['codec'], own['bins']) else own_loss(dls.codec)
-        arch = learn.spec.get('arch') if learn and hasattr(learn, 'spec') else None
-        if arch in self.menu: own['model'] = arch
-        self.set(**own)
-
-    def _fitted(self, dls):
-        "Return messages about values of the data loaders that the controls can't represent."
-        s = self.state()
-        asked = dict(size=dls.size, batch=dls.train.bs)
-        return [f'{k}: the loaders use {v}; the closest option here is {s[k]}' for k,v in asked.items() if v!=s[k]]
-
-    def settings(self)->dict:
-        "Return the settings of a training run, which `learner_of` and `line_of` accept."
-        return {k: v for k,v in self.state().items() if k!='sort'}
+        sort = W.Dropdown(options=['run'], description='sort by', layout=W.Layout(width='240px'))
+        super().__init__(dls, models, previews, sort=sort)
 
     def layout(self)->list:
-        c = self.controls
-        knobs = [row(c['model'], c['bins']), row(c['lr']), row(c['epochs'], c['size']),
-                 more(row(c['batch'], c['dropout']), row(c['decay'], c['batchnorm']), c['seed'])]
-        return [row(self.preset, self.back), c['codec'], c['loss'], *knobs,
-                row(self.start, self.stop, self.progress, c['sort']),
-                self.files_row]
-
-    def take(self,
-        preset:str, # A name in `PRESETS`
-    ):
-        "Apply a preset to the initial settings and return the panel."
-        return self.set(**{**self.first, **PRESETS[preset]})
-
-    def reset(self):
-        "Restore the initial settings and return the panel."
-        self.preset.value = ''
-        return self.set(**self.first)
-
-    def learner(self,
-        s:dict, # The settings
-    ):
-        "Return a `Learner` for the settings. Raises `ValueError` with a one-line reason if they don't fit together."
-        return learner_of(s, self.files, self.valid_files, self.menu, self.device)
+        buttons = row(self.start, self.stop, self.progress, self.controls['sort'])
+        return [*super().layout(), buttons, self.saver.row]
 
     def train(self):
         "Start training with the current settings in a thread of its own, and return the panel."
         if self.running: return self
-        self.stopping.clear()
+        self.watch = Watch(self.look)
         self._busy(True)
         self.thread = threading.Thread(target=self._run, args=(self.settings(),), daemon=True)
         self.thread.start()
@@ -468,7 +535,7 @@ class Tune(Explorer):
 
     def halt(self):
         "Stop training after the current batch and keep what was learned."
-        self.stopping.set()
+        self.watch.stopping.set()
 
     def wait(self,
         seconds:float=None, # Wait at most this long; forever if None
@@ -479,23 +546,15 @@ class Tune(Explorer):
 
     def _busy(self, on):
         self.locked, self.start.disabled, self.stop.disabled = on, on, not on
-        self._lock(impossible(self.state()))
-        self.busy.value = '<span role="status">training ...</span>' if on else ''
-
-    def _lock(self, no):
-        "Gray out options that don't fit together, or everything while training."
-        c, self.preset.disabled, self.back.disabled = self.controls, self.locked, self.locked
-        if c['loss'].reasons!=no['loss']: c['loss'].forbid(no['loss'])
-        for k in c:
-            if k!='sort': c[k].disabled = self.locked or k in no and k!='loss'
-        for k in ('bins','dropout','batchnorm'): c[k].tooltip = ' '.join(no.get(k, {}).values())
+        self.lock()
+        self.busy.value = _TRAINING if on else ''
 
     def _run(self, s):
         "Train. This runs in the thread."
         try:
             start, learn = time.perf_counter(), self.learner(s)
             with learn.no_bar(), learn.no_logging():
-                learn.fit_one_cycle(s['epochs'], s['lr'], cbs=[Watch(self)])
+                learn.fit_one_cycle(s['epochs'], s['lr'], cbs=[self.watch])
                 seconds = time.perf_counter()-start
                 values = learn.validate()
             self._keep(learn, s, values, seconds)
@@ -508,39 +567,21 @@ class Tune(Explorer):
         "Add a run to the history and to the menus, and measure the baselines of a new size."
         known = any(b['size']==s['size'] for b in self.history.baselines)
         baselines = [] if known else [{**r, 'size': s['size']} for r in baseline_rows(learn, mean_ab_of(self.files))]
-        with self.lock:
+        with self.drawing:
             self.history.baselines += baselines
-            new = self.history.add(learn, s, values, self.losses, seconds,
-                                   'stopped' if self.stopping.is_set() else 'whole')
+            new = self.history.add(learn, s, values, self.watch.losses, seconds,
+                                   'stopped' if self.watch.stopping.is_set() else 'whole')
         self.controls['sort'].options = [(_NAMES.get(k, k), k) for k in new]
-        self.which.options, self.which.value = [*self.models], f"run {new['run']}"
-        self.keep.disabled = self.download.disabled = False
-        self.files_row.layout.display = None
+        self.saver.offer(new['run'])
 
-    def _file_controls(self):
-        self.which = W.Dropdown(options=[], description='keep', layout=W.Layout(width='200px'))
-        self.named = W.Text('mine.safetensors', layout=W.Layout(width='200px'))
-        self.keep = W.Button(description='Save', icon='save', disabled=True)
-        self.keep.on_click(lambda _: self._saved())
-        self.download = Download(self.file, self._failed, label='download the model', disabled=True)
-        self.files_row = row(self.which, self.named, self.keep, self.download)
-        self.files_row.layout.display = 'none' # until there is a model
+    def _saved(self, message): self.clamped.value, self.error.value = as_html(message), ''
 
     def save(self,
         path='mine.safetensors', # Where to write the file
         run:int=None, # Number of the run; the one selected on the panel if None
     )->Path: # Raises `ValueError` if there is no run, `FileExistsError` if the file exists
         "Save the model of a run, for `Colorizer.load` and `colorize-nb --model`."
-        return self.history.save(run or int((self.which.value or 'run 0').split()[1]), path)
-
-    def file(self)->tuple: # `(name, bytes)`
-        "Return the file that `save` writes."
-        name = Path(self.named.value or 'mine.safetensors').name
-        with tempfile.TemporaryDirectory() as d: return name, self.save(Path(d)/name).read_bytes()
-
-    def _saved(self):
-        try: self.clamped.value, self.error.value = as_html(f'saved: {self.save(self.named.value)}'), ''
-        except Exception as e: self._failed(e)
+        return self.saver.save(path, run)
 
     def look(self,
         learn, # In training; its model is left in evaluation mode
@@ -552,20 +593,19 @@ class Tune(Explorer):
 
     def update(self):
         "Redraw. Only one thread draws at a time."
-        with self.lock:
-            Explorer.update(self)
-            if self.locked: self.busy.value = '<span role="status">training ...</span>'
+        with self.drawing:
+            super().update()
+            if self.locked: self.busy.value = _TRAINING
 
     def draw(self):
-        self._lock(impossible(self.state()))
-        self.progress.max, self.progress.value = self.total, len(self.losses)
+        self.lock()
+        losses = self.watch.losses
+        self.progress.max, self.progress.value = self.watch.total, len(losses)
         pictures = preview_grid(self.photos, self.predictions)
-        if not self.losses: return pictures, 'Press Train to see predictions and losses here.'
-        chart = loss_chart(self.losses, self.valid, self.history.earlier(self.state(), self.losses), 440,
-                           pictures.height)
+        if not losses: return pictures, 'Press Train to see predictions and losses here.'
+        earlier = self.history.earlier(self.settings(), losses)
+        chart = loss_chart(losses, self.watch.valid, earlier, 440, pictures.height)
         return image_grid([pictures, chart], gap=16), self.table() if self.runs else ''
-
-    def code(self): return line_of(self.settings(), self.menu, self.asked or {}, self.device)
 
     def table(self)->Results:
         """Return a row per run, sorted by the selected column, then gray and mean color.

@@ -159,7 +159,9 @@ def write_answer(
         writer.writerow(answer)
 
 # %% ../../nbs/widgets/05_turing.ipynb #bbac804f
-def _verdict(r): return 'fooled' if int(r['fooled']) else 'correct' if r['answer']==r['fake'] else 'a real photo doubted'
+def _verdict(r):
+    if int(r['fooled']): return 'fooled'
+    return 'correct' if r['answer']==r['fake'] else 'a real photo doubted'
 
 def _argument(value, name):
     "Return code for an argument: paths and names as they are, anything else as a variable."
@@ -352,7 +354,8 @@ class TuringTest(Session, Explorer):
         plain = {k: v for k,v in self.asked.items() if k not in ('models','photos') and (k!='one_picture' or v)}
         photos = '' if self.asked['photos'] is None else f", photos={_argument(self.asked['photos'], 'photos')}"
         said = ', '.join(f'{k}={v!r}' for k,v in plain.items())
-        return f"turing_test({_argument(self.asked['models'], 'models')}{photos}, out={str(self.out)!r}, {said}).results()"
+        models = _argument(self.asked['models'], 'models')
+        return f"turing_test({models}{photos}, out={str(self.out)!r}, {said}).results()"
 
 # %% ../../nbs/widgets/05_turing.ipynb #f20bac4f
 def turing_test(

@@ -201,7 +201,8 @@ def download(
         why = f"can't be downloaded from {host} ({getattr(e, 'reason', e)})"
         raise ConnectionError(f'{label}: {why}. Download it elsewhere and pass weights=PATH. URL: {url}') from None
     if missing:
-        raise ConnectionError(f'{label}: the connection broke with {missing/1e6:.1f} MB left. Run it again to continue.')
+        raise ConnectionError(f'{label}: the connection broke with {missing/1e6:.1f} MB left. '
+                              'Run it again to continue.')
     if (digest := sha256_of(part))!=sha256:
         part.unlink()
         raise StoreError(f'{label}: the downloaded file was deleted, because its SHA-256 is {digest[:8]}..., '
