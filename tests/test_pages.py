@@ -140,9 +140,10 @@ def test_links_resolve(path):
     assert not bad, bad
 
 
-def test_the_start_page_lists_every_tutorial():
+def test_the_start_page_and_the_map_list_every_tutorial():
     assert re.findall(r'\]\(tutorials/(\d[^)]+)\)', printed(NBS/'index.ipynb'))==[p.name for p in PAGES]
     assert re.findall(r'\]\(nbs/tutorials/(\d[^)]+)\)', (ROOT/'README.md').read_text())==[p.name for p in PAGES]
+    assert re.findall(r'\]\((\d[^)]+)\)', printed(NBS/'tutorials/index.ipynb'))==[p.name for p in PAGES]
 
 
 def test_predict_first_hides_the_answers(tmp_path):
