@@ -1,5 +1,5 @@
 "Each diff in CONTRIBUTING.md applies to the library, and the code below it runs."
-import importlib.util, re, sys, warnings
+import importlib.util, linecache, re, sys, warnings
 from pathlib import Path
 import pytest
 
@@ -45,7 +45,9 @@ def test_the_diff_works(registries, title, page, diff, holds):
     space = {'__name__': name, '__package__': name.rpartition('.')[0]}
     with warnings.catch_warnings():
         warnings.simplefilter('ignore') # the copy registers the same names again
-        exec(applied(Path(found.origin).read_text('utf8') if found else '', diff), space)
+        source = applied(Path(found.origin).read_text('utf8') if found else '', diff)
+        linecache.cache[page] = len(source), None, source.splitlines(True), page # for `docments`
+        exec(compile(source, page, 'exec'), space)
         exec(holds, space)
 
 

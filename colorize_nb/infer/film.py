@@ -127,6 +127,7 @@ def is_animation(
     path:Path, # Path of an image, or a `UPath`
 )->bool:
     "Return whether this is an image file with several frames of the same size. False if it can't be opened."
+    path = Path(path) if isinstance(path, str) else path
     if path.suffix.lower() not in ANIMATION_FORMATS or not path.is_file(): return False
     try:
         with path.open('rb') as file, _open_image(file) as im:
@@ -557,8 +558,7 @@ def is_moving(
     path:Path, # Path of a photo, film, or animation
 )->bool:
     "Return whether this is a film, by its suffix, or an animation."
-    path = Path(path)
-    return path.suffix.lower() in FILM_SUFFIXES or is_animation(path)
+    return Path(path).suffix.lower() in FILM_SUFFIXES or is_animation(path)
 
 def color_moving(
     src:Path, # A film or an animation
