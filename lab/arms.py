@@ -10,11 +10,39 @@ from pathlib import Path
 import torch
 
 import colorize_nb
+from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline
 from colorize_nb.core.files import whole_file
-from colorize_nb.core.photo import find_photos
+from colorize_nb.core.photo import find_photos, open_photo, to_tensor
+from colorize_nb.data.folder import central_square
+from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.models.layers import create_model
 
 RESULTS = Path(colorize_nb.__file__).parent/'course'
+SHIFT = torch.tensor([.58, -.5, .65])[:,None,None]/255 # what Pillow's AVIF encoder took from the photos of `train240`
+
+
+class Corrected(LabAB):
+    "`LabAB` for the photos of `train240`, whose chroma it corrects."
+    def encode(self, rgb): return super().encode((rgb+SHIFT).clamp(0, 1))
+
+
+def with_encoder(which, freeze=True, **kwargs):
+    "Create a `unet_lite` with the encoder of the shipped model, with ImageNet's weights ('imagenet'), or random ones."
+    model = create_model('unet_lite', pretrained=which=='imagenet', norm=False, **kwargs)
+    if which=='shipped': model.encoder.load_state_dict(Colorizer.load('shipped').model.encoder.state_dict())
+    return model.freeze_pretrained(freeze)
+
+
+def train_and_test(folder, n, n_test):
+    "Return evenly spaced photos of `train240` to train on, and of `eval256` to test on."
+    train, test = (find_photos([Path(folder)/name]) for name in ('train240', 'eval256'))
+    return train[::len(train)//n][:n], test[::len(test)//n_test][:n_test]
+
+
+def squares(files, size):
+    "Return the central squares of photos: `(n,3,size,size)`."
+    return torch.cat([to_tensor(central_square(open_photo(f), size)) for f in files])
 
 
 def scores(pred, true):
