@@ -15,7 +15,7 @@ setup(
     url=cfg['git_url'] if cfg.getboolean('published') else None, license='Apache-2.0',
     long_description=open('README.md', encoding='utf8').read(), long_description_content_type='text/markdown',
     packages=find_packages(include=['colorize_nb', 'colorize_nb.*']),
-    package_data={'colorize_nb': ['weights/*', 'core/static/*', 'widgets/static/*', 'course/*', 'photos/*']},
+    package_data={'colorize_nb': ['weights/*', 'core/static/*', 'widgets/static/*', 'widgets/static/explore/*', 'course/*', 'photos/*']},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg['requirements'].split(), extras_require=extras,
     entry_points={'console_scripts': cfg['console_scripts'].split(), 'nbdev': [f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"]},

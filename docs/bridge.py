@@ -1,5 +1,5 @@
 "Turn an nbdev notebook into a page of the site: drop hidden cells, turn directives into tags, link names, and describe pictures."
-import json, re
+import html, json, re
 
 from readme import directives, text
 
@@ -28,6 +28,14 @@ def panel_picture(source, up):
     picture = f'<img src="{up}_static/panels/{name}.jpg" alt="{what}" loading="lazy">'
     caption = f'{what}. Run <code>make lab</code> to use it live. <a href="{up}{page}">{link}</a>.'
     return f'```{{raw}} html\n<figure class="panel">{picture}<figcaption>{caption}</figcaption></figure>\n```'
+
+LIVE = 'application/vnd.colorize.explorer+json' # the data of an explorer, in the output of its cell
+
+def live_panel(data, up):
+    "Return an explorer that runs in the page, with the data from the notebook."
+    start = f'<link rel="stylesheet" href="{up}_static/explore.css"><script src="{up}_static/explorers.js" defer></script>'
+    noscript = '<noscript>The sliders need JavaScript, which is turned off in your browser.</noscript>'
+    return f'```{{raw}} html\n{start}<div class="live-panel" data-explorer="{html.escape(json.dumps(data))}">{noscript}</div>\n```'
 
 def is_chapter(path):
     "Return whether a notebook is a numbered chapter of the course."
@@ -84,12 +92,14 @@ def page(nb, names, up='', path=None):
             if path and len(cells)==1: cells[0]['source'] = with_bar(cells[0]['source'], notebook_bar(path, up))
             continue
         outputs = [] if opts.get('output')=='false' else [o for o in c['outputs'] if o.get('name')!='stderr']
+        live = next((o['data'][LIVE] for o in outputs if LIVE in o.get('data', {})), None)
         panel = any('widget-view' in k and not is_progress(o) for o in outputs for k in o.get('data', {}))
         outputs = [o for o in outputs if not any('widget-view' in k for k in o.get('data', {}))]
         tags = ['remove-input'] if opts.get('echo')=='false' else ['hide-input'] if opts.get('code-fold')=='true' else []
         alt = opts.get('fig-alt') or alt_text(heading, prose)
         cells.append(code_cell(source, outputs, tags, alt))
-        if panel: cells.append(markdown_cell(panel_picture(source, up)))
+        if live: cells.append(markdown_cell(live_panel(live, up)))
+        elif panel: cells.append(markdown_cell(panel_picture(source, up)))
     if path and is_chapter(path): cells.append(markdown_cell(f'```{{toctree}}\n:hidden:\n\nSolutions <solutions/{path.stem}>\n```'))
     for i,c in enumerate(cells): c['id'] = f'c{i}'
     kernel = dict(display_name='python3', language='python', name='python3')

@@ -16,7 +16,7 @@ VENDORED = {'onnxruntime-web/dist': ('ort', ['ort.wasm.min.js','ort-wasm-simd-th
             'mathjax/es5': ('mathjax', ['tex-svg.js'])}
 # The sources of the site: (folder, files)
 SOURCES = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('lab','*.py'), ('lab/results','*'), ('colorize_nb/course','*'), ('nbs','*.ipynb'), ('docs/pages','*.md'), ('docs','robustness.csv'),
-             ('docs/static','*'), ('docs/play','*'), ('docs/find','*'), ('colorize_nb','static/*'))
+             ('docs/static','*'), ('docs/play','*'), ('docs/find','*'), ('colorize_nb','static/*'), ('colorize_nb','static/explore/*'))
 # Pages that aren't notebooks, for llms.txt: name -> description
 MORE = {'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'terms', 'robustness': 'unusual and damaged files, and their tests',
         'playground': 'train a network in the page and compare losses',

@@ -1,5 +1,4 @@
 "The explorers without a browser: what their controls change, and their error messages."
-import io
 import numpy as np, pytest, torch
 from PIL import Image
 
@@ -19,13 +18,13 @@ from colorize_nb.widgets.explorers import LabExplorer, SepiaExplorer, answers, g
 @pytest.fixture
 def photo(): return bundled_photos()['coffee']
 
-def pixels(w): return np.asarray(Image.open(io.BytesIO(w.picture.value)).convert('RGB')).astype(float)
+def pixels(w): return np.asarray(w.image.convert('RGB')).astype(float)
 
 
 def test_every_explorer_shows_a_picture_and_code(photo):
     net = Colorizer(create_model('unet_compact', 1, JointBins(grid=20).n_out, widths=[8,16,24], depths=[0,0,0]), JointBins(grid=20), 64)
     for w in (LabExplorer(photo), SepiaExplorer(), BinsExplorer(photo), DistributionExplorer(photo, net)):
-        assert w.error.value=='' and pixels(w).std()>10 and '<code>' in w.line.value and w.busy.value==''
+        assert pixels(w).std()>10 and w.code() in w.script()
         assert w.widget.children and set(w.state())==set(w.controls)
 
 def test_lab_sliders_change_their_channel(photo):
@@ -67,12 +66,11 @@ def test_sepia_explorer_red_and_blue():
     w.controls['color1'].value = '#00ff00'
     assert w.choice()[0][0,0] < -50
 
-def test_zero_weights_give_a_message_and_keep_the_picture():
+def test_zero_weights_raise_an_error():
     w = SepiaExplorer()
-    before = w.picture.value
     w.set(**{f'weight{i}': 0. for i in range(1,6)})
-    assert 'at least one color' in w.error.value and w.picture.value==before
-    assert w.set(weight3=1.).error.value==''
+    with pytest.raises(ValueError, match='at least one color'): w.code()
+    assert w.set(weight3=1.).choice()[1].tolist()==[1.]
 
 @pytest.mark.parametrize('kind', ['uniform','density','joint'])
 def test_lowest_error_matches_the_codec(photo, kind):
@@ -80,12 +78,21 @@ def test_lowest_error_matches_the_codec(photo, kind):
     codec = w.codec()
     knobs = dict(how='mode') if kind=='joint' else {}
     assert w.floor()==pytest.approx(ciede(codec.decode(*codec.encode(w.rgb), **knobs), w.rgb).item())
-    assert isinstance(codec, JointBins if kind=='joint' else ChannelBins) and f'{w.floor():.2f}' in w.says.value
+    assert isinstance(codec, JointBins if kind=='joint' else ChannelBins) and f'{w.floor():.2f}' in w.draw()[1]
 
 def test_more_bins_lower_the_error(photo):
     w = BinsExplorer(photo)
     assert w.set(n=5).floor() > w.set(n=20).floor() > w.set(n=60).floor()
-    assert w.set(kind='joint').controls['n'].disabled and not w.controls['grid'].disabled
+
+def test_the_browser_and_python_share_a_state(photo):
+    w = LabExplorer(photo)
+    w.front.set_state({'state': dict(w.front.state, a=.5)}) # as the browser does
+    assert w.state()['a']==.5 and 'tensor([1, 0.5, 1])' in w.code()
+    assert w.set(a=-1).front.state['a']==-1 and 'out of range' in w.set(b=7.).clamped.value and w.front.state['b']==2
+    s = SepiaExplorer()
+    s.front.set_state({'state': dict(s.front.state, weights=[0,100,0,0,0], colors=['ff0000','00ff00','0000ff','808080','ffffff'])})
+    assert s.choice()[1].tolist()==[1.] and s.choice()[0][0,0] < -50
+    with pytest.raises(ValueError, match='uniform'): BinsExplorer(photo).set(kind='round')
 
 def test_distribution_matches_the_network(photo):
     torch.manual_seed(0)

@@ -83,7 +83,7 @@ def test_names_are_shown_as_text(tmp_path):
     refused = color_app()
     refused.upload.receive(dict(name=BAD, size=5, at=0), [b'hello'])
     for w in (app, side, test, refused):
-        text = ''.join(o.value for o in (w.says, w.line, w.error, w.busy, w.clamped))
+        text = ''.join(o.value for o in (w.says, w.error, w.busy, w.clamped))
         assert '<img' not in text and '&lt;img' in text, type(w).__name__
 
 def test_the_text_of_an_explorer_is_escaped():
@@ -94,7 +94,7 @@ def test_the_text_of_an_explorer_is_escaped():
         def draw(self): return Image.new('RGB', (9,9)), [BAD, BAD]
         def code(self): return BAD
     w = Loud(x=W.IntSlider())
-    assert '<img' not in w.says.value+w.line.value+w.widget.children[0].value
+    assert '<img' not in w.says.value+w.widget.children[0].value
 
 def test_the_kernel_enforces_the_size_limit():
     errors = []
@@ -169,7 +169,4 @@ def test_a_failed_download_gives_a_message_and_enables_the_button():
     assert 'megapixels' in w.download.work
 
 def test_a_panel_without_a_kernel_explains_what_to_do():
-    from colorize_nb.widgets.base import Lifeline
-    w = color_app()
-    [line] = [c for c in w.widget.children if isinstance(c, Lifeline)]
-    assert 'Run its cell again' in line.advice
+    assert 'Run its cell again' in color_app().line.advice

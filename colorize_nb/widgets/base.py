@@ -11,6 +11,7 @@ import html
 import io
 import ipywidgets as W
 import math
+import re
 import sys
 import traitlets
 from PIL import Image, ImageDraw
@@ -67,13 +68,52 @@ def asset(
     name:str, # A file in `colorize_nb/widgets/static`
 )->str:
     "Return the text of a JavaScript or CSS file in the package."
-    return (files('colorize_nb.widgets')/'static'/name).read_text('utf8')
+    return files('colorize_nb.widgets').joinpath('static', *name.split('/')).read_text('utf8')
 
-class Clickable(anywidget.AnyWidget):
+_IMPORT = re.compile(r"^import (?:\* as (\w+)|(\w+|\{.*?\})) from './(\w+)\.js';$", re.M)
+_EXPORT = re.compile(r'^export (?=(?:async )?(?:const|class|function) (\w+))', re.M)
+
+def bundle(
+    name:str, # A JavaScript file in `colorize_nb/widgets/static` that exports `render`
+)->str:
+    "Return a script that defines `part`, the default export of a file. Each file that it imports becomes a constant."
+    folder, done = name.rpartition('/')[0], []
+    def constant(file, result):
+        text = asset(file)
+        used = [m[3] for m in _IMPORT.finditer(text)]
+        before = ''.join(constant(f'{folder}/{u}.js', '') for u in used if not (u in done or done.append(u)))
+        names = result or '{'+', '.join(_EXPORT.findall(text))+'}'
+        body = _EXPORT.sub('', _IMPORT.sub(lambda m: f'const {m[1] or m[2]} = file_{m[3]};', text)).replace('export default', 'const part =')
+        to = result or 'file_'+file.rpartition('/')[2].removesuffix('.js')
+        return f'{before}const {to} = (() => {{\n{body}\nreturn {names};\n}})();\n'
+    return constant(name, 'part')
+
+class _Loader(anywidget.AnyWidget):
+    "Load a script that reads the state of the widget with the id `part`."
+    part = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+
+class Part(W.Box):
+    "A widget with its own JavaScript. The script's `render` gets the synced traits as its `model`."
+    js, css = '', '' # Files in `colorize_nb/widgets/static`
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        style = dict(_css=asset(self.css) if self.css else '', _anywidget_id=f'colorize_nb/{self.js}')
+        self.children = [_Loader(_esm=bundle(self.js)+asset('part.js'), part=self.model_id, layout=self.layout, **style)]
+        self.add_class('colorize-part')
+
+    def close(self):
+        "Close the widget and its loader."
+        for c in self.children: c.close()
+        super().close()
+
+# %% ../../nbs/widgets/00_base.ipynb #cf709cc37
+class Clickable(Part):
     "A JPEG in `value` that calls a function with the position of each click."
     value = traitlets.Bytes().tag(sync=True)
     alt = traitlets.Unicode('a picture to click').tag(sync=True)
-    _esm = asset('clickable.js')
+    js = 'clickable.js'
 
     def on_click(self,
         f, # Called with `x` from the left and `y` from the top, both 0 to 1
@@ -82,14 +122,14 @@ class Clickable(anywidget.AnyWidget):
         self.on_msg(lambda _,m,__: f(m['x'], m['y']))
 
 # %% ../../nbs/widgets/00_base.ipynb #d4a60002
-class Draggable(anywidget.AnyWidget):
+class Draggable(Part):
     "A JPEG in `value`. After `layers`, the browser shows a draggable line between two pictures."
     value = traitlets.Bytes().tag(sync=True)
     left = traitlets.Bytes().tag(sync=True)
     right = traitlets.Bytes().tag(sync=True)
     at = traitlets.Float(.5).tag(sync=True)
     alt = traitlets.Unicode('a picture').tag(sync=True)
-    _esm = asset('draggable.js')
+    js = 'draggable.js'
 
     def on_drag(self,
         f, # Called with the position of the line as a share of the width, 0 to 1
@@ -181,15 +221,16 @@ def worded(
 # %% ../../nbs/widgets/00_base.ipynb #d4a60006
 _GONE = 'The kernel was restarted, so this panel no longer works. Run its cell again.'
 
-class Lifeline(anywidget.AnyWidget):
-    "An invisible widget that shows a message when the panel's kernel is gone."
+class Line(Part):
+    "The code of a panel with a Copy button, and messages about a kernel that is gone or busy."
+    value = traitlets.Unicode().tag(sync=True) # The code to display
+    text = traitlets.Unicode().tag(sync=True) # The code to copy, with its import
     advice = traitlets.Unicode(_GONE).tag(sync=True)
-    _esm, _css = asset('lifeline.js'), asset('panel.css') # the layout of all panels
+    js, css = 'line.js', 'panel.css' # the layout of all panels
 
-class Copy(anywidget.AnyWidget):
-    "A button that copies `text`."
-    text = traitlets.Unicode().tag(sync=True)
-    _esm = asset('copy.js')
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.on_msg(lambda _,told,__: self.send({'answer': told.get('ask')}))
 
 # %% ../../nbs/widgets/00_base.ipynb #c0a1b007
 def row(
@@ -214,8 +255,8 @@ class Explorer:
     ):
         self.controls, self._quiet = controls, False
         self.picture = self.canvas()
-        self.says, self.line, self.error, self.busy, self.clamped = (W.HTML() for _ in range(5))
-        self.copy = Copy()
+        self.says, self.error, self.busy, self.clamped = (W.HTML() for _ in range(4))
+        self.line = Line()
         for c in controls.values(): c.observe(self._changed, 'value')
         self.update()
 
@@ -242,7 +283,7 @@ class Explorer:
             out = self.draw()
             picture, said = out if isinstance(out, tuple) else (out, '')
             self.image, self.picture.value, self.says.value = picture, jpeg(picture), as_html(said)
-            self.line.value, self.copy.text = _code_html(self.code()), self.script()
+            self.line.value, self.line.text = self.code(), self.script()
             self.error.value = ''
         except Exception as e: self._failed(e)
         finally: self.busy.value = ''
@@ -285,7 +326,7 @@ class Explorer:
     def widget(self):
         "Return the whole panel as one ipywidget."
         head = [W.HTML(f'<b>{html.escape(self.title)}</b>')] if self.title else []
-        below = [Lifeline(), self.error, self.clamped, self.picture, self.says, row(self.line, self.copy), self.busy]
+        below = [self.error, self.clamped, self.picture, self.says, self.line, self.busy]
         panel = W.VBox([*head, *self.layout(), *below], layout=W.Layout(max_width='1100px'))
         return panel.add_class('colorize-panel')
 
@@ -303,9 +344,6 @@ def as_html(
     if hasattr(said, '_repr_html_'): return said._repr_html_()
     return f'<p style="margin:.3em 0">{html.escape(str(said))}</p>' if str(said) else ''
 
-# %% ../../nbs/widgets/00_base.ipynb #1207840f
-def _code_html(code): return f'<pre style="margin:.2em 0;white-space:pre-wrap"><code>{html.escape(code)}</code></pre>'
-
 # %% ../../nbs/widgets/00_base.ipynb #12078411
 def _same(a, b): return a==b or isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=1e-6)
 
@@ -314,9 +352,10 @@ def _shots(explorer, knob, values, side):
     "Return `(value as text, picture as a data URI, caption, code)` for each value, then restore the control."
     was, shots = explorer.state()[knob], []
     for v in values:
-        explorer.set(**{knob: v})
+        out = explorer.set(**{knob: v}).draw()
+        picture, caption = out if isinstance(out, tuple) else (out, '')
         said = f'{v:g}' if isinstance(v, (int, float)) else str(v)
-        shots.append((said, data_uri(explorer.image.copy(), side, 55), explorer.says.value, explorer.code()))
+        shots.append((said, data_uri(picture, side, 55), as_html(caption), explorer.code()))
     explorer.set(**{knob: was})
     return shots
 
@@ -385,11 +424,11 @@ def photo_code(
 # %% ../../nbs/widgets/00_base.ipynb #1fa9e824
 WAITING = 4 # Files that can be incomplete at the same time; a fifth replaces the oldest
 
-class Uploader(anywidget.AnyWidget):
+class Uploader(Part):
     "An upload button. Photos can also be dropped on it, or pasted while the mouse is over the panel."
     label = traitlets.Unicode('add a photo').tag(sync=True)
     largest = traitlets.Float(LARGEST).tag(sync=True) # MB
-    _esm = asset('uploader.js')
+    js = 'uploader.js'
 
     def __init__(self,
         on_photo, # Called with the name and the photo of each file
@@ -432,10 +471,10 @@ class Uploader(anywidget.AnyWidget):
         return self.parts.pop(name) if len(part)==size else None
 
 # %% ../../nbs/widgets/00_base.ipynb #e8a30002
-class Examples(anywidget.AnyWidget):
+class Examples(Part):
     "A row of thumbnails. Clicking one selects that photo."
     pictures = traitlets.List().tag(sync=True) # of dicts with `name` and `uri`
-    _esm = asset('examples.js')
+    js = 'examples.js'
 
     def __init__(self,
         photos:dict, # Paths or PIL images by name
@@ -456,12 +495,12 @@ class Examples(anywidget.AnyWidget):
         self.on_photo(Path(photo).name if isinstance(photo, (str, Path)) else name, open_photo(photo))
 
 # %% ../../nbs/widgets/00_base.ipynb #ce5654a3
-class Download(anywidget.AnyWidget):
+class Download(Part):
     "A button that saves a file on the user's computer."
     label = traitlets.Unicode('download').tag(sync=True)
     work = traitlets.Unicode('making the file').tag(sync=True) # shown while the file is created
     disabled = traitlets.Bool(False).tag(sync=True)
-    _esm = asset('download.js')
+    js = 'download.js'
 
     def __init__(self,
         make, # Returns `(name, bytes)`; called when the button is pressed

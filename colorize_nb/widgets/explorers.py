@@ -6,8 +6,12 @@
 __all__ = ['swatch', 'LabExplorer', 'answers', 'SepiaExplorer', 'BinsExplorer', 'DistributionExplorer']
 
 # %% ../../nbs/widgets/01_explorers.ipynb #df6ff2e8
+import base64
+import io
 import ipywidgets as W
+import re
 import torch
+import traitlets
 from PIL import Image
 
 from ..color.classes import ChannelBins, JointBins, collapse, density_bins
@@ -15,7 +19,7 @@ from ..color.metrics import ciede
 from ..color.space import in_gamut, lab2rgb, rgb2lab, to_gamut
 from ..core.photo import open_photo, to_image, to_tensor
 from ..infer.colorizer import Colorizer
-from .base import Choice, Explorer, figure, photo_code, row, slider, worded
+from .base import Explorer, Part, figure, jpeg, photo_code, row, slider
 
 # %% ../../nbs/widgets/01_explorers.ipynb #18e707df
 _AB = 110 # a and b are drawn from -110 to 110, which includes all of sRGB
@@ -70,6 +74,103 @@ def swatch(
     lab = torch.tensor([L, *ab.tolist()]).view(1,3,1,1)
     return to_gamut(lab, 'chroma')[0,:,0,0].tolist()
 
+# %% ../../nbs/widgets/01_explorers.ipynb #c12ffad890
+class Knob(traitlets.HasTraits):
+    "A value with limits that a slider in the browser, or `set`, can change."
+    value = traitlets.Any()
+
+    def __init__(self,
+        value, # Initial value
+        low=None, high=None, # Smallest and largest value of a number
+        options=(), # The allowed values of a choice
+    ):
+        self.low, self.high, self.options = low, high, options
+        super().__init__(value=value)
+
+    @traitlets.validate('value')
+    def _within(self, proposal):
+        v = proposal['value']
+        if self.options and v not in self.options:
+            raise ValueError(f"{v!r} isn't an option; choose one of {', '.join(self.options)}")
+        return v if self.low is None else type(self.low)(min(max(v, self.low), self.high))
+
+def fill(
+    template:str, # Code with names in braces
+    values:dict, # Values by name
+)->str:
+    "Return `template` with each name in braces replaced by its value. Other braces stay."
+    def value(m):
+        v = values[m[1]]
+        return f'{v:g}' if isinstance(v, float) else str(v)
+    return re.sub(r'\{(\w+)\}', value, template)
+
+# %% ../../nbs/widgets/01_explorers.ipynb #c4b1e6338
+class FrontEnd(Part):
+    "The JavaScript of an explorer. `kind` selects the panel."
+    kind = traitlets.Unicode().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+    photo = traitlets.Bytes().tag(sync=True)
+    code = traitlets.Any().tag(sync=True) # A template, or a dict of templates
+    js, css = 'explore/explore.js', 'explore/explore.css'
+
+class Live(Explorer):
+    "Base class of the explorers that run in the browser. Subclasses set `kind` and `template`, and implement `draw`."
+    kind, template = '', ''
+
+    def __init__(self,
+        photo=None, # `(1,3,H,W)` in [0,1], or None
+        **controls, # Knobs by name
+    ):
+        self.controls, self._quiet, self.clamped, self.rgb = controls, False, W.HTML(), photo
+        self.front = FrontEnd(kind=self.kind, photo=b'' if photo is None else _png(photo), code=self.template)
+        for c in controls.values(): c.observe(self._changed, 'value')
+        self.update()
+        self.front.observe(lambda change: self._moved(self.from_browser(change['new'])), 'state')
+
+    @property
+    def image(self):
+        "The panel as a PIL image, for pages and tests."
+        return self.draw()[0]
+
+    def code(self):
+        "Return the code that has the same effect as the controls."
+        template = self.template
+        return fill(template if isinstance(template, str) else template[self.state()['kind']], self.values())
+
+    def values(self)->dict: return self.state() # for `template`
+    def to_browser(self)->dict: return self.state() # The state as the JavaScript uses it
+    def from_browser(self, state)->dict: return state
+
+    def update(self):
+        "Send the state to the browser."
+        self.front.state = self.to_browser()
+
+    def _moved(self, state):
+        self._quiet = True
+        for k,v in state.items():
+            if k in self.controls: self.controls[k].value = v
+        self._quiet = False
+
+    @property
+    def widget(self):
+        "Return the panel as one ipywidget."
+        return W.VBox([self.front, self.clamped], layout=W.Layout(max_width='1100px')).add_class('colorize-panel')
+
+    def _ipython_display_(self):
+        from IPython.display import display
+        photo = '' if self.rgb is None else base64.b64encode(jpeg(self.rgb, 90)).decode()
+        page = dict(kind=self.kind, state=self.front.state, code=self.template, photo=photo)
+        said = f'{type(self).__name__}: a panel. Run this cell to open it.'
+        display({**self.widget._repr_mimebundle_(), PAGE: page, 'text/plain': said}, raw=True)
+
+# %% ../../nbs/widgets/01_explorers.ipynb #c23973e87d
+PAGE = 'application/vnd.colorize.explorer+json' # what a page without a kernel needs to display a panel
+
+def _png(photo):
+    out = io.BytesIO()
+    to_image(photo).save(out, 'PNG')
+    return out.getvalue()
+
 # %% ../../nbs/widgets/01_explorers.ipynb #18e707e5
 def fraction(
     value:float, # Initial value
@@ -82,20 +183,18 @@ def fraction(
     return slider(W.FloatSlider, value, min=low, max=high, step=step, name=name, live=live, readout_format='.2f')
 
 # %% ../../nbs/widgets/01_explorers.ipynb #a4f6283a
-class LabExplorer(Explorer):
+class LabExplorer(Live):
     "A photo split into L, a, and b, with a slider for each, next to the ab plane at a lightness you choose."
-    title = 'Lab: one lightness, two colors'
+    kind = 'lab'
+    template = ("from torch import tensor\n\nlab = rgb2lab(to_tensor(open_photo({source})))\n"
+                "lab = lab * tensor([{L}, {a}, {b}])[:,None,None]\nshow_photos(to_gamut(lab, 'clip'))")
     def __init__(self,
         photo, # Path, PIL image, or tensor
         side:int=320, # Longest side displayed, in pixels
     ):
-        self.lab, self.source = rgb2lab(photo_tensor(photo, side)), photo_code(photo)
-        super().__init__(L=fraction(1, 0, 1.5, 'L times'), a=fraction(1, -1, 2, 'a times'),
-                         b=fraction(1, -1, 2, 'b times'), plane=fraction(60, 0, 100, 'plane at L', 1))
-
-    def layout(self):
-        c = self.controls
-        return [row(c['L'], c['plane']), row(c['a'], c['b'])]
+        rgb = photo_tensor(photo, side)
+        self.lab, self.template = rgb2lab(rgb), self.template.replace('{source}', photo_code(photo))
+        super().__init__(rgb, L=Knob(1., 0., 1.5), a=Knob(1., -1., 2.), b=Knob(1., -1., 2.), plane=Knob(60., 4., 96.))
 
     def mixed_lab(self)->torch.Tensor: # `(1,3,H,W)` Lab
         "Return the photo's channels multiplied by their sliders."
@@ -129,11 +228,6 @@ class LabExplorer(Explorer):
         near = lab[1:,(lab[0]-at).abs()<4]
         ax.plot(*near[:,::7], '.', ms=3, color='#222', alpha=.5)
 
-    def code(self):
-        s = self.state()
-        return (f"from torch import tensor\n\nlab = rgb2lab(to_tensor(open_photo({self.source})))\n"
-                f"lab = lab * tensor([{s['L']:g}, {s['a']:g}, {s['b']:g}])[:,None,None]\nshow_photos(to_gamut(lab, 'clip'))")
-
 # %% ../../nbs/widgets/01_explorers.ipynb #ef1c15ba
 def answers(
     ab, # The possible colors, `(n,2)` a and b
@@ -152,26 +246,6 @@ def hex2ab(color):
     rgb = torch.tensor([int(color[i:i+2], 16)/255 for i in (1,3,5)])
     return rgb2lab(rgb.view(1,3,1,1))[0,1:,0,0]
 
-_HUES = ((18, 'pink'), (48, 'red'), (78, 'orange'), (108, 'yellow'), (168, 'green'), (240, 'teal'), (300, 'blue'),
-         (348, 'purple'), (361, 'pink')) # upper end of each hue in degrees
-_DULL = dict(red='brown', orange='brown', yellow='olive')
-
-def color_name(
-    ab, # a and b, `(2,)`
-)->str:
-    "Return the name of a color of medium lightness. Colors with a chroma below 41 are dull."
-    chroma, hue = ab.norm(), ab[1].atan2(ab[0]).rad2deg()%360
-    if chroma<8: return 'gray'
-    name = next(n for end,n in _HUES if hue<end)
-    return name if chroma>=41 else _DULL.get(name, f'dull {name}')
-
-def _mixture_words(
-    T:float, # Temperature of the annealed mean
-)->str:
-    "Describe a temperature."
-    if T in (0, 1): return 'the mean of the colors' if T else 'the mode: the most likely color'
-    return 'between the mode (0) and the mean (1): ' + ('mostly the mean' if T>.5 else 'likely colors count more')
-
 def _percent(p):
     "Return probabilities with two decimals that sum to 1."
     whole = [int(100*v) for v in p.tolist()]
@@ -180,9 +254,9 @@ def _percent(p):
     return [v/100 for v in whole]
 
 # %% ../../nbs/widgets/01_explorers.ipynb #af8272a3
-class SepiaExplorer(Explorer):
+class SepiaExplorer(Live):
     "Up to five colors with probabilities: what L2, L1, and classes predict, and what each prediction costs."
-    title = 'One gray shirt, several possible colors'
+    kind, template = 'sepia', 'from torch import tensor\n\nanswers(tensor({ab}), tensor({p}), T={T})'
     def __init__(self,
         colors=('#d83c3e','#2877d6','#808080','#3a9a4b','#e0b040'), # One to five colors as #rrggbb
         weights=(.6,.4,0.,0.,0.), # One weight per color; they are scaled to sum to 1
@@ -191,11 +265,17 @@ class SepiaExplorer(Explorer):
         self.L, self.n = L, len(colors)
         if not 1<=self.n<=5 or len(weights)!=self.n:
             raise ValueError(f'got {len(colors)} colors and {len(weights)} weights; pass one to five of each')
-        look = dict(concise=True, layout=W.Layout(width='48px'))
-        pick = {f'color{i+1}': W.ColorPicker(value=c, tooltip=f'color {i+1}', **look) for i,c in enumerate(colors)}
-        size = {f'weight{i+1}': fraction(w, 0, 1, color_name(hex2ab(c))) for i,(c,w) in enumerate(zip(colors, weights))}
-        self.shares = [W.Label(layout=W.Layout(min_width='44px')) for _ in colors]
-        super().__init__(**pick, **size, T=fraction(.38, 0, 1, 'temperature', .02))
+        pick = {f'color{i+1}': Knob(c) for i,c in enumerate(colors)}
+        size = {f'weight{i+1}': Knob(float(w), 0., 1.) for i,w in enumerate(weights)}
+        super().__init__(**pick, **size, T=Knob(.38, 0., 1.))
+
+    def to_browser(self):
+        s, which = self.state(), range(1, self.n+1)
+        return dict(colors=[s[f'color{i}'].lstrip('#') for i in which], weights=[100*s[f'weight{i}'] for i in which], T=s['T'], L=self.L)
+
+    def from_browser(self, state):
+        colors = {f'color{i+1}': f'#{c}' for i,c in enumerate(state['colors'])}
+        return {**colors, **{f'weight{i+1}': w/100 for i,w in enumerate(state['weights'])}, 'T': state['T']}
 
     def answers(self)->dict: # a and b, `(2,)`, by name
         "Return what each loss predicts (see the function `answers`)."
@@ -212,29 +292,14 @@ class SepiaExplorer(Explorer):
     def draw(self):
         import matplotlib.pyplot as plt
         (ab, p), said = self.choice(), self.answers()
-        self._name_sliders()
         fig, axs = plt.subplots(1, 3, figsize=(12,3.4), layout='constrained', width_ratios=[1.5,1,1])
         _draw_swatches(axs[0], ab, p, said, self.L)
         for j in (0,1): _draw_costs(axs[1+j], j, ab, p, said, self.L)
         return figure(fig), ', '.join(f'{k}: chroma {c.norm():.0f}' for k,c in said.items())
 
-    def _name_sliders(self):
-        "Name each slider after its color, and show the probability, which depends on all the weights."
-        s = self.state()
-        total = sum(s[f'weight{i+1}'] for i in range(self.n))
-        for i,share in enumerate(self.shares):
-            self.controls[f'weight{i+1}'].description = color_name(hex2ab(s[f'color{i+1}']))
-            share.value = f"{s[f'weight{i+1}']/total:.0%}"
-
-    def layout(self):
-        c = self.controls
-        mix = (row(c[f'color{i}'], c[f'weight{i}'], self.shares[i-1]) for i in range(1, self.n+1))
-        return [*mix, worded(c['T'], _mixture_words)]
-
-    def code(self):
+    def values(self):
         ab, p = self.choice()
-        ab, p = [[round(v, 1) for v in c] for c in ab.tolist()], _percent(p)
-        return f"from torch import tensor\n\nanswers(tensor({ab}), tensor({p}), T={self.state()['T']:g})"
+        return dict(ab=[[round(v, 1) for v in c] for c in ab.tolist()], p=_percent(p), T=self.state()['T'])
 
 # %% ../../nbs/widgets/01_explorers.ipynb #ef1c15bf
 def _draw_color(ax, at, size, ab, L):
@@ -268,21 +333,19 @@ def _draw_costs(ax, j, ab, p, said, L):
     ax.legend(fontsize=8, loc='upper right')
 
 # %% ../../nbs/widgets/01_explorers.ipynb #d91575fa
-class BinsExplorer(Explorer):
+class BinsExplorer(Live):
     "A photo with its colors put into classes, the number of classes it uses, and the error that remains."
-    title = 'Colors put into bins'
+    kind = 'bins'
+    template = {k: f"photo = to_tensor(open_photo({{source}}))\ncodec = {made}\nshow_photos(codec.decode(*codec.encode(photo){how}))"
+                for k,made,how in (('uniform', 'ChannelBins(n={n})', ''), ('density', 'density_bins([photo], n={n})', ''),
+                                   ('joint', 'JointBins(grid={grid}, k=1)', ", how='mode'"))}
     def __init__(self,
         photo, # Path, PIL image, or tensor
         side:int=320, # Longest side displayed, in pixels
     ):
-        self.rgb, self.source = photo_tensor(photo, side), photo_code(photo)
-        super().__init__(kind=Choice(['uniform','density','joint'], description='bins'),
-                         n=slider(W.IntSlider, 10, 2, 60, name='n per channel'),
-                         grid=slider(W.IntSlider, 10, 4, 40, name='grid'))
-
-    def layout(self):
-        c = self.controls
-        return [c['kind'], row(c['n'], c['grid'])]
+        self.template = {k: v.replace('{source}', photo_code(photo)) for k,v in self.template.items()}
+        super().__init__(photo_tensor(photo, side), kind=Knob('uniform', options=('uniform','density','joint')),
+                         n=Knob(10, 2, 60), grid=Knob(10, 4, 40))
 
     def codec(self):
         "Return the codec that the controls describe."
@@ -311,21 +374,11 @@ class BinsExplorer(Explorer):
     def draw(self):
         import matplotlib.pyplot as plt
         codec, (n_used, n_all) = self.codec(), self.used()
-        joint = isinstance(codec, JointBins)
-        self.controls['n'].disabled, self.controls['grid'].disabled = joint, not joint
         fig, axs = plt.subplots(1, 3, figsize=(13,3.6), layout='constrained', width_ratios=[1.3,1.3,1])
         show_picture(axs[0], self.rgb[0], 'photo')
         show_picture(axs[1], self.quantized()[0], repr(codec))
         _draw_bins(axs[2], codec, self.rgb)
         return figure(fig), f'lowest possible error: CIEDE2000 {self.floor():.2f}; {n_used} of {n_all} colors used'
-
-    def code(self):
-        s = self.state()
-        made = {'joint': f"JointBins(grid={s['grid']}, k=1)", 'density': f"density_bins([photo], n={s['n']})",
-                'uniform': f"ChannelBins(n={s['n']})"}
-        how = ", how='mode'" if s['kind']=='joint' else ''
-        return (f"photo = to_tensor(open_photo({self.source}))\ncodec = {made[s['kind']]}\n"
-                f"show_photos(codec.decode(*codec.encode(photo){how}))")
 
 # %% ../../nbs/widgets/01_explorers.ipynb #d91575fd
 def _draw_bins(ax, codec, rgb):

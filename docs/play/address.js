@@ -1,9 +1,10 @@
 // What the explorers show, in the address: #T=0.5&a=-1&photo=china and so on. What is as in START is left out, what does not fit is passed over.
+import {RANGES} from './ranges.js';
+
 export const START = {
   colors: ['d83c3e', '2877d6', '808080', '3a9a4b', 'e0b040'], weights: [60, 40, 0, 0, 0], T: .38,
   L: 1, a: 1, b: 1, plane: 60, kind: 'uniform', n: 10, grid: 10, photo: 'coffee',
 };
-export const RANGES = {T: [0, 1, .01], L: [0, 1.5, .05], a: [-1, 2, .05], b: [-1, 2, .05], plane: [4, 96, 1], n: [2, 60, 1], grid: [4, 40, 1]};
 export const PHOTOS = {coffee: 'Coffee', chelsea: 'Chelsea', flower: 'Flower', china: 'China', motorcycle: 'Motorcycle'};
 const KINDS = ['uniform', 'density', 'joint'];
 

@@ -1,9 +1,11 @@
-// Three explorers that need no network: sepia, Lab and bins, with the photos of the gallery or one's own.
+// The page of explorers, with the photos of the gallery or one's own; and an explorer in each place of a notebook's page that has the data of one.
 import {PHOTOS, read, write} from './address.js';
+import explore from './explore.js';
 import {Bins} from './explore_bins.js';
 import {Lab} from './explore_lab.js';
 import {Sepia} from './explore_sepia.js';
 import {h} from './dom.js';
+import {code} from './facts.json';
 import {open} from './photo.js';
 
 const SIDE = 300;
@@ -13,7 +15,7 @@ async function main() {
   const state = read(location.hash);
   let waits;
   const tell = set => { Object.assign(state, set); clearTimeout(waits); waits = setTimeout(() => history.replaceState(null, '', write(state)), 200) };
-  const sepia = new Sepia(state, tell), lab = new Lab(state, tell), bins = new Bins(state, tell), said = h('p', {class: 'said', role: 'status'});
+  const sepia = new Sepia(state, tell, code.sepia), lab = new Lab(state, tell, code.lab), bins = new Bins(state, tell, code.bins), said = h('p', {class: 'said', role: 'status'});
   const use = async (load, name) => {
     try { const photo = await open(await load(), SIDE); lab.set(photo); bins.set(photo); said.textContent = `${name}: ${photo.w} x ${photo.h} pixels`; root.dataset.photo = name }
     catch (e) { said.textContent = `${name} can't be read by this browser; try a JPEG, PNG, or WebP` }
@@ -25,5 +27,18 @@ async function main() {
   await use(get(state.photo), PHOTOS[state.photo]);
   addEventListener('hashchange', () => { if (location.hash.includes('=') && location.hash !== write(state)) location.reload() });
   new MutationObserver(() => { sepia.draw(); lab.draw(); bins.draw() }).observe(document.documentElement, {attributeFilter: ['data-theme']}); // the ink of another theme
+}
+class Model { // as a notebook's: `explore` can't tell the difference
+  constructor(values) { this.values = values; this.heard = {} }
+  get(key) { return this.values[key] }
+  set(key, value) { this.values[key] = value; for (const f of this.heard[key] ?? []) f() }
+  on(name, f) { (this.heard[name.replace('change:', '')] ??= []).push(f) }
+  save_changes() {}
+}
+const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
+for (const el of document.querySelectorAll('[data-explorer]')) {
+  const {photo, ...values} = JSON.parse(el.dataset.explorer);
+  el.replaceChildren();
+  explore.render({el, model: new Model({...values, photo: photo && bytes(photo)})});
 }
 if (root) main();

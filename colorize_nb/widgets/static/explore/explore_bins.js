@@ -1,29 +1,32 @@
 // What a photo loses when its colors become classes.
-import {RANGES} from './address.js';
 import {quantize} from './bins.js';
 import {ciede2000} from './ciede.js';
-import {h, later, radios, slider} from './dom.js';
+import {fill, h, later, radios, shown, slider, theme} from './dom.js';
 import {show} from './photo.js';
 import {ground} from './plane.js';
+import {RANGES} from './ranges.js';
 
 const REACH = 95, SIDE = 360, KINDS = [['uniform', 'equal width'], ['density', 'equal share of pixels'], ['joint', 'joint cells']];
 const x = a => SIDE*(a+REACH)/(2*REACH), y = b => SIDE*(REACH-b)/(2*REACH);
 
 export class Bins {
-  constructor({kind, n, grid}, tell) {
+  constructor({kind, n, grid}, tell, templates) {
+    this.templates = templates;
     this.state = {kind, n, grid};
     this.draw = later(() => this.now());
     const set = k => v => { this.state[k] = v; this.draw(); tell({[k]: v}) };
     this.n = slider('Bins for a, and for b', RANGES.n, n, v => `${v} and ${v}, ${v*v} colors`, set('n'));
     this.grid = slider('Width of a cell', RANGES.grid, grid, v => `${v} units of a and b`, set('grid'));
+    this.kinds = radios('Classes', KINDS, kind, set('kind'));
     this.frames = ['the photo', 'after a round trip through the bins'].map(name => { const canvas = h('canvas', {role: 'img', 'aria-label': name}); return {canvas, el: h('figure', {}, canvas, h('figcaption', {}, name))} });
     this.plane = h('canvas', {role: 'img', width: SIDE, height: SIDE});
     this.said = h('p', {class: 'said', role: 'status'});
     this.code = h('code', {});
     this.el = h('section', {class: 'bins', id: 'bins-panel'}, h('h2', {}, 'Colors put into bins'), h('p', {}, 'A classifier can only predict the colors of its classes. How much does that alone lose?'),
-      radios('Classes', KINDS, kind, set('kind')).el, h('div', {class: 'knobgrid'}, this.n.el, this.grid.el), this.said, h('div', {class: 'pictures4'}, this.frames.map(f => f.el)),
-      h('figure', {class: 'planefigure'}, this.plane, h('figcaption', {}, 'Pixels of the photo on the ab plane, with the edges of the bins or the centers of the cells')), h('pre', {tabindex: 0}, this.code));
+      this.kinds.el, h('div', {class: 'knobgrid'}, this.n.el, this.grid.el), this.said, h('div', {class: 'pictures4'}, this.frames.map(f => f.el)),
+      h('figure', {class: 'planefigure'}, this.plane, h('figcaption', {}, 'Pixels of the photo on the ab plane, with the edges of the bins or the centers of the cells')), shown(this.code));
   }
+  take(state) { Object.assign(this.state, state); this.kinds.set(state.kind); this.n.set(state.n); this.grid.set(state.grid); this.draw() }
   set(photo) { this.photo = photo; this.draw() }
   now() {
     if (!this.photo) return;
@@ -35,14 +38,13 @@ export class Bins {
     for (let i = 0; i < L.length; i += 7, count++) far += ciede2000([L[i], a[i], b[i]], [L[i], q.a[i], q.b[i]]);
     this.said.textContent = `${q.used} of ${q.all} colors used. CIEDE2000 ${(far/count).toFixed(2)}: the lowest error that a network with these classes can reach`;
     this.lines(q);
-    const made = {joint: `JointBins(grid=${grid}, k=1)`, density: `density_bins([photo], n=${n})`, uniform: `ChannelBins(n=${n})`};
-    this.code.textContent = `codec = ${made[kind]}\ncodec.decode(*codec.encode(photo)${joint ? ", how='mode'" : ''})`;
+    this.code.textContent = fill(this.templates[kind], this.state);
   }
   lines({edges, centers}) {
-    const pen = this.plane.getContext('2d'), {a, b} = this.photo, style = getComputedStyle(document.documentElement);
+    const pen = this.plane.getContext('2d'), {a, b} = this.photo;
     pen.clearRect(0, 0, SIDE, SIDE);
     pen.globalAlpha = .5; pen.drawImage(ground(65), 0, 0); pen.globalAlpha = 1;
-    pen.fillStyle = pen.strokeStyle = style.getPropertyValue('--pst-color-text-base').trim();
+    pen.fillStyle = pen.strokeStyle = theme().ink;
     for (let i = 0; i < a.length; i += 7) pen.fillRect(x(a[i])-.7, y(b[i])-.7, 1.4, 1.4);
     pen.globalAlpha = .55; pen.lineWidth = .8; pen.beginPath();
     for (const v of edges?.[0] ?? []) { pen.moveTo(x(v), 0); pen.lineTo(x(v), SIDE) }

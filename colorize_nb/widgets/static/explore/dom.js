@@ -12,7 +12,8 @@ export function slider(label, [min, max, step], value, words, change) { // {el, 
   const set = v => { input.value = v; said.value = words(v); input.setAttribute('aria-valuetext', words(v)) };
   input.addEventListener('input', () => { set(+input.value); change(+input.value) });
   set(value);
-  return {el: h('div', {class: 'knob'}, h('label', {for: id}, label), said, input), set, input};
+  const title = h('label', {for: id}, label), name = words => { title.textContent = words };
+  return {el: h('div', {class: 'knob'}, title, said, input), set, name, input};
 }
 export function choice(label, options, value, change) { // options: [[value, words]]
   const id = `knob${++count}`, select = h('select', {id}, options.map(([v, words]) => h('option', {value: v}, words)));
@@ -27,9 +28,9 @@ export function radios(label, options, value, change) {
   set(value);
   return {el, set};
 }
-export function copier(code) { // a button that copies the text of an element
+export function copier(code, before = '') { // a button that copies the text of an element
   const button = h('button', {type: 'button', class: 'copy', onclick: async () => {
-    try { await navigator.clipboard.writeText(code.textContent); button.textContent = 'Copied' }
+    try { await navigator.clipboard.writeText(before + code.textContent); button.textContent = 'Copied' }
     catch { getSelection().selectAllChildren(code); button.textContent = 'Selected: press Ctrl+C' }
     setTimeout(() => { button.textContent = 'Copy' }, 2000);
   }}, 'Copy');
@@ -38,4 +39,11 @@ export function copier(code) { // a button that copies the text of an element
 export function later(draw) { // at most once a frame
   let asked = false;
   return () => { if (!asked) { asked = true; requestAnimationFrame(() => { asked = false; draw() }) } };
+}
+const IMPORT = 'from colorize_nb.all import *\n\n';
+export const shown = code => h('div', {class: 'code'}, copier(code, IMPORT), h('pre', {tabindex: 0}, code)); // copied with the import that it needs
+export const fill = (template, values) => template.replace(/\{(\w+)\}/g, (_, k) => values[k]);
+export function theme() { // colors of the page, on the site and in JupyterLab
+  const style = getComputedStyle(document.body), first = (...names) => names.map(n => style.getPropertyValue(n).trim()).find(v => v);
+  return {ink: first('--pst-color-text-base', '--jp-ui-font-color1') ?? '#111', paper: first('--pst-color-background', '--jp-layout-color0') ?? '#fff', line: first('--pst-color-border', '--jp-border-color2') ?? '#bbb'};
 }

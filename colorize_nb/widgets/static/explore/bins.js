@@ -23,12 +23,17 @@ export function centers(grid) { // the centers of all cells that contain an sRGB
 }
 
 function equal(n) { const e = Array.from({length: n+1}, (_, i) => -WIDE+2*WIDE*i/n); return {edges: e, middles: e.slice(1).map((v, i) => (v+e[i])/2)} }
-function mass(values, n) { // bins with the same share of the photo's pixels
-  const sorted = Float32Array.from(values).sort(), edges = [-WIDE];
-  for (let k = 1; k < n; k++) edges.push(Math.max(edges[k-1]+.1, sorted[Math.min(sorted.length-1, Math.floor(k*sorted.length/n))]));
-  edges.push(WIDE);
+const LOW = -110, FINE = 2200, STEP = .1; // a histogram of a or b, as the library's
+function mass(values, n) { // edges between which each bin has the same share of the photo's pixels
+  const hist = new Float64Array(FINE), edges = [-WIDE], middle = i => LOW+STEP*(i+.5);
+  for (const v of values) hist[Math.max(0, Math.min(FINE-1, Math.floor((v-LOW)/STEP)))]++;
+  for (let k = 1, i = 0, seen = 0; k < n; k++) {
+    while (seen < values.length*k/n) seen += hist[i++];
+    edges.push(Math.max(edges[k-1]+STEP, LOW+STEP*i));
+  }
+  edges.push(Math.max(edges[n-1]+STEP, WIDE));
   const sum = new Float64Array(n), count = new Float64Array(n), at = place(edges);
-  for (const v of values) { const i = at(v); sum[i] += v; count[i]++ }
+  hist.forEach((pixels, i) => { if (pixels) { const bin = at(middle(i)); sum[bin] += pixels*middle(i); count[bin] += pixels } });
   return {edges, middles: Array.from(sum, (s, i) => count[i] ? s/count[i] : (edges[i]+edges[i+1])/2)};
 }
 const place = edges => v => { let lo = 0, hi = edges.length-2; while (lo < hi) { const mid = (lo+hi+1) >> 1; if (v >= edges[mid]) lo = mid; else hi = mid-1 } return lo };

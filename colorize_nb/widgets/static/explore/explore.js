@@ -1,0 +1,27 @@
+// An explorer in a notebook, or on a page without Python. The model has the kind of panel, its state, its photo, and a template for the code.
+import {Bins} from './explore_bins.js';
+import {Lab} from './explore_lab.js';
+import {Sepia} from './explore_sepia.js';
+import {open} from './photo.js';
+
+const KINDS = {bins: Bins, lab: Lab, sepia: Sepia};
+
+export default {
+  render({model, el}) {
+    const tell = set => { model.set('state', {...model.get('state'), ...set}); model.save_changes() };
+    const panel = new KINDS[model.get('kind')](model.get('state'), tell, model.get('code'));
+    const draw = async () => { if (model.get('photo')?.byteLength) panel.set(await open(new Blob([model.get('photo')]), Infinity)) };
+    const same = () => Object.entries(model.get('state')).every(([k, v]) => !(k in panel.state) || String(panel.state[k]) === String(v));
+    model.on('change:photo', draw);
+    model.on('change:state', () => { if (!same()) panel.take(model.get('state')) }); // from Python, not from these sliders
+    el.classList.add('explorer');
+    panel.el.removeAttribute('id'); // a page can have several
+    el.append(panel.el);
+    panel.draw();
+    draw();
+    const watch = new MutationObserver(() => panel.draw()); // the ink of another theme
+    watch.observe(document.documentElement, {attributeFilter: ['data-theme']});
+    watch.observe(document.body, {attributeFilter: ['data-jp-theme-light']});
+    return () => watch.disconnect();
+  }
+}
