@@ -72,9 +72,13 @@ def shapes(args):
 
 @torch.no_grad()
 def measure(net, model, files, n, seed=0):
-    "Return, for each photo, the errors of `n` samples, of their mean, and of gray, the diversity, and the colorfulness."
+    """Return, for each photo, the errors of `n` samples, of their mean, and of gray, the diversity, and the colorfulness.
+
+    `tints` is the control for the best of `n` samples: errors of `n` uniform tints that know nothing about the photo, namely the mean
+    colors of the samples of the photo before.
+    """
     g = torch.Generator().manual_seed(seed)
-    rows = []
+    rows, tints, photos = [], [], []
     for f in files:
         rgb = to_tensor(central_square(open_photo(f), SIZE))
         x, _ = CODEC.encode(rgb)
@@ -86,6 +90,10 @@ def measure(net, model, files, n, seed=0):
         rows.append(dict(errors=[round(e, 3) for e in error], mean=round(ciede(mean, rgb).item(), 3),
                          gray=round(ciede(gray_baseline(rgb), rgb).item(), 3), colorfulness=[round(c, 2) for c in color],
                          diversity=round(diversity(50*ab[:,None]).item(), 2)))
+        tints.append(ab.mean((2,3), keepdim=True))
+        photos.append((x.expand(n, -1, -1, -1), rgb.expand(n, -1, -1, -1)))
+    for row,(x,rgb),tint in zip(rows, photos, tints[-1:]+tints[:-1]):
+        row['tints'] = [round(e, 3) for e in ciede(CODEC.decode(x, tint.expand(-1, -1, GRID, GRID)), rgb).tolist()]
     return rows
 
 

@@ -145,7 +145,7 @@ def show_photos(
     for ax in axs.flat: ax.axis('off')
     for ax,im in zip(axs.flat, ims): ax.imshow(_at_most(im, 2*size*dpi))
     for ax,title in zip(axs.flat, titles or []): ax.set_title(_printable(title), fontsize=10, parse_math=False)
-    fig.tight_layout(pad=.3)
+    fig.tight_layout(pad=.3, h_pad=1 if titles else .3)
     return fig
 
 # %% ../../nbs/core/02_show.ipynb #0f5c1ff6
