@@ -242,3 +242,11 @@ def test_the_url_keeps_the_state_of_the_explorers(watched, site):
     assert watched.get_by_label('a, green to red').input_value()=='-0.45'
     assert 'JointBins(grid=20' in watched.locator('#bins-panel pre').inner_text()
     assert watched.problems==[]
+
+def test_a_notebook_page_has_a_live_explorer(watched, site):
+    watched.goto(site+'nbs/tutorials/02_what_is_lab.html')
+    panel = watched.locator('.live-panel')
+    panel.locator('canvas').first.wait_for()
+    panel.get_by_label('a, green to red').fill('-1')
+    until(watched, "document.querySelector('.live-panel pre code').textContent.includes('tensor([1, -1, 1])')")
+    assert watched.wrong==[]
