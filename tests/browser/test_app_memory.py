@@ -1,6 +1,6 @@
 "`make app` with several visitors: it limits their number, frees their memory, and rejects clients that could stop the server."
 import os, re, socket, sys, threading, time, urllib.error, urllib.request
-import pytest
+import nbformat, pytest
 
 pytest.importorskip('playwright')
 pytest.importorskip('voila')
@@ -16,7 +16,9 @@ class App:
         self.url, self.log = f'http://127.0.0.1:{port}', open(home/'log.txt', 'w')
         env = {**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1',
                'JUPYTER_CONFIG_DIR': str(home/'c'), 'JUPYTER_DATA_DIR': str(home/'d')}
-        command = [sys.executable, 'tools/app.py', 'nbs/tutorials/01_color_a_photo.ipynb', '--no-browser', f'--port={port}', *args]
+        page = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("from colorize_nb.all import *\ncolor_app(bundled_photos()['coffee'])")])
+        nbformat.write(page, home/'page.ipynb')
+        command = [sys.executable, 'tools/app.py', str(home/'page.ipynb'), '--no-browser', f'--port={port}', *args]
         self.process = psutil.Popen(command, cwd=root, stdout=self.log, stderr=self.log, env=env)
         end = time.time()+120
         while time.time()<end and not self.up(): time.sleep(.25)
