@@ -99,6 +99,7 @@ def finish():
     "Read and write every page once: remove what it doesn't use and add its content security policy."
     import finding, lighten, policy
     pages = {p: lighten.lighten(p.read_text('utf8'), p.name) for p in sorted(HTML.rglob('*.html'))}
+    pages = lighten.shrink_pictures(HTML, pages)
     finding.write(HTML, pages)
     for p,text in policy.add_policies(pages).items(): p.write_text(text, 'utf8')
     lighten.drop_unused(HTML)

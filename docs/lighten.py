@@ -1,6 +1,7 @@
 """Remove scripts that pages don't use: the icon library (icons.css draws the icons) and Sphinx's search (the search page loads our own,
-find.js). Also give the sidebar's foldable entries accessible names."""
+find.js). Also give the sidebar's foldable entries accessible names, and store pictures in a smaller format."""
 import re
+from PIL import Image
 
 ICONS = re.compile(r'\s*<script defer src="[^"]*fontawesome\.js[^"]*"></script>')
 SEARCH = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
@@ -21,3 +22,10 @@ def lighten(text, name):
 def drop_unused(folder):
     "Remove the files that no page loads."
     for f in (f for kind in UNUSED for f in folder.glob(kind)): f.unlink()
+
+def shrink_pictures(folder, pages):
+    "Store the PNG pictures of `pages` (path -> text) as lossless WebP, and return the pages with the new names."
+    for png in folder.glob('_images/*.png'):
+        with Image.open(png) as im: im.save(png.with_suffix('.webp'), lossless=True, quality=100, method=6)
+        png.unlink()
+    return {p: re.sub(r'(_images/[^"\s]+)\.png', r'\1.webp', text) for p,text in pages.items()}
