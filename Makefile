@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)
 export PYTHONWARNINGS = ignore::FutureWarning:torch.jit._script
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-latest demo test test-slow fuzz mutants test-latest lab app docs predict bench readme export hooks clean
+.PHONY: help setup setup-latest demo test test-browser test-slow fuzz mutants test-latest lab app docs predict bench readme export hooks clean
 
 help: ## Show this list
 	@echo 'make TARGET, where TARGET is one of:'
@@ -49,9 +49,12 @@ test: $(READY) ## Run the library's notebooks and the tests
 	@echo '== Tests'
 	@$(PYTEST)
 
-test-slow: $(READY) ## Run the course, its solutions, the browser tests, and other slow tests
+test-browser: $(READY) ## Run the tests that need Chromium and the site (make docs)
+	@$(PYTEST) -m browser
+
+test-slow: $(READY) ## Run the course, its solutions, and the slowest tests
 	@$(PAGES) nbs/tutorials
-	@$(PYTEST) -m slow
+	@$(PYTEST) -m 'slow and not browser'
 
 fuzz: $(READY) ## Feed corrupt photos, films, names, and model files to the package for a minute per kind (FUZZ_SECONDS=60)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),60) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rP tests/test_fuzz_files.py tests/test_fuzz_photo.py tests/test_fuzz_film.py
