@@ -249,4 +249,4 @@ def test_a_notebook_page_has_a_live_explorer(watched, site):
     panel.locator('canvas').first.wait_for()
     panel.get_by_label('a, green to red').fill('-1')
     until(watched, "document.querySelector('.live-panel pre code').textContent.includes('tensor([1, -1, 1])')")
-    assert watched.wrong==[]
+    assert watched.problems==[]

@@ -98,14 +98,14 @@ def test_search_finds_the_glossary(watched, site, word):
 
 def test_the_wipe_on_the_home_page_moves(watched, site):
     watched.goto(site)
-    box = watched.locator('.wipe').bounding_box()
-    before = watched.locator('.wipe').screenshot()
+    wipe = watched.locator('.wipe').first
+    box, before = wipe.bounding_box(), wipe.screenshot()
     watched.mouse.move(box['x']+box['width']/2, box['y']+box['height']/2)
     watched.mouse.down()
     watched.mouse.move(box['x']+box['width']*.9, box['y']+box['height']/2)
     watched.mouse.up()
     assert watched.get_by_role('slider').first.get_attribute('aria-valuenow')=='90'
-    assert watched.locator('.wipe').screenshot()!=before and watched.problems==[]
+    assert wipe.screenshot()!=before and watched.problems==[]
 
 @pytest.mark.parametrize('where', [
     'index.html', 'nbs/color/00_space.html', 'color.html', 'nbs/infer/01_colorizer.html', 'gallery.html', 'playground.html',
