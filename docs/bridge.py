@@ -1,6 +1,7 @@
 "Turn an nbdev notebook into a page of the site: drop hidden cells, turn directives into tags, link names, and describe pictures."
 import html, json, re
 
+from colorize_nb.widgets.explorers import PAGE
 from readme import directives, text
 
 NAME = re.compile(r'(?<![`\w\[])`([A-Za-z_][\w.]*)(\(\))?`(?!`)')
@@ -28,8 +29,6 @@ def panel_picture(source, up):
     picture = f'<img src="{up}_static/panels/{name}.jpg" alt="{what}" loading="lazy">'
     caption = f'{what}. Run <code>make lab</code> to use it live. <a href="{up}{page}">{link}</a>.'
     return f'```{{raw}} html\n<figure class="panel">{picture}<figcaption>{caption}</figcaption></figure>\n```'
-
-LIVE = 'application/vnd.colorize.explorer+json' # the data of an explorer, in the output of its cell
 
 def live_panel(data, up):
     "Return an explorer that runs in the page, with the data from the notebook."
@@ -92,7 +91,7 @@ def page(nb, names, up='', path=None):
             if path and len(cells)==1: cells[0]['source'] = with_bar(cells[0]['source'], notebook_bar(path, up))
             continue
         outputs = [] if opts.get('output')=='false' else [o for o in c['outputs'] if o.get('name')!='stderr']
-        live = next((o['data'][LIVE] for o in outputs if LIVE in o.get('data', {})), None)
+        live = next((o['data'][PAGE] for o in outputs if PAGE in o.get('data', {})), None)
         panel = any('widget-view' in k and not is_progress(o) for o in outputs for k in o.get('data', {}))
         outputs = [o for o in outputs if not any('widget-view' in k for k in o.get('data', {}))]
         tags = ['remove-input'] if opts.get('echo')=='false' else ['hide-input'] if opts.get('code-fold')=='true' else []

@@ -19,12 +19,13 @@ from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.models.layers import create_model
 
 RESULTS = Path(colorize_nb.__file__).parent/'course'
-SHIFT = torch.tensor([.58, -.5, .65])[:,None,None]/255 # what Pillow's AVIF encoder took from the photos of `train240`
+AVIF_SHIFT = (.58, -.50, .65) # Pillow 13 rounds the chroma of AVIF down; the mean loss in 8-bit RGB
 
 
 class Corrected(LabAB):
-    "`LabAB` for the photos of `train240`, whose chroma it corrects."
-    def encode(self, rgb): return super().encode((rgb+SHIFT).clamp(0, 1))
+    "`LabAB` for the photos of `train240`, which are AVIF files, so it corrects their chroma."
+    shift = torch.tensor(AVIF_SHIFT)[:,None,None]/255
+    def encode(self, rgb): return super().encode((rgb+self.shift).clamp(0, 1))
 
 
 def with_encoder(which, freeze=True, **kwargs):

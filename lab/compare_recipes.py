@@ -31,7 +31,6 @@ from colorize_nb.color.metrics import ciede, colorfulness, mae_ab, mse_ab, psnr,
 from colorize_nb.color.metrics import dataset_mean_ab, gray_baseline, mean_color_baseline
 from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.folder import ColorizeDataLoaders
-from colorize_nb.data.folder import central_square
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.files import whole_file
 from colorize_nb.core.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
@@ -42,6 +41,7 @@ from colorize_nb.models.layers import create_model
 from colorize_nb.train.callbacks import TimeBudget
 from colorize_nb.train.recipes import get_recipe, list_recipes, recipe_learner
 from colorize_nb.train.search import overfit_one_batch
+from lab.arms import squares
 
 STRIP = ('coffee', 'chelsea', 'china', 'flower')
 FEW = 'steps for one batch'
@@ -177,7 +177,7 @@ def square_error(colorizer, files):
     "Return the mean L2 of ab on the central squares of photos at training size, for the model and for gray."
     ours, gray = [], []
     for some in chunked(files, 16):
-        rgb = torch.cat([to_tensor(central_square(open_photo(f), colorizer.size)) for f in some])
+        rgb = squares(some, colorizer.size)
         x = colorizer.codec.encode(rgb)[0].to(colorizer.device)
         pred = colorizer.codec.decode(x, colorizer.codec.activate(colorizer.model(x).float())).cpu()
         ours.append(mse_ab(through_8bit(pred), rgb))

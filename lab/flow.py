@@ -21,15 +21,14 @@ import colorize_nb
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline
 from colorize_nb.core.files import whole_file
-from colorize_nb.core.photo import find_photos, open_photo, to_tensor
+from colorize_nb.core.photo import find_photos
 from colorize_nb.data.features import FeatureCache
-from colorize_nb.data.folder import central_square
 from colorize_nb.data.shapes import ambiguous_shapes
 from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.models.layers import create_model, n_params
 from colorize_nb.train.flow import FlowMatching, FlowUnet, diversity, sample_flow
 from colorize_nb.train.learner import colorize_learner
-from lab.arms import RESULTS as COURSE
+from lab.arms import RESULTS as COURSE, squares
 
 CODEC, SIZE = LabAB(ab_scale=50), 192
 PHOTO_NET = dict(channels=(112, 320, 320), widths=(48, 96, 128))
@@ -80,7 +79,7 @@ def measure(net, model, files, n, seed=0):
     g = torch.Generator().manual_seed(seed)
     rows, tints, photos = [], [], []
     for f in files:
-        rgb = to_tensor(central_square(open_photo(f), SIZE))
+        rgb = squares([f], SIZE)
         x, _ = CODEC.encode(rgb)
         features = [t.expand(n, -1, -1, -1) for t in coarse(model.frozen_features(x))]
         ab = sample_flow(net, features, torch.randn(n, 2, GRID, GRID, generator=g), N_STEPS)

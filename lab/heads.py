@@ -23,11 +23,10 @@ from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import bootstrap_interval, ciede, colorfulness, gray_baseline, psnr, through_8bit
 from colorize_nb.color.space import rgb2lab, to_gamut
 from colorize_nb.core.files import whole_file
-from colorize_nb.core.photo import find_photos, open_photo, to_tensor
-from colorize_nb.data.folder import central_square
+from colorize_nb.core.photo import find_photos
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.train.losses import get_loss
-from lab.arms import RESULTS as COURSE
+from lab.arms import RESULTS as COURSE, squares
 
 SIZE, HIDDEN, BS = 256, 64, 4096
 
@@ -39,7 +38,7 @@ def head(n_out): return nn.Sequential(nn.Conv2d(48, HIDDEN, 1), nn.ReLU(), nn.Co
 def features(net, files):
     "Yield the features `(1,48,64,64)` of the shipped network and the photo `(1,3,256,256)`."
     for f in files:
-        rgb = to_tensor(central_square(open_photo(f), SIZE))
+        rgb = squares([f], SIZE)
         x = rgb2lab(rgb)[:,:1]/50-1
         yield net.decoder(list(net.encode_frozen(x))), rgb
 

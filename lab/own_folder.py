@@ -23,6 +23,7 @@ import colorize_nb
 from colorize_nb.color.metrics import bootstrap_interval, ciede, colorfulness, dataset_mean_ab, gray_baseline, mean_color_baseline, psnr
 from colorize_nb.core.files import whole_file
 from colorize_nb.core.photo import find_photos, open_photo, to_tensor
+from colorize_nb.core.show import image_grid
 from colorize_nb.data.folder import ColorizeDataLoaders, central_square
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.models.store import load_model_file
@@ -82,9 +83,7 @@ def summary(scores, start):
 
 def strip(colorizer, photos, path):
     "Color photos with a model, and save them side by side."
-    out = Image.new('RGB', (128*len(photos), 128))
-    for i,p in enumerate(photos): out.paste(colorizer(p, saturation=1.25).image.resize((128, 128)), (128*i, 0))
-    out.save(path, quality=88)
+    image_grid([colorizer(p, saturation=1.25).image.resize((128, 128)) for p in photos], gap=0).save(path, quality=88)
 
 
 def main(args):

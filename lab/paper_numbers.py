@@ -23,10 +23,10 @@ from colorize_nb.color.codecs import RGB, _enlarge
 from colorize_nb.color.metrics import bootstrap_interval
 from colorize_nb.color.space import rgb2lab
 from colorize_nb.core.files import whole_file
-from colorize_nb.core.photo import find_photos, open_photo, to_tensor
+from colorize_nb.core.photo import find_photos
 from colorize_nb.core.show import Results
-from colorize_nb.data.folder import central_square
 from colorize_nb.infer.colorizer import Colorizer
+from lab.arms import squares
 
 RESULTS = Path(__file__).resolve().parent/'results'
 CONSTANTS, MODELS = RESULTS/'claims'/'baselines.json', RESULTS/'published.json'
@@ -34,7 +34,6 @@ SIZE, FIT, TEST, SEEDS = 64, 300, 500, (0, 1, 2)
 BINS = (10, 30, 50)
 
 
-def squares(files, size): return torch.cat([to_tensor(central_square(open_photo(f), size)) for f in files])
 def per_photo(t): return t.float().flatten(1).mean(1)
 
 

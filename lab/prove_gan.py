@@ -19,7 +19,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from fastcore.script import call_parse
-from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
@@ -28,7 +27,7 @@ from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import ciede, colorfulness, frechet, gray_baseline, through_8bit
 from colorize_nb.core.files import whole_file
 from colorize_nb.core.photo import bundled_photos, to_image
-
+from colorize_nb.core.show import image_grid
 from colorize_nb.data.features import FeatureCache
 from colorize_nb.models.encoders import load_encoder
 from colorize_nb.train.callbacks import TimeBudget
@@ -127,9 +126,7 @@ class Tester:
 
 def save_strip(name, rgb):
     "Put pictures side by side."
-    out = Image.new('RGB', (SIZE*len(rgb), SIZE))
-    for i,im in enumerate(rgb): out.paste(to_image(im), (i*SIZE, 0))
-    out.save(arms.RESULTS/f'gan-{name}.jpg', quality=88)
+    image_grid([to_image(im) for im in rgb], gap=0).save(arms.RESULTS/f'gan-{name}.jpg', quality=88)
 
 
 def save_decoders(**models):

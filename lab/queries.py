@@ -19,15 +19,14 @@ from safetensors.torch import save_file
 import colorize_nb
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import SATURATIONS
-from colorize_nb.core.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
+from colorize_nb.core.photo import bundled_photos, find_photos, to_image
 from colorize_nb.core.show import image_grid
 from colorize_nb.data.features import FeatureCache
-from colorize_nb.data.folder import central_square
 from colorize_nb.models.layers import create_model
 from colorize_nb.models.lite import LiteDecoder, UnetLite
 from colorize_nb.models.queries import QueryDecoder
 from colorize_nb.train.learner import colorize_learner
-from lab.arms import RESULTS as COURSE
+from lab.arms import RESULTS as COURSE, squares
 from lab.claims import facts_of, measure, write
 
 
@@ -66,15 +65,15 @@ def colored(net, photos):
 def strip(net):
     "Color bundled photos, side by side."
     kinds = bundled_photos('all')
-    squares = torch.cat([to_tensor(central_square(open_photo(kinds[n]), SIZE)) for n in STRIP])
-    return image_grid([to_image(p).resize((128, 128)) for p in colored(net, squares)], gap=0)
+    rgb = squares([kinds[n] for n in STRIP], SIZE)
+    return image_grid([to_image(p).resize((128, 128)) for p in colored(net, rgb)], gap=0)
 
 
 def main(args):
     torch.set_num_threads(1)
     folder, path = Path(args.photos_folder), COURSE/'queries.json'
     files = find_photos([folder/'train240'])[::5]
-    true = torch.cat([to_tensor(central_square(open_photo(f), SIZE)) for f in find_photos([folder/'eval256'])[1::2]])
+    true = squares(find_photos([folder/'eval256'])[1::2], SIZE)
     data = json.loads(path.read_text()) if path.exists() else dict(rows=[], tests=dict(held=facts_of(true)))
     data.update(size=SIZE, widths=WIDTHS, batch=16, factors=list(SATURATIONS), n_train=len(files), epochs=args.epochs, loss='l2', lr=2e-3, device='cpu',
                 python=platform.python_version(), torch=torch.__version__, version=colorize_nb.__version__)

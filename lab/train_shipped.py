@@ -45,13 +45,13 @@ from colorize_nb.models.encoders import load_encoder
 from colorize_nb.models.layers import create_model, register_model
 from colorize_nb.models.lite import LiteDecoder, UnetLite
 from colorize_nb.models.store import load_model_file, save_model
+from lab.arms import AVIF_SHIFT
 from lab.old_scans import simulate_scan
 
 # Height and width of the crops -> (photos per batch, share of the batches). Training at one size hurts other sizes.
 SHAPES = {(160, 160): (18, .10), (192, 192): (14, .14), (224, 224): (10, .20), (256, 256): (8, .20), (224, 288): (8, .08),
           (288, 224): (8, .04), (256, 320): (6, .08), (320, 256): (6, .04), (288, 288): (6, .12)}
 SQUARE = 224 # side of the squares whose features are cached
-AVIF_SHIFT = (.58, -.50, .65) # Pillow 13 rounds the chroma of AVIF down; the mean loss in 8-bit RGB
 EXPOSURE = .3 # L is raised to a power between e**-.3 and e**.3; a and b stay the same
 MEAN_DECAY = .998 # share of the running mean that each step keeps
 CHECKPOINT = 600 # seconds
@@ -101,9 +101,7 @@ class AttentionDecoder(LiteDecoder):
 @register_model(about='unet_lite with self-attention at strides 16 and 32 (a candidate)', source='this project')
 def unet_lite_attention(n_in, n_out, size=256, **kwargs):
     "Build `UnetLite` with `AttentionDecoder`."
-    model = UnetLite(n_in, n_out, **kwargs)
-    model.decoder = AttentionDecoder(model.encoder.channels[1:])
-    return model
+    return UnetLite(n_in, n_out, decoder=AttentionDecoder, **kwargs)
 
 
 ARCHS = {'plain': 'unet_lite', 'attention': 'unet_lite_attention'}
