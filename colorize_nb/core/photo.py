@@ -199,7 +199,7 @@ def _collect_warnings(notes):
 
 @contextmanager
 def _collect_stderr(messages):
-    "Append a summary of what libtiff prints to `messages`. It writes to the terminal itself, sometimes hundreds of lines."
+    "Append a summary of what libtiff prints to `messages`. It can write hundreds of lines to the terminal."
     try: terminal = os.dup(2)
     except OSError: return (yield) # a program without a terminal
     with tempfile.TemporaryFile() as file:

@@ -181,7 +181,8 @@ class MeanWeights(Callback):
         self.decay = decay
 
     def before_fit(self):
-        self.mean = AveragedModel(get_model(self.model), multi_avg_fn=get_ema_multi_avg_fn(self.decay), use_buffers=True)
+        average = get_ema_multi_avg_fn(self.decay)
+        self.mean = AveragedModel(get_model(self.model), multi_avg_fn=average, use_buffers=True)
         self.current = None
 
     def after_batch(self):

@@ -14,7 +14,8 @@ from pathlib import Path
 from ..core.photo import bundled_photos, open_photo
 from ..core.show import image_grid
 from ..infer.colorizer import load_colorizers
-from .base import Choice, Download, Draggable, Examples, Explorer, Uploader, photo_code, row, slider, worded
+from colorize_nb.widgets.base import (Choice, Download, Draggable, Examples, Explorer, Uploader, photo_code, row,
+    slider, worded)
 from .compare import saturation_words
 
 # %% ../../nbs/widgets/06_app.ipynb #81f5124a

@@ -83,7 +83,8 @@ def bundle(
         used = [m[3] for m in _IMPORT.finditer(text)]
         before = ''.join(constant(f'{folder}/{u}.js', '') for u in used if not (u in done or done.append(u)))
         names = result or '{'+', '.join(_EXPORT.findall(text))+'}'
-        body = _EXPORT.sub('', _IMPORT.sub(lambda m: f'const {m[1] or m[2]} = file_{m[3]};', text)).replace('export default', 'const part =')
+        body = _IMPORT.sub(lambda m: f'const {m[1] or m[2]} = file_{m[3]};', text)
+        body = _EXPORT.sub('', body).replace('export default', 'const part =')
         to = result or 'file_'+file.rpartition('/')[2].removesuffix('.js')
         return f'{before}const {to} = (() => {{\n{body}\nreturn {names};\n}})();\n'
     return constant(name, 'part')
@@ -100,7 +101,8 @@ class Part(W.Box):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         style = dict(_css=asset(self.css) if self.css else '', _anywidget_id=f'colorize_nb/{self.js}')
-        self.children = [_Loader(_esm=bundle(self.js)+asset('part.js'), part=self.model_id, layout=self.layout, **style)]
+        script = bundle(self.js)+asset('part.js')
+        self.children = [_Loader(_esm=script, part=self.model_id, layout=self.layout, **style)]
         self.add_class('colorize-part')
 
     def close(self):

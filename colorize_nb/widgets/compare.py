@@ -17,7 +17,8 @@ from ..core.photo import open_photo, to_image, to_tensor
 from ..core.show import Results, image_grid
 from ..infer.colorizer import load_colorizers
 from ..infer.paint import codec_knobs, paint
-from .base import Choice, Draggable, Explorer, Uploader, named_photos, photo_code, row, slider, worded
+from colorize_nb.widgets.base import (Choice, Draggable, Explorer, Uploader, named_photos, photo_code, row, slider,
+    worded)
 
 # %% ../../nbs/widgets/02_compare.ipynb #5488200c
 _SIZES = [32,64,96,128,192,256,384,512] # short side of the network's input, in pixels

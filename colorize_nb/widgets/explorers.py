@@ -271,7 +271,8 @@ class SepiaExplorer(Live):
 
     def to_browser(self):
         s, which = self.state(), range(1, self.n+1)
-        return dict(colors=[s[f'color{i}'].lstrip('#') for i in which], weights=[100*s[f'weight{i}'] for i in which], T=s['T'], L=self.L)
+        return dict(colors=[s[f'color{i}'].lstrip('#') for i in which],
+                    weights=[100*s[f'weight{i}'] for i in which], T=s['T'], L=self.L)
 
     def from_browser(self, state):
         colors = {f'color{i+1}': f'#{c}' for i,c in enumerate(state['colors'])}
@@ -336,8 +337,10 @@ def _draw_costs(ax, j, ab, p, said, L):
 class BinsExplorer(Live):
     "A photo with its colors put into classes, the number of classes it uses, and the error that remains."
     kind = 'bins'
-    template = {k: f"photo = to_tensor(open_photo({{source}}))\ncodec = {made}\nshow_photos(codec.decode(*codec.encode(photo){how}))"
-                for k,made,how in (('uniform', 'ChannelBins(n={n})', ''), ('density', 'density_bins([photo], n={n})', ''),
+    template = {k: f'photo = to_tensor(open_photo({{source}}))\ncodec = {made}\n'
+                   f'show_photos(codec.decode(*codec.encode(photo){how}))'
+                for k,made,how in (('uniform', 'ChannelBins(n={n})', ''),
+                                   ('density', 'density_bins([photo], n={n})', ''),
                                    ('joint', 'JointBins(grid={grid}, k=1)', ", how='mode'"))}
     def __init__(self,
         photo, # Path, PIL image, or tensor
