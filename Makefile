@@ -74,7 +74,7 @@ setup-latest: $(LATEST)/.ready
 
 test-latest: $(LATEST)/.ready ## Run the tests with the newest fastai and fastcore, without nbdev
 	@$(LATEST)/bin/python -c 'from importlib.metadata import version as v; print("== fastai", v("fastai"), "fastcore", v("fastcore"), "torch", v("torch"))'
-	@OMP_NUM_THREADS=1 $(LATEST)/bin/python -m pytest -n 2 -rs
+	@OMP_NUM_THREADS=1 $(LATEST)/bin/python -m pytest -n 2 -rs --ignore tests/browser
 
 lab: $(READY) ## Open JupyterLab on the start page
 	@mkdir -p $(VENV)/share/jupyter/lab/settings
