@@ -5,8 +5,8 @@
     python -m lab.claims PHOTOS --workers 2        two experiments at a time
 
 PHOTOS is a folder with folders of color photos: train128, flowers128/train, flowers128/test, and so on. Existing
-results are kept, so you can stop and resume. Each photo is cropped to its central square at 64 px. Unless a variant
-changes it, all variants of an experiment see the same photos in the same order and train for the same number of steps
+results are kept, so you can stop and resume. Each photo is cropped to its central square at 64 px, or at 128 px in the
+experiments with a borrowed encoder, whose features are cached in `runs/features`. Unless a variant changes it, all variants of an experiment see the same photos in the same order and train for the same number of steps
 with the same schedule. They're tested on the same photos, at several saturations.
 """
 import argparse
@@ -22,7 +22,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from fastai.torch_core import set_seed
-from PIL import Image
 from torch.optim.swa_utils import update_bn
 
 import colorize_nb
@@ -35,18 +34,20 @@ from colorize_nb.color.metrics import SATURATIONS, frontier, saturate
 from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline
 from colorize_nb.color.metrics import chroma_noise
 from colorize_nb.color.space import lab2rgb, rgb2lab
-from colorize_nb.data.folder import central_square
+from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.core.files import whole_file
-from colorize_nb.core.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
+from colorize_nb.core.photo import bundled_photos, find_photos, to_image
+from colorize_nb.core.show import image_grid
 from colorize_nb.models.layers import L2Penalty
 from colorize_nb.train.callbacks import TimeBudget
 from colorize_nb.train.gan import gan_learner
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
+from lab.arms import AVIF_SHIFT, squares
 from lab.trials import TRIALS, strip_name
 
-SIZE, BS, HELD = 64, 32, 300 # side in pixels, batch size, photos to test on
+BS, HELD = 32, 300 # batch size, photos to test on
 JUDGED = (1., 1.5) # saturations
 STRIP = ('flower', 'chelsea', 'coffee', 'china')
 CODECS = {c.__name__: c for c in (LabAB, RGB, YCbCr, ChannelBins, JointBins)}
@@ -54,41 +55,42 @@ CODECS = {c.__name__: c for c in (LabAB, RGB, YCbCr, ChannelBins, JointBins)}
 
 # --- photos
 
-def squares(files):
-    "Read the central squares of photos as `(n,3,SIZE,SIZE)` bytes."
-    return torch.cat([(to_tensor(central_square(open_photo(f), SIZE))*255).round().byte() for f in files])
+def as_bytes(files, side):
+    "Read the central squares of photos as `(n,3,side,side)` bytes."
+    return torch.cat([(squares([f], side)*255).round().byte() for f in files])
 
 
-def read(packs, pack, n):
-    "Return training photos and held-out photos: from the folder's own test part, or `HELD` of its photos."
+def split_files(packs, pack, n):
+    "Return photos to train on and photos to test on: from `eval256`, the folder's own test part, or `HELD` of its photos."
     files = find_photos([packs/pack])
     random.Random(0).shuffle(files)
-    if Path(pack).name!='train': return squares(files[HELD:HELD+n]), squares(files[:HELD])
-    held = find_photos([(packs/pack).parent/'test'])
+    if pack!='train240' and Path(pack).name!='train': return files[HELD:HELD+n], files[:HELD]
+    held = find_photos([packs/'eval256' if pack=='train240' else (packs/pack).parent/'test'])
     random.Random(0).shuffle(held)
-    return squares(files[:n]), squares(held[:HELD])
+    return files[:n], held[:HELD]
 
 
 class Photos:
     "Read the photos of each folder once."
     def __init__(self, packs): self.packs, self.known = Path(packs), {}
 
-    def __call__(self, pack, n):
-        if (pack, n) not in self.known: self.known[pack, n] = read(self.packs, pack, n)
-        return self.known[pack, n]
+    def files(self, arm): return split_files(self.packs, arm['pack'], arm['n'])[0]
+
+    def __call__(self, pack, n, side=64):
+        if (pack, n, side) not in self.known:
+            self.known[pack, n, side] = [as_bytes(files, side) for files in split_files(self.packs, pack, n)]
+        return self.known[pack, n, side]
 
     def test(self, name, arm):
         "Return the photos to test on: 'held', 'seen', or a domain."
-        train, held = self(arm['pack'], arm['n'])
-        if name=='held': return held
-        if name=='seen': return train[:HELD]
-        return self(PACKS[name], 1)[1]
+        if name=='seen': return self(arm['pack'], min(arm['n'], HELD), arm['side'])[0]
+        return self(arm['pack'] if name=='held' else PACKS[name], 1, arm['side'])[1]
 
 
 # --- training
 
 def make_codec(arm, photos):
-    "Create the codec of a variant; some take statistics from the training photos."
+    "Create the codec of a variant; some take statistics from `photos`, bytes."
     name, kw = arm['codec'], arm['codec_kwargs']
     batches = (b/255 for b in photos[:1000].split(BS))
     if name=='density': return density_bins(batches, **kw)
@@ -99,8 +101,9 @@ def make_codec(arm, photos):
 
 
 def resized(photos, size):
-    "Average-pool photos `(n,3,SIZE,SIZE)` to `(n,3,size,size)`."
-    return photos if size==SIZE else F.avg_pool2d(photos.float(), SIZE//size).to(photos.dtype)
+    "Average-pool photos `(n,3,side,side)` to `(n,3,size,size)`."
+    side = photos.shape[-1]
+    return photos if size==side else F.avg_pool2d(photos.float(), side//size).to(photos.dtype)
 
 
 def batches(photos, seed, steps, epoch):
@@ -127,20 +130,49 @@ def fit(learn, arm):
         gan.fit_gan(10**6, 2e-4, cbs=TimeBudget(left, time.process_time))
 
 
-def train(arm, seed, photos):
-    "Return a trained network, its codec, and the CPU time of its steps."
+class Corrected(FeatureCache):
+    "Features of the photos in `train240`, with the chroma of these AVIF files corrected."
+    shift = torch.tensor(AVIF_SHIFT)[:,None,None]/255
+    def __getitem__(self, rows):
+        features, rgb = super().__getitem__(rows)
+        return features, (rgb+self.shift).clamp(0, 1)
+
+
+def train_on_features(arm, seed, files):
+    "Train the part of a network that follows its frozen, pretrained encoder. Returns the network and its codec."
+    def new(codec): return create(arm['model'], codec.n_in, codec.n_out, arm['size'], arm['model_kwargs'])
+    cache = Corrected.build('runs/features', files, new(LabAB()), LabAB(), size=arm['size'], device='cpu')
+    codec = make_codec(arm, (cache[range(min(1000, len(cache)))][1]*255).round().byte())
+    set_seed(seed)
+    net, dls = new(codec), cache.dataloaders(codec, bs=BS, valid_pct=.02, device='cpu')
+    learn = colorize_learner(dls, net, loss=get_loss(arm['loss'], codec, **arm['loss_kwargs']), metrics=[], wd=0.)
+    if arm['l2']: learn.loss_func = L2Penalty(learn.loss_func, net, arm['l2'])
+    set_seed(seed) # the same order, however many random numbers the network took
+    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(max(1, round(arm['steps']/len(dls.train))), arm['lr'])
+    if arm['settle']: update_bn(((features,) for features,_ in dls.train), net)
+    return net, codec
+
+
+def train_on_photos(arm, seed, photos):
+    "Train a whole network. Returns it and its codec."
     codec, size, epoch = make_codec(arm, photos), arm['size'], 25 if arm['seconds'] else arm['steps']
     set_seed(seed)
     net = create(arm['model'], codec.n_in, codec.n_out, size, arm['model_kwargs'])
     seen = resized(photos, size)
     dls = stream_loaders(batches(seen, seed, arm['steps'], epoch), [seen[:BS]/255], codec, size, device='cpu')
-    learn = colorize_learner(dls, net, loss=get_loss(arm['loss'], codec), metrics=[], wd=0.)
+    learn = colorize_learner(dls, net, loss=get_loss(arm['loss'], codec, **arm['loss_kwargs']), metrics=[], wd=0.)
     if arm['l2']: learn.loss_func = L2Penalty(learn.loss_func, net, arm['l2'])
-    start = time.process_time()
     with learn.no_bar(), learn.no_logging(): fit(learn, arm)
-    seconds = time.process_time()-start
     if arm['settle']: update_bn((codec.encode(b/255)[0] for b in photos[:640].split(BS)), net)
-    return net.eval(), codec, seconds
+    return net, codec
+
+
+def train(arm, seed, photos):
+    "Return a trained network, its codec, and the CPU time that it took."
+    start = time.process_time()
+    net, codec = (train_on_features(arm, seed, photos.files(arm)) if arm['cached'] else
+                  train_on_photos(arm, seed, photos(arm['pack'], arm['n'])[0]))
+    return net.eval(), codec, time.process_time()-start
 
 
 # --- measuring
@@ -151,8 +183,8 @@ def with_own_L(rgb, photo):
 
 
 @torch.no_grad()
-def color(net, codec, photos, name, knobs, size=SIZE):
-    "Color the photos `(n,3,SIZE,SIZE)` with a network whose input has side `size`."
+def color(net, codec, photos, name, knobs, size=64):
+    "Color the photos `(n,3,side,side)` with a network whose input has side `size`."
     out = []
     for rgb in photos.split(64):
         x, seen = codec.encode(rgb)[0], codec.encode(resized(rgb, size))[0]
@@ -178,12 +210,10 @@ def measure(rgb, true, factors):
                 noise=round(chroma_noise(rgb).mean().item(), 3), edges=round((edges(rgb)/edges(true)).mean().item(), 3))
 
 
-def strip(net, codec, name, knobs):
+def strip(net, codec, name, knobs, side=64):
     "Return the bundled photos as a network colors them, side by side."
-    photos = torch.cat([to_tensor(central_square(open_photo(bundled_photos()[n]), SIZE)) for n in STRIP])
-    out = Image.new('RGB', (SIZE*len(STRIP), SIZE))
-    for i,p in enumerate(color(net, codec, photos, name, knobs)): out.paste(to_image(p), (i*SIZE, 0))
-    return out
+    photos = squares([bundled_photos()[n] for n in STRIP], side)
+    return image_grid([to_image(p) for p in color(net, codec, photos, name, knobs, side)], ncols=len(STRIP), gap=0)
 
 
 # --- running
@@ -231,10 +261,11 @@ def run(experiment, photos, seeds):
     "Train and measure everything that an experiment doesn't have yet."
     path = TRIALS/f'{experiment}.json'
     data = json.loads(path.read_text()) if path.exists() else dict(rows=[], tests={})
-    data.update(base=BASE, arms=EXPERIMENTS[experiment], size=SIZE, batch=BS, factors=list(SATURATIONS), device='cpu',
+    arms = EXPERIMENTS[experiment]
+    data.update(base=BASE, arms=arms, size={**BASE, **next(iter(arms.values()))}['side'], batch=BS, factors=list(SATURATIONS), device='cpu',
                 python=platform.python_version(), torch=torch.__version__, version=colorize_nb.__version__)
     for seed in range(seeds):
-        for name,choices in EXPERIMENTS[experiment].items():
+        for name,choices in arms.items():
             if any(r['arm']==name and r['seed']==seed for r in data['rows']): continue
             arm = {**BASE, **choices}
             rows, tests, picture = same_run(arm, seed)
@@ -244,7 +275,7 @@ def run(experiment, photos, seeds):
                 if seed==0: shutil.copy(picture, folder_of(experiment)/f'{strip_name(name)}.jpg')
                 write(path, data)
                 continue
-            trained = train(arm, seed, photos(arm['pack'], arm['n'])[0])
+            trained = train(arm, seed, photos)
             for row in result_rows(trained, arm, photos, data['tests'], seed):
                 data['rows'].append(dict(arm=name, seed=seed, **row))
                 took = f'seed {seed}: {row["seconds"]} s, CIEDE2000 {row["mean"]:.2f}'
@@ -267,7 +298,7 @@ def write(path, data):
 def draw(experiment, name, net, codec, arm):
     "Save the bundled photos as a variant colors them, one picture per decoding."
     for how,knobs in arm['decode'].items():
-        strip(net, codec, how, knobs).save(folder_of(experiment)/f'{strip_name(f"{name} {how}")}.jpg', quality=85)
+        strip(net, codec, how, knobs, arm['side']).save(folder_of(experiment)/f'{strip_name(f"{name} {how}")}.jpg', quality=85)
 
 
 def main(packs, only, seeds, workers):

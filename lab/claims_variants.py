@@ -12,10 +12,13 @@ BASE = dict(
     model='unet_compact', model_kwargs=SMALL, # a name for `create_model`, or one of `claims_models`
     codec='LabAB', codec_kwargs={},
     loss='l1',
+    loss_kwargs={},
     l2=0.,            # weight penalty on kernels, as Keras defines it
     pack='train128',  # folder of photos
     n=4000,           # photos to train on
-    size=64,          # side of the network's input in pixels; errors are always measured at 64 px
+    size=64,          # side of the network's input in pixels
+    side=64,          # side of the photos in pixels, at which errors are measured
+    cached=False,     # train only what follows a frozen encoder, on cached features
     steps=500,
     seconds=None,     # CPU time, instead of steps
     critic=None,      # seconds of adversarial training afterwards, and the weight of L1 in it
@@ -35,6 +38,14 @@ OWN_3 = [16,16,4] # channels of Stanford's three convolutions
 PACKS = dict(general='train128', flowers='flowers128/train', cats='cats128/train', landscapes='landscapes64/train', fruit='fruit64/train')
 
 PIX2PIX = dict(model='stanford_cgan', model_kwargs=dict(width=32), lr=1e-3, steps=20_000, judge=True) # half of pix2pix's width
+
+
+# A small decoder on the frozen features of EfficientNet-Lite0, with ImageNet's weights, at 128 px
+BORROWED = dict(model='unet_lite', model_kwargs=dict(pretrained=True, freeze=True, norm=False, widths=(24,48,96)), cached=True,
+                codec_kwargs=dict(ab_scale=50), pack='train240', n=8000, size=128, side=128, steps=500, lr=2e-3)
+LITE0 = dict(encoder='efficientnet_lite0', pretrained=True, freeze=True)
+CATS = dict(BORROWED, model='cats_vgg16', model_kwargs=LITE0, n=500, steps=600, loss='l2', lr=1e-3, tests=['held', 'seen'])
+UNIT = 1/50 # one unit of ab
 
 
 # The factorial design: each factor has a low and a high level. The loss depends on the codec.
@@ -76,6 +87,32 @@ EXPERIMENTS = {
         'cells, hard': dict(codec='JointBins', codec_kwargs=dict(grid=15, k=1), loss='ce', decode=CELLS),
         'cells, soft': dict(codec='JointBins', codec_kwargs=dict(grid=15), loss='soft_ce', decode=CELLS),
         'cells, rebalanced': dict(codec='rebalanced', codec_kwargs=dict(grid=15), loss='rebalanced_ce', decode=CELLS),
+    },
+    'borrowed_losses': {
+        'L1': dict(BORROWED),
+        'L2': dict(BORROWED, loss='l2'),
+        'smooth L1': dict(BORROWED, loss='smooth_l1', loss_kwargs=dict(beta=UNIT)),
+        '10 bins': dict(BORROWED, codec='ChannelBins', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
+        '10 bins, means': dict(BORROWED, codec='bin means', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
+        '30 bins': dict(BORROWED, codec='ChannelBins', codec_kwargs=dict(n=30), loss='ce', decode=CLASSES),
+        '50 bins': dict(BORROWED, codec='ChannelBins', codec_kwargs=dict(n=50), loss='ce', decode=CLASSES),
+        '10 density bins': dict(BORROWED, codec='density', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
+        'cells, soft': dict(BORROWED, codec='JointBins', codec_kwargs=dict(grid=10), loss='soft_ce', decode=CELLS),
+        'cells, rebalanced': dict(BORROWED, codec='rebalanced', codec_kwargs=dict(grid=10), loss='rebalanced_ce', decode=CELLS),
+    },
+    'borrowed_data': {
+        '80 photos': dict(BORROWED, n=80),
+        '800 photos': dict(BORROWED, n=800),
+        '8000 photos': dict(BORROWED),
+        '2 epochs of 8000': dict(BORROWED),
+        '4 epochs of 8000': dict(BORROWED, steps=1000),
+        '8 epochs of 8000': dict(BORROWED, steps=2000),
+    },
+    'borrowed_regularization': {
+        'nothing': dict(CATS),
+        'BatchNorm': dict(CATS, model_kwargs=LITE0 | dict(norm=True), settle=True),
+        'dropout': dict(CATS, model_kwargs=LITE0 | dict(dropout=.5)),
+        'kernel L2': dict(CATS, l2=1e-3),
     },
     'regularization': {
         'nothing': fordham(False, 0., 0.),

@@ -3,11 +3,14 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 
 from colorize_nb.color.metrics import Frontier, frontier, saturate
 from colorize_nb.color.metrics import colorfulness
+from colorize_nb.color.codecs import LabAB
 from colorize_nb.data.shapes import ambiguous_shapes
 from colorize_nb.core.photo import to_image
+from colorize_nb.models.layers import create_model
 from lab import claims
 from lab import claims_models
 from lab.claims_variants import BASE, EXPERIMENTS, LEVELS, SEEDS, half_fraction
@@ -107,8 +110,38 @@ def test_experiments_resume_and_reuse_results(tiny_claims, tmp_path, monkeypatch
     assert two.frontier('L2').ciede.shape==two.frontier('again').ciede.shape
 
 
+@pytest.fixture
+def borrowed(monkeypatch, tmp_path):
+    "Return a function that trains with a borrowed encoder on one-color pictures, and returns the network and the pictures to test on."
+    for folder,n in ('train240', 40), ('eval256', 6):
+        (tmp_path/folder).mkdir()
+        for i in range(n): Image.new('RGB', (140,130), (120+i,110,90)).save(tmp_path/folder/f'{i}.png')
+    monkeypatch.chdir(tmp_path) # features are cached in the working directory
+    photos = claims.Photos(tmp_path)
+    def train(seed=0, **choices):
+        arm = {**BASE, **EXPERIMENTS['borrowed_losses']['L1'], 'n': 40, 'steps': 60, **choices}
+        net, codec, _ = claims.train(arm, seed, photos)
+        return claims.color(net, codec, photos.test('held', arm)/255, '', {}, 128)
+    return train
+
+
+def test_features_come_with_the_corrected_color_of_avif_photos(borrowed, tmp_path):
+    model = create_model('unet_lite', pretrained=True, freeze=True)
+    cache = claims.Corrected.build(tmp_path/'runs', [tmp_path/'train240/0.png'], model, LabAB(), size=64, device='cpu')
+    drawn = torch.tensor([120,110,90])+torch.tensor([.58,-.5,.65])
+    assert (cache[[0]][1]*255-drawn[:,None,None]).abs().max()<1e-3
+
+
+def test_borrowed_variants_depend_on_seed_and_loss(borrowed):
+    a, b = borrowed(steps=3), borrowed(steps=3)
+    assert torch.equal(a, b), 'the same seed gives the same network'
+    assert not torch.equal(a, borrowed(seed=1, steps=3))
+    assert not torch.equal(borrowed(steps=3, loss='smooth_l1'), borrowed(steps=3, loss='smooth_l1', loss_kwargs=dict(beta=10.)))
+    assert not torch.equal(a, borrowed(steps=3, l2=1.))
+
+
 def test_every_variant_can_be_built(monkeypatch):
-    photos = (ambiguous_shapes(8, 64, seed=4)[0]*255).byte()
+    big = (ambiguous_shapes(8, 128, seed=4)[0]*255).byte()
     built = set()
     for name,arms in EXPERIMENTS.items():
         for arm,choices in arms.items():
@@ -116,11 +149,12 @@ def test_every_variant_can_be_built(monkeypatch):
             kind = str([a[k] for k in ('model', 'model_kwargs', 'codec', 'codec_kwargs', 'size', 'decode')])
             if kind in built: continue # the same network with other photos, steps, or losses
             built.add(kind)
+            photos = claims.resized(big, a['side'])
             codec = claims.make_codec(a, photos)
             net = claims.create(a['model'], codec.n_in, codec.n_out, a['size'], a['model_kwargs']).eval()
             for how,knobs in a['decode'].items():
                 rgb = claims.color(net, codec, photos[:2]/255, how, knobs, a['size'])
-                assert rgb.shape==(2,3,64,64) and rgb.isfinite().all(), (name, arm, how)
+                assert rgb.shape==(2,3,a['side'],a['side']) and rgb.isfinite().all(), (name, arm, how)
 
 
 def test_half_fraction_keeps_pairs_of_factors_separable(monkeypatch):
