@@ -80,7 +80,7 @@ def main():
     p.add_argument('photos', type=Path)
     p.add_argument('--n', type=int, default=60)
     p.add_argument('--side', type=int, default=192)
-    p.add_argument('--out', type=Path, default=Path('lab/results/released/hints.json'))
+    p.add_argument('--out', type=Path, default=Path('colorize_nb/course/hints.json'))
     args = p.parse_args()
     model, net, found = Colorizer.load('shipped'), load_hint_net(), []
     files = find_photos([args.photos])[1::2]
