@@ -20,7 +20,7 @@ SOURCES = (('colorize_nb','*.py'), ('colorize_nb/weights','*'), ('lab','*.py'), 
 # Pages that aren't notebooks, for llms.txt: name -> description
 MORE = {'recipes': 'every published system as data', 'gallery': 'pictures', 'glossary': 'terms', 'robustness': 'unusual and damaged files, and their tests',
         'playground': 'train a network in the page and compare losses',
-        'explorers': 'Lab, averages, and bins with sliders', 'color': 'color a photo in the page'}
+        'explorers': 'Lab, averages, bins, and distributions with sliders', 'color': 'color a photo in the page'}
 
 def first_lines(p):
     "Return the title and summary of a notebook as plain text."
@@ -48,9 +48,10 @@ def npm():
 
 def contents(title, summary, sections, opening=''):
     "Return a page that lists other pages, after the Markdown `opening`."
+    headings = {'Do the claims hold up?': 'The experiments', 'Tutorials': 'Chapters'}
     lines = [f'# {title}', '', f'> {summary}', '', opening, '']
     for name,files in sections.items():
-        lines += [f"## {'The experiments' if opening else name}", '', *(f"- [{first_lines(p)[0]}]({p.relative_to(ROOT).as_posix()}): {first_lines(p)[1]}" for p in files), '']
+        lines += [f'## {headings.get(name, name)}', '', *(f"- [{first_lines(p)[0]}]({p.relative_to(ROOT).as_posix()}): {first_lines(p)[1]}" for p in files), '']
         toctree = [p.relative_to(ROOT).with_suffix('').as_posix() for p in files]
         lines += ['```{toctree}', ':hidden:', f':caption: {name}', '', *toctree, '```', '']
     return '\n'.join(lines)
@@ -86,6 +87,7 @@ def write_sources():
     generated.script_and_style(static)
     generated.hero(SRC, colorizer)
     generated.home(SRC)
+    generated.explorers(SRC, colorizer)
     generated.robustness(SRC)
     generated.gallery(SRC, colorizer)
     generated.recipes(SRC)

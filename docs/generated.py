@@ -15,6 +15,7 @@ from colorize_nb.core.show import CSS, JS, TABLES_CSS, TABLES_JS, wipe
 from colorize_nb.models.layers import create_model, keras_params
 from colorize_nb.models.store import shipped_models
 from colorize_nb.train.recipes import describe_recipes, get_recipe
+from colorize_nb.widgets.explorers import DistributionExplorer
 from lab.comparison import label, load_results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,10 +78,17 @@ def home(folder):
     from published import published, settings
     url, p = settings()['git_url'], folder/'index.md'
     repository = f'<a href="{url}">Repository</a>' if published() else '<a href="publish.html">Repository</a>'
-    install = f'git clone {url}\ncd colorize_nb' if published() else 'cd colorize_nb      # the repository'
+    install = f'git clone {url}\ncd colorize_nb' if published() else 'cd colorize_nb     # the repository'
     text = p.read_text('utf8').replace('REPOSITORY', repository).replace('INSTALL', install).replace('TEN_PAGES', ten_pages())
     if not (folder/'playground.md').exists(): text = re.sub(r'(?m)^.*playground.*\n', '', text)
     p.write_text(text, 'utf8')
+
+def explorers(folder, colorizer):
+    "Insert a prediction of `colorizer` into the page of explorers."
+    panel = DistributionExplorer(bundled_photos('color')['strawberries'], colorizer).set(x=.3, y=.6)
+    data, page = html.escape(json.dumps(panel.for_page())), folder/'explorers.md'
+    live = f'<div class="live-panel" data-explorer="{data}"></div><p class="credit">Photo: {html.escape(credit("strawberries"))}</p>'
+    page.write_text(page.read_text('utf8').replace('DISTRIBUTION', live), 'utf8')
 
 def robustness(folder):
     "Insert the kinds of files and their tests, from robustness.csv, into the page about robustness."

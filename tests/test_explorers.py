@@ -104,7 +104,11 @@ def test_distribution_matches_the_network(photo):
     first = w.at()
     w.controls['x'].value = .1
     assert not torch.equal(w.at(), first)
-    for x,y in ((0.,0.), (1.,1.)): assert w.set(x=x, y=y).error.value==''
+    for x,y in ((0.,0.), (1.,1.)): assert w.set(x=x, y=y).at().sum().item()==pytest.approx(1, abs=1e-5)
+    w.front.set_state({'state': dict(x=.1, y=.2, T=.5)}) # as the browser does
+    assert w.state()==dict(x=.1, y=.2, T=.5) and "how='annealed', T=0.5" in w.code()
+    sent = w.front.data
+    assert (sent['rows'], sent['cols'])==(16, 24) and len(sent['logits'])==16*24*codec.n
 
 def test_wrong_inputs_are_one_line(photo, tmp_path):
     (tmp_path/'x.jpg').write_text('no')

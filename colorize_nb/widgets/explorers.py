@@ -9,6 +9,7 @@ __all__ = ['swatch', 'LabExplorer', 'answers', 'SepiaExplorer', 'BinsExplorer', 
 import base64
 import io
 import ipywidgets as W
+import json
 import re
 import torch
 import traitlets
@@ -19,7 +20,7 @@ from ..color.metrics import ciede
 from ..color.space import in_gamut, lab2rgb, rgb2lab, to_gamut
 from ..core.photo import open_photo, to_image, to_tensor
 from ..infer.colorizer import Colorizer
-from .base import Explorer, Part, figure, jpeg, photo_code, row, slider
+from .base import Explorer, Part, figure, jpeg, photo_code
 
 # %% ../../nbs/widgets/01_explorers.ipynb #18e707df
 _AB = 110 # a and b are drawn from -110 to 110, which includes all of sRGB
@@ -110,6 +111,7 @@ class FrontEnd(Part):
     kind = traitlets.Unicode().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
     photo = traitlets.Bytes().tag(sync=True)
+    data = traitlets.Dict().tag(sync=True) # What else the panel needs, such as a network's prediction
     code = traitlets.Any().tag(sync=True) # A template, or a dict of templates
     js, css = 'explore/explore.js', 'explore/explore.css'
 
@@ -119,10 +121,12 @@ class Live(Explorer):
 
     def __init__(self,
         photo=None, # `(1,3,H,W)` in [0,1], or None
+        data=None, # A dict for the JavaScript. Values can be bytes
         **controls, # Knobs by name
     ):
         self.controls, self._quiet, self.clamped, self.rgb = controls, False, W.HTML(), photo
-        self.front = FrontEnd(kind=self.kind, photo=b'' if photo is None else _png(photo), code=self.template)
+        self.front = FrontEnd(kind=self.kind, photo=b'' if photo is None else _png(photo), code=self.template,
+                              data=data or {})
         for c in controls.values(): c.observe(self._changed, 'value')
         self.update()
         self.front.observe(lambda change: self._moved(self.from_browser(change['new'])), 'state')
@@ -156,31 +160,26 @@ class Live(Explorer):
         "Return the panel as one ipywidget."
         return W.VBox([self.front, self.clamped], layout=W.Layout(max_width='1100px')).add_class('colorize-panel')
 
+    def for_page(self)->dict:
+        "Return what a page without a kernel needs to display the panel. Bytes are in base64, and `data` is JSON."
+        photo = b'' if self.rgb is None else jpeg(self.rgb, 90)
+        data = {k: _text(v) if isinstance(v, bytes) else v for k,v in self.front.data.items()}
+        return dict(kind=self.kind, state=self.front.state, code=self.template, photo=_text(photo), data=json.dumps(data))
+
     def _ipython_display_(self):
         from IPython.display import display
-        photo = '' if self.rgb is None else base64.b64encode(jpeg(self.rgb, 90)).decode()
-        page = dict(kind=self.kind, state=self.front.state, code=self.template, photo=photo)
         said = f'{type(self).__name__}: a panel. Run this cell to open it.'
-        display({**self.widget._repr_mimebundle_(), PAGE: page, 'text/plain': said}, raw=True)
+        display({**self.widget._repr_mimebundle_(), PAGE: self.for_page(), 'text/plain': said}, raw=True)
 
 # %% ../../nbs/widgets/01_explorers.ipynb #c23973e87d
-PAGE = 'application/vnd.colorize.explorer+json' # what a page without a kernel needs to display a panel
+PAGE = 'application/vnd.colorize.explorer+json' # The MIME type of `for_page`
+
+def _text(data): return base64.b64encode(data).decode()
 
 def _png(photo):
     out = io.BytesIO()
     to_image(photo).save(out, 'PNG')
     return out.getvalue()
-
-# %% ../../nbs/widgets/01_explorers.ipynb #18e707e5
-def fraction(
-    value:float, # Initial value
-    low:float, high:float, # Smallest and largest value
-    name:str='', # Label on the left
-    step:float=.05, # Step of the slider
-    live:bool=True, # Update while dragging?
-):
-    "Return a slider for a number with two decimals."
-    return slider(W.FloatSlider, value, min=low, max=high, step=step, name=name, live=live, readout_format='.2f')
 
 # %% ../../nbs/widgets/01_explorers.ipynb #a4f6283a
 class LabExplorer(Live):
@@ -272,7 +271,7 @@ class SepiaExplorer(Live):
     def to_browser(self):
         s, which = self.state(), range(1, self.n+1)
         return dict(colors=[s[f'color{i}'].lstrip('#') for i in which],
-                    weights=[100*s[f'weight{i}'] for i in which], T=s['T'], L=self.L)
+                    weights=[100*s[f'weight{i}'] for i in which], T=s['T'], lightness=self.L)
 
     def from_browser(self, state):
         colors = {f'color{i+1}': f'#{c}' for i,c in enumerate(state['colors'])}
@@ -393,10 +392,11 @@ def _draw_bins(ax, codec, rgb):
     for e in codec.edges[1]: ax.axhline(e, color='#fff', lw=.7)
 
 # %% ../../nbs/widgets/01_explorers.ipynb #38aa7cfc
-class DistributionExplorer(Explorer):
+class DistributionExplorer(Live):
     """The distribution over the ab plane that a network predicts at one pixel,
     and how the temperature turns it into a color."""
-    title = 'What color could this be?'
+    kind = 'distribution'
+    template = "Colorizer.load('{model}')({source}, how='annealed', T={T})"
     def __init__(self,
         photo, # Path, PIL image, or tensor
         colorizer, # `Colorizer` of a model with `JointBins`, or anything that `Colorizer.load` accepts
@@ -406,21 +406,31 @@ class DistributionExplorer(Explorer):
         codec = self.colorizer.codec
         if not isinstance(codec, JointBins):
             raise ValueError(f'{codec} does not predict a distribution; use a model trained with JointBins')
-        self.rgb, self.source = photo_tensor(photo, side), photo_code(photo)
-        self.prediction = self.colorizer.predict(to_image(self.rgb))
+        rgb = photo_tensor(photo, side)
+        self.prediction = self.colorizer.predict(to_image(rgb))
         self.probs = codec.probs(self.prediction.pred)
-        super().__init__(x=fraction(.5, 0, 1, 'x', .01, False), y=fraction(.5, 0, 1, 'y', .01, False),
-                         T=fraction(.38, 0, 1, 'T', .02, False))
-
-    def layout(self):
-        c = self.controls
-        return [row(c['x'], c['y']), c['T']]
+        self.template = self.template.replace("'{model}'", repr(self.colorizer.name)).replace('{source}', photo_code(photo))
+        super().__init__(rgb, self.positions(), x=Knob(.5, 0., 1.), y=Knob(.5, 0., 1.), T=Knob(.38, 0., 1.))
 
     def at(self)->torch.Tensor: # `(Q,)`
         "Return the distribution over the codec's cells at the chosen pixel."
-        s, (w, h), (H, W_) = self.state(), self.prediction.shape, self.prediction.x.shape[-2:]
-        rows, cols = self.probs.shape[-2:]
-        return self.probs[0,:,_cell(s['y'], h, H, rows),_cell(s['x'], w, W_, cols)]
+        s = self.state()
+        return self.probs[0,:,self._row(s['y']),self._col(s['x'])]
+
+    def _row(self, y): return _cell(y, self.prediction.shape[1], self.prediction.x.shape[-2], self.probs.shape[-2])
+    def _col(self, x): return _cell(x, self.prediction.shape[0], self.prediction.x.shape[-1], self.probs.shape[-1])
+
+    def positions(self,
+        most:int=24, # Positions on the longer side, at most
+    )->dict:
+        """Return distributions at evenly spaced positions for the browser. A byte is the logarithm of a probability,
+        in steps of 1/16 below that of the most likely cell."""
+        n = [self._row(1.)+1, self._col(1.)+1]
+        rows, cols = (max(1, round(k*min(1, most/max(n)))) for k in n)
+        ys, xs = ([f((i+.5)/k) for i in range(k)] for f,k in ((self._row, rows), (self._col, cols)))
+        logs = self.probs[0][:,ys][:,:,xs].permute(1,2,0).clamp(min=1e-9).log()
+        steps = (16*(logs.amax(-1, keepdim=True)-logs)).round().clamp(max=255).byte()
+        return dict(centers=self.colorizer.codec.centers.tolist(), rows=rows, cols=cols, logits=steps.cpu().numpy().tobytes())
 
     def colors(self)->dict: # a and b, `(2,)`, by name
         "Return the mode, annealed mean, and mean at the chosen pixel."
@@ -439,9 +449,6 @@ class DistributionExplorer(Explorer):
         _draw_cells(axs[1], p, centers, said, L)
         _draw_answers(axs[2], said, L)
         return figure(fig), _likeliest(p, centers)
-
-    def code(self):
-        return f"Colorizer.load({self.colorizer.name!r})({self.source}, how='annealed', T={self.state()['T']:g})"
 
 # %% ../../nbs/widgets/01_explorers.ipynb #38aa7cfd
 def _cell(part, seen, padded, cells):

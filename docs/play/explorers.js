@@ -37,8 +37,9 @@ class Model { // as a notebook's: `explore` can't tell the difference
 }
 const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
 for (const el of document.querySelectorAll('[data-explorer]')) {
-  const {photo, ...values} = JSON.parse(el.dataset.explorer);
+  const {photo, data: text, ...values} = JSON.parse(el.dataset.explorer), data = JSON.parse(text ?? '{}'); // older notebooks have no data
+  delete el.dataset.explorer; // a page has this script once per panel
   el.replaceChildren();
-  explore.render({el, model: new Model({...values, photo: photo && bytes(photo)})});
+  explore.render({el, model: new Model({...values, photo: photo && bytes(photo), data: data.logits && {...data, logits: bytes(data.logits)}})});
 }
 if (root) main();

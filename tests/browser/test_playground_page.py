@@ -189,8 +189,13 @@ def test_every_control_has_a_name_and_a_value(watched, site):
         assert name, el.evaluate('e => e.outerHTML')
     assert all(re.search(r'\w', s.get_attribute('aria-valuetext')) for s in watched.locator('#playground-panel input[type=range]').all())
 
+def middle(locator):
+    "Return the color that is visible in the middle of an element, as `[r, g, b]`."
+    im = Image.open(io.BytesIO(locator.screenshot())).convert('RGB')
+    return list(im.getpixel((im.width//2, im.height//2)))
+
 def test_sepia_explorer_matches_the_library(watched, site):
-    from colorize_nb.widgets.explorers import answers
+    from colorize_nb.widgets.explorers import answers, swatch
     watched.goto(site+'explorers.html')
     def ab_of(c): return rgb2lab(torch.tensor([int(c[i:i+2], 16)/255 for i in (1,3,5)]).view(1,3,1,1))[0,1:,0,0]
     ab = torch.stack([ab_of(c) for c in ('#d83c3e','#2877d6')])
@@ -199,9 +204,32 @@ def test_sepia_explorer_matches_the_library(watched, site):
         p = torch.tensor([red, blue])/(red+blue)
         for name,want in answers(ab, p).items():
             if name=='mean': continue # the same as L2
-            got = watched.locator(f'[data-answer="{name}"]').get_attribute('data-ab')
-            assert [float(v) for v in got.split(',')]==pytest.approx(want.tolist(), abs=.11), name
+            shown = watched.locator(f'.sepia [data-answer="{name}"]')
+            assert [float(v) for v in shown.get_attribute('data-ab').split(',')]==pytest.approx(want.tolist(), abs=.11), name
+            assert middle(shown.locator('.big'))==pytest.approx([255*v for v in swatch(want)], abs=3), name
     assert watched.problems==[]
+
+def test_the_distribution_follows_a_click(watched, site):
+    from colorize_nb.core.photo import bundled_photos
+    from colorize_nb.widgets.explorers import DistributionExplorer
+    watched.goto(site+'explorers.html')
+    panel, w = watched.locator('.distribution'), DistributionExplorer(bundled_photos('color')['strawberries'], 'shipped').set(T=.5)
+    panel.get_by_label('Temperature').fill('0.5')
+    photo, before = panel.locator('.pick'), panel.locator('canvas').nth(1).screenshot()
+    rows, cols = w.front.data['rows'], w.front.data['cols']
+    x, y = 16.5/cols, 3.5/rows # the middle of a position
+    box = photo.bounding_box()
+    photo.click(position=dict(x=x*box['width'], y=y*box['height']))
+    until(watched, f"Math.abs(parseFloat(document.querySelector('.distribution .ring').style.left)-{100*x}) < 1")
+    for name,want in w.set(x=x, y=y).colors().items():
+        if name=='mode': continue # two cells can be nearly equal
+        got = panel.locator(f'[data-answer="{name}"]').get_attribute('data-ab')
+        assert [float(v) for v in got.split(',')]==pytest.approx(want.tolist(), abs=2), name
+    assert panel.locator('canvas').nth(1).screenshot()!=before and 'T=0.5' in panel.locator('code').inner_text()
+    panel.get_by_label('Pixel, left to right').focus() # by keyboard
+    watched.keyboard.press('Home')
+    until(watched, "document.querySelector('.distribution .ring').style.left==='0%'")
+    assert panel.locator('.without-mouse').bounding_box()['height']>50 and watched.problems==[]
 
 def test_bins_explorer_matches_the_library(watched, site):
     from colorize_nb.color.classes import JointBins

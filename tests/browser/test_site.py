@@ -109,7 +109,8 @@ def test_the_wipe_on_the_home_page_moves(watched, site):
 
 @pytest.mark.parametrize('where', [
     'index.html', 'nbs/color/00_space.html', 'color.html', 'nbs/infer/01_colorizer.html', 'gallery.html', 'playground.html',
-    'nbs/tutorials/03_why_brown.html', 'nbs/claims/10_comparison.html', 'papers/fordham.html'])
+    'nbs/tutorials/03_why_brown.html', 'nbs/claims/10_comparison.html', 'papers/fordham.html', 'explorers.html', 'claims.html',
+    'recipes.html', 'genindex.html', 'py-modindex.html', 'nbs/models/papers/03_koalarization.html', 'nbs/models/released/02_siggraph17.html'])
 def test_fits_a_phone(watched, site, where):
     watched.set_viewport_size(dict(width=390, height=844))
     watched.goto(site+where)

@@ -29,8 +29,8 @@ export function percent(p) { // shares with two decimals that sum to 1
   return whole.map(v => v/100);
 }
 export class Sepia {
-  constructor({colors, weights, T, L = 55}, tell, template) {
-    Object.assign(this, {L, template, state: {colors: [...colors], weights: [...weights], T}});
+  constructor({colors, weights, T, lightness = 55}, tell, template) {
+    Object.assign(this, {L: lightness, template, state: {colors: [...colors], weights: [...weights], T}});
     const change = () => { this.draw(); tell(structuredClone(this.state)) };
     this.rows = colors.map((color, i) => ({
       pick: h('input', {type: 'color', value: `#${color}`, 'aria-label': `Color ${i+1}`, oninput: e => { this.state.colors[i] = e.target.value.slice(1); change() }}),
