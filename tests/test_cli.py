@@ -97,7 +97,8 @@ def test_results_do_not_overwrite_each_other(album):
     (['gone.jpg'], 'gone.jpg: no such file'),
     (['good.jpg','--model','nope'], 'shipped'),
     (['good.jpg','--size','8'], '32 or more'),
-    (['in','--out','good.jpg'], 'written'),
+    (['in','--out','good.jpg'], 'results go to a folder'),
+    (['good.jpg','-o','result.jpg'], 'result.jpg: the name of a file'),
     (['train','nowhere'], 'nowhere'),
     (['good.jpg','--saturation','nan'], 'saturation is nan'),
     (['good.jpg','--size','0'], '--size is 0'),
@@ -114,6 +115,12 @@ def test_help_does_not_import_large_libraries(tmp_path):
              'finally: print([m for m in ("torch","fastai","numpy","PIL","matplotlib") if m in sys.modules])')
     got = subprocess.run([sys.executable, '-c', heavy], capture_output=True, text=True)
     assert 'colorize-nb train' in got.stdout and got.stdout.strip().endswith('[]')
+
+
+def test_a_name_for_the_page_is_enough(album, capsys):
+    page = album/'page.html'
+    assert main(['evaluate','shipped',str(album/'good.jpg'),'--sizes','64','-o',str(page)])==0
+    assert 'good.jpg' in page.read_text('utf8') and f'wrote {page}' in capsys.readouterr().out
 
 
 def test_models_lists_the_shipped_models(tmp_path):

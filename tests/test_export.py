@@ -79,6 +79,12 @@ def test_saturation_and_size_are_metadata(tmp_path):
     f = export_onnx('shipped', tmp_path/'s.onnx', saturation=.7)
     m = ort.InferenceSession(str(f)).get_modelmeta().custom_metadata_map
     assert float(m['saturation'])==.7 and int(m['size'])==Colorizer.load('shipped').size
+    assert Colorizer.load(f).merge_knobs()['saturation']==.7
+
+def test_loading_the_file_gives_the_colors_of_the_model(file):
+    photo = open_photo(bundled_photos()['coffee']).resize((192, 128))
+    here, there = (np.asarray(Colorizer.load(m)(photo).image).astype(int) for m in ('shipped', file))
+    assert np.abs(here-there).max()<=1
 
 def test_half_stores_weights_in_half_the_space(file, tmp_path):
     full = export_onnx('shipped', tmp_path/'full.onnx', half=False)

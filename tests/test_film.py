@@ -373,6 +373,19 @@ def test_steady_is_the_weight_of_the_past(tmp_path, steady, kind):
         third = list(read_frames(color_animation(tmp_path/'f.png', colorizer=colorizer, steady=steady)))[2]
     assert abs(mean_ab(third)[0]-20*(1-steady**2))<2
 
+class Halves(torch.nn.Module):
+    "Predict a very saturated red on the left, and its opposite on the right."
+    def forward(self, x):
+        y = torch.full((len(x), 2, *x.shape[-2:]), 90.)
+        y[...,x.shape[-1]//2:] = -90.
+        return y
+
+@pytest.mark.parametrize('option', [dict(upsample='nearest'), dict(gamut='clip')])
+def test_frames_are_painted_like_photos(option):
+    colorizer, (frame,) = Colorizer(Halves(), LabAB(ab_scale=1.), 32), flat(1)
+    [got], plain = color_frames([frame], colorizer, **option), colorizer(frame).image
+    assert np.array_equal(got, colorizer(frame, **option).image) and not np.array_equal(got, plain)
+
 def test_size_sets_the_input_size(tmp_path):
     shapes = []
     class Record(torch.nn.Module):

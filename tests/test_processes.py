@@ -119,6 +119,16 @@ def test_a_single_process_is_unchanged(learn):
     before = [type(cb) for cb in learn.cbs]
     with distributed(learn) as l: assert l is learn and [type(cb) for cb in learn.cbs]==before
 
+def test_skipped_photos_are_mentioned(tmp_path, monkeypatch, capsys):
+    from colorize_nb.train.distributed import _SharedDL
+    crop_photos(tmp_path, 6, 48)
+    files = sorted(tmp_path.iterdir())
+    files[0].write_text('not a photo')
+    dls = ColorizeDataLoaders.from_files(files, valid_files=files[1:3], size=32, bs=2, augment=False, device='cpu')
+    monkeypatch.setattr(_SharedDL, '_broadcast', lambda self, t, rank: t)
+    assert len(list(_SharedDL(dls.train, rank=0, world_size=1)))==3
+    assert f'skipped {files[0]}: not a picture' in capsys.readouterr().out
+
 def test_readable_errors(learn, monkeypatch):
     from colorize_nb.data.stream import GeneratedBatches, stream_loaders
     stream = stream_loaders(*[GeneratedBatches(lambda i: torch.rand(4, 3, 32, 32), 2)]*2, size=32, device='cpu')

@@ -313,6 +313,12 @@ def test_evaluate_writes_a_page_of_strips(tmp_path, color_photos, capsys):
     assert main(command)==1 and 'exists already' in capsys.readouterr().err
     assert main([*command, '--force'])==0
 
+def test_evaluate_takes_files_and_pictures_together(color_photos):
+    from colorize_nb.core.photo import find_photos, open_photo
+    from colorize_nb.infer.evaluate import evaluate_colorizer
+    first, *_ = find_photos(color_photos)
+    assert len(evaluate_colorizer('shipped', [first, open_photo(first)], sizes=[64]))==2
+
 def test_evaluate_compares_released_networks_by_the_same_scores(color_photos):
     from colorize_nb.color.codecs import LabAB
     from colorize_nb.infer.colorizer import Colorizer

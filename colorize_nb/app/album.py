@@ -105,6 +105,12 @@ def _conflict(photo, to, taken, inputs):
     if key in inputs: return f'its result would overwrite {to}, which is also an input; choose another -o or --suffix'
     if key in taken: return f'its result would overwrite the result of {taken[key]} ({to}); rename one of them'
 
+def _check_folder(out):
+    "Raise `ValueError` if `out` is a file, or a new name that looks like one."
+    if out.is_dir(): return
+    if out.exists() or out.suffix.lower() in EXTENSIONS|FILM_SUFFIXES:
+        raise ValueError(f'{out}: the name of a file, but results go to a folder, for example -o out')
+
 def plan_album(
     photos, # Files and folders: paths, or URLs such as s3://bucket/album
     out=None, # Folder for the results, path or URL; next to each photo if not given
@@ -112,8 +118,9 @@ def plan_album(
     force:bool=False, # Overwrite existing results?
     exact:bool=False, # Save photos in a lossless format?
 )->Album:
-    "Decide where each result goes. No result overwrites an input or another result."
+    "Decide where each result goes. None overwrites an input or another result. Raises `ValueError` if `out` is a file."
     album, found, kinds, taken, names = Album(), {}, {}, {}, lru_cache(_names_in)
+    if out is not None and '://' not in str(out): _check_folder(Path(out))
     for given in map(UPath, photos):
         named = not given.is_dir()
         if named and not given.exists():

@@ -176,7 +176,7 @@ def evaluate(
     split:str=None, # even or odd: use every second photo, to choose on one half and report the other
     every:int=1, # use only every k-th photo
     page:bool=False, # write an HTML page with a strip of pictures for each photo, and the table
-    out:Path=Path('evaluation.html'), # the page
+    out:Path=None, # the page, evaluation.html by default; implies --page
     force:bool=False, # overwrite the page if it exists
     card:bool=False, # write the table into the model's card, the .md file next to it
     device:str='auto', # cpu, cuda, or mps; auto uses a GPU if there is one
@@ -184,23 +184,24 @@ def evaluate(
     "Measure models on color photos, next to the all-gray baseline and the mean color."
     _check_range(1, None, every=every)
     for s in sizes or (): _check_range(32, 4096, sizes=s)
-    names, several = [m.strip() for m in model.split(',') if m.strip()], page or ',' in model
+    out = out or (Path('evaluation.html') if page else None)
+    names, several = [m.strip() for m in model.split(',') if m.strip()], out or ',' in model
     if card and several: raise ValueError('--card needs a single model, without --page')
-    if page and out.exists() and not force: raise ValueError(f'{out}: exists already; --force overwrites it')
-    if page: _check_writable(out)
+    if out and out.exists() and not force: raise ValueError(f'{out}: exists already; --force overwrites it')
+    if out: _check_writable(out)
     from colorize_nb.infer.colorizer import Colorizer
     from colorize_nb.infer.evaluate import EVALUATION_SIZES, evaluate_colorizer, evaluate_models, write_card
     def show(i, n): print(f'{i} of {n} photos', end='\r' if i<n else '\n', file=sys.stderr, flush=True)
     device, show = _choose_device(device), show if sys.stderr.isatty() else None
     if several:
         colorizers = [Colorizer.load(m, device) for m in names]
-        evaluation = evaluate_models(colorizers, photos, out if page else None, sizes, split, every, show)
+        evaluation = evaluate_models(colorizers, photos, out, sizes, split, every, show)
     else:
         evaluation = evaluate_colorizer(Colorizer.load(model, device), photos, sizes or EVALUATION_SIZES, split, every,
                                         show)
     print(evaluation.table().to_text())
     if card: print(f'wrote {write_card(model, evaluation)}')
-    if page: print(f'wrote {out}')
+    if out: print(f'wrote {out}')
     return 0
 
 def export(

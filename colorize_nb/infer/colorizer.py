@@ -235,7 +235,8 @@ class Colorizer(Predictor):
             raise ValueError(f"{path}: only released models take weights ({', '.join(released_models())})")
         if Path(path).suffix=='.onnx':
             net = OnnxNet(path)
-            return cls(net, LabAB(ab_scale=1.), net.size, Path(path).stem, device=device)
+            meta = dict(knobs=dict(saturation=net.saturation))
+            return cls(net, LabAB(ab_scale=1.), net.size, Path(path).stem, meta, device)
         model, codec, spec, meta = load_model_file(path, device)
         try: return cls(model, codec, spec['size'], Path(path).stem, meta, device)
         except (ValueError, TypeError) as e: raise StoreError(f'{path}: its default knobs are invalid ({e})') from None

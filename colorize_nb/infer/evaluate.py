@@ -37,8 +37,8 @@ def _select_photos(photos, split=None, every=1):
     "Return every `every`-th photo of a split. Raises `PhotoError` or `ValueError`."
     if split not in _SPLITS: raise ValueError(f"split is {split!r}; it must be 'even' or 'odd'")
     if isinstance(photos, (str, Path)): photos = [photos]
-    paths = [p for p in photos if not isinstance(p, Image.Image)]
-    found = find_photos(paths) if paths else list(photos)
+    images = [p for p in photos if isinstance(p, Image.Image)]
+    found = find_photos([p for p in photos if not isinstance(p, Image.Image)]) + images
     if split: found = found[_SPLITS.index(split)-1::2]
     found = found[::every]
     if not found: raise ValueError('there are no photos to evaluate on')

@@ -63,16 +63,17 @@ def color_frames(
     size:int=None, # Short side of the network's input; default: the model's
     steady:float=.8, # Temporal smoothing, from 0 (none) to below 1; see `TemporalSmoothing`
     bs:int=8, # Frames per batch
-    **knobs, # `saturation` and the codec's options, see `Colorizer.chroma`
+    **knobs, # `saturation`, `gamut`, `upsample`, and the codec's options, see `Colorizer.__call__`
 ):
     "Yield each frame in color, with its own lightness and size, as a PIL image."
     if not isinstance(colorizer, Colorizer): colorizer = Colorizer.load(colorizer)
-    smooth = TemporalSmoothing(steady)
+    smooth, how = TemporalSmoothing(steady), colorizer.merge_knobs(**knobs)
+    how = {k: v for k,v in how.items() if k in ('gamut','upsample')}
     for batch in chunked(iter(frames), bs):
         for frame,p in zip(batch, colorizer.predict_many(batch, size, name='a frame')):
             ab = colorizer.chroma(p, **knobs)
             L = lightness(frame.resize(ab.shape[:1:-1], Image.BOX))
-            yield paint(frame, smooth(ab, L))
+            yield paint(frame, smooth(ab, L), **how)
 
 # %% ../../nbs/infer/02_film.ipynb #5150ddb4
 def _chroma_change(a, b, still):

@@ -34,7 +34,7 @@ class _SharedDL(DistributedDL):
 
     def __iter__(self):
         for b in super().__iter__():
-            if not rank_distrib() and hasattr(self.dataset, 'announce'): self.dataset.announce()
+            if not rank_distrib(): self.dataset.report_skipped()
             yield b
 
 class _Trainer(DistributedTrainer):

@@ -63,8 +63,10 @@ class OnnxNet(ReleasedNet):
         self.top = top or (255 if self.n_out==3 else 1)
         H, W = self.given.shape[2:]
         self.fixed = (H, W) if isinstance(H, int) and isinstance(W, int) else None
-        stored = self.session.get_modelmeta().custom_metadata_map.get('size', '') # our own exports contain their size
-        self.size = int(stored) if stored.isdigit() else min(self.fixed or (256,))
+        stored = self.session.get_modelmeta().custom_metadata_map # our own exports contain their size and saturation
+        size, saturation = stored.get('size', ''), stored.get('saturation', '')
+        self.size = int(size) if size.isdigit() else min(self.fixed or (256,))
+        self.saturation = float(saturation) if saturation.replace('.', '', 1).isdigit() else 1.
 
     def _run(self, x):
         "Run the file on `(B,n_in,H,W)`, one photo at a time, because many exports have a fixed batch size."
