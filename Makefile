@@ -10,6 +10,8 @@ UV     := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install)
 
 export PYTHONPATH := $(CURDIR)
+# The tests start many processes, which shouldn't all compile the package
+unexport PYTHONDONTWRITEBYTECODE
 # Importing fastai warns about a torch function that it calls
 export PYTHONWARNINGS = ignore::FutureWarning:torch.jit._script
 

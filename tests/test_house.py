@@ -151,10 +151,11 @@ def test_all_imports_every_module():
     assert lines==[f'from colorize_nb.{m} import *' for m in house.in_all()]
 
 def test_inference_and_command_line_do_not_import_fastai():
-    code = ('import sys, colorize_nb.{0}; bad = [m for m in {1} if m in sys.modules]; assert not bad, bad')
-    for mod,bad in [('infer.colorizer',['fastai','spacy']), ('app.cli',['torch','fastai','PIL','numpy'])]:
-        r = subprocess.run([sys.executable, '-c', code.format(mod, bad)], cwd=ROOT, capture_output=True, text=True)
-        assert r.returncode==0, f'{mod}: {r.stderr[-300:]}'
+    colors = 'from colorize_nb.infer.colorizer import Colorizer; Colorizer.load("shipped")'
+    for code,bad in [(colors,['fastai','spacy']), ('import colorize_nb.app.cli',['torch','fastai','PIL','numpy'])]:
+        check = f'{code}; import sys; bad = [m for m in {bad} if m in sys.modules]; assert not bad, bad'
+        r = subprocess.run([sys.executable, '-c', check], cwd=ROOT, capture_output=True, text=True)
+        assert r.returncode==0, f'{code}: {r.stderr[-300:]}'
 
 def test_version_is_the_same_everywhere():
     import colorize_nb

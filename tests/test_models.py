@@ -14,7 +14,7 @@ SMALL = dict(widths=(8,16,32), depths=(0,1,1))
 SPEC = dict(arch='unet_compact', n_in=1, n_out=2, size=64, kwargs=SMALL)
 
 
-@pytest.mark.parametrize('name,kw,half', [('unet_compact', {}, 2), ('unet_compact', SMALL, 2), ('unet_resnet18', {}, 1)])
+@pytest.mark.parametrize('name,kw,half', [('unet_compact', SMALL, 2), pytest.param('unet_resnet18', {}, 1, marks=pytest.mark.slow)])
 def test_output_shape_and_overfitting_one_batch(name, kw, half):
     torch.manual_seed(0)
     net = create_model(name, 1, 2, 64, **kw)

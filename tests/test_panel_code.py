@@ -6,6 +6,7 @@ from PIL import Image
 
 matplotlib.use('agg')
 from colorize_nb.all import *
+from colorize_nb.widgets.explorers import Live
 
 PHOTO = bundled_photos()['coffee']
 
@@ -20,7 +21,7 @@ def small(tmp_path):
 def run(panel):
     "Run the code from the Copy button in a clean namespace. Return its variables, with the value of the last expression in `_`."
     *lines, last = panel.script().strip().split('\n')
-    assert lines[0]=='from colorize_nb.all import *' and (not hasattr(panel, 'line') or panel.line.text==panel.script())
+    assert lines[0]=='from colorize_nb.all import *' and (isinstance(panel, Live) or panel.line.text==panel.script())
     ns = {}
     exec('\n'.join(lines), ns)
     try: ns['_'] = eval(last, ns)

@@ -266,11 +266,12 @@ def test_inception_from_timms_cache(tmp_path):
         from safetensors.torch import save_file
         from colorize_nb.models.encoders import ClassScores
         torch.manual_seed(3)
-        name = 'timm/' + timm.create_model('inception_resnet_v2').default_cfg['architecture'] + '.tf_in1k'
+        source = timm.create_model('inception_resnet_v2')
+        name = f"timm/{source.default_cfg['architecture']}.tf_in1k"
         home = pathlib.Path(sys.argv[1])/f"models--{name.replace('/', '--')}"
         (home/'refs').mkdir(parents=True); (home/'refs/main').write_text('0'*40)
         (home/'snapshots'/('0'*40)).mkdir(parents=True)
-        state = {k: v.half() if v.is_floating_point() else v for k,v in timm.create_model('inception_resnet_v2').state_dict().items()}
+        state = {k: v.half() if v.is_floating_point() else v for k,v in source.state_dict().items()}
         save_file(state, home/'snapshots'/('0'*40)/'model.safetensors')
         net = ClassScores(pretrained=True).net.net
         assert all(torch.equal(v, state[k].to(v.dtype)) for k,v in net.state_dict().items())

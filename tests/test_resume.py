@@ -1,11 +1,11 @@
 "A killed run resumes with the same schedule, table, and weights as a run that was never interrupted."
-import gc, signal, subprocess, sys
+import gc, multiprocessing, signal, subprocess, sys
 import pytest, torch
 
 from conftest import torch_threads
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.train.learner import colorize_learner
-from colorize_nb.train.resume import Checkpoint
+from colorize_nb.train.resume import Checkpoint, _lock
 from fastai.callback.core import Callback
 from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback
 from fastai.torch_core import set_seed
@@ -155,14 +155,18 @@ def test_the_file_of_another_run_raises_an_error(folder, tmp_path, what, kw, lr)
     assert not [*tmp_path.glob('.*')]
 
 def test_a_file_in_use_raises_an_error(folder, tmp_path):
-    code = ('import sys; from pathlib import Path; from colorize_nb.train.resume import _lock; '
-            '_lock(Path(sys.argv[1])); print("held", flush=True); input()')
-    run = [sys.executable, '-W', 'ignore', '-c', code, str(tmp_path/'a.pt')]
-    p = subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert p.stdout.readline()=='held\n'
+    context = multiprocessing.get_context('fork')
+    locked = context.Event()
+    def hold():
+        _lock(tmp_path/'a.pt')
+        locked.set()
+        signal.pause()
+    other = context.Process(target=hold)
+    other.start()
+    assert locked.wait(60)
     with pytest.raises(ValueError, match='in use by another run'): make(folder).fit(1, 1e-3, cbs=Checkpoint(tmp_path/'a'))
-    p.kill()
-    p.communicate()
+    other.kill()
+    other.join()
     make(folder).fit(1, 1e-3, cbs=Checkpoint(tmp_path/'a')) # a lock ends with its process
     assert (tmp_path/'a.pt').exists()
 

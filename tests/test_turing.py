@@ -27,7 +27,7 @@ def test_pairs_are_a_photo_and_its_prediction(tmp_path):
         t, pair = w.trials[w.at], w.pair()
         true, fake = (pair[1], pair[0]) if t['fake']=='left' else pair
         assert true.size==fake.size==(64,64) and not np.array_equal(np.asarray(true), np.asarray(fake))
-        if t['kind']!='check': assert np.array_equal(np.asarray(fake), np.asarray(w.models['shipped'](true).image))
+        if t['kind']!='check': assert np.array_equal(np.asarray(fake), np.asarray(w.pictures.models['shipped'](true).image))
         w.begin(timer=False).hide().answer('left', timer=False)
     assert w.done
 

@@ -98,6 +98,7 @@ def main():
     args = p.parse_args()
     todo = pages(args.paths, args.skip)
     os.environ.setdefault('OMP_NUM_THREADS', '1')
+    os.environ.setdefault('HF_HUB_OFFLINE', '1') # without a network, the Hub's library would retry for half a minute
     os.environ.setdefault('PYTHONWARNINGS', 'ignore::FutureWarning:torch.jit._script') # fastai's import warns
     os.environ['PYTHONPATH'] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])])
     context = multiprocessing.get_context('forkserver')

@@ -294,11 +294,8 @@ class Explorer:
         said = html.escape(str(e) or type(e).__name__)
         self.error.value = f'<div role="alert" style="color:#b3261e"><b>{said}</b></div>'
 
-    def set(self,
-        **values, # Control names and their new values
-    ):
-        """Set several controls, redraw once, and return the panel.
-        Values outside a control's range are reported in `clamped`."""
+    def _assign(self, **values):
+        "Set several controls without redrawing. Return a message for each value outside a control's range."
         self._quiet, said = True, []
         try:
             for k,v in values.items():
@@ -306,6 +303,14 @@ class Explorer:
                 if not _same(v, got := self.controls[k].value):
                     said.append(f'{k}: {v} is out of range, so {got} is used')
         finally: self._quiet = False
+        return said
+
+    def set(self,
+        **values, # Control names and their new values
+    ):
+        """Set several controls, redraw once, and return the panel.
+        Values outside a control's range are reported in `clamped`."""
+        said = self._assign(**values)
         self.update()
         self.clamped.value = as_html(said)
         return self
@@ -354,7 +359,8 @@ def _shots(explorer, knob, values, side):
     "Return `(value as text, picture as a data URI, caption, code)` for each value, then restore the control."
     was, shots = explorer.state()[knob], []
     for v in values:
-        out = explorer.set(**{knob: v}).draw()
+        explorer._assign(**{knob: v})
+        out = explorer.draw()
         picture, caption = out if isinstance(out, tuple) else (out, '')
         said = f'{v:g}' if isinstance(v, (int, float)) else str(v)
         shots.append((said, data_uri(picture, side, 55), as_html(caption), explorer.code()))

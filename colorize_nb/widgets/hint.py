@@ -279,6 +279,52 @@ class Newest:
                 self.solved, self.wanted = (key, result), None
             self.show()
 
+# %% ../../nbs/widgets/04_hint.ipynb #946ef1b1
+class PreviewPanel(Explorer):
+    "A panel that draws a preview while a background thread computes the result."
+    def __init__(self,
+        **controls, # As for `Explorer`
+    ):
+        self.solver, self.waits = Newest(self.solve, lambda: self.update(wait=False), self._failed), True
+        super().__init__(**controls)
+
+    def key(self)->tuple:
+        "Return everything that the result depends on."
+        raise NotImplementedError
+
+    def solve(self, key, stale):
+        "Return the result for `key`. Raises `Canceled` after `stale()` returns True."
+        raise NotImplementedError
+
+    def refining(self)->bool:
+        "Return whether the panel shows a preview."
+        return not self.solver.has(self.key())
+
+    def hurried(self)->bool:
+        "Return whether `draw` should use a preview because nobody waits for the result."
+        return not self.waits and self.refining()
+
+    def update(self,
+        wait:bool=True, # Wait for the result? Otherwise a preview is shown first
+    ):
+        "Draw, and start the computation in the background if this draws a preview."
+        with self.solver.lock:
+            self.waits = wait
+            super().update()
+            if self.error.value or not self.refining(): return
+            self.busy.value = '<span role="status">This is a preview. The whole photo follows ...</span>'
+            self.solver.want(self.key())
+
+    def _changed(self, change):
+        if not self._quiet: self.update(wait=False)
+
+    def wait(self,
+        seconds:float=None, # Wait at most this long; forever if None
+    ):
+        "Wait until the result is displayed, and return the panel."
+        if self.solver.thread: self.solver.thread.join(seconds)
+        return self
+
 # %% ../../nbs/widgets/04_hint.ipynb #44912caf
 def _hint_controls(model, engines):
     "Return the controls of `Hint` by name."
@@ -290,7 +336,7 @@ def _hint_controls(model, engines):
                 reach=part(.15, 'reach', .02))
 
 # %% ../../nbs/widgets/04_hint.ipynb #44912cad
-class Hint(Explorer):
+class Hint(PreviewPanel):
     "A photo with hints: pixels whose color a person chose. They spread over gray or over a model's prediction."
     title = 'Hints: click a picture where the selected color belongs'
     def __init__(self,
@@ -302,10 +348,8 @@ class Hint(Explorer):
         said = repr(str(model)) if isinstance(model, (str, Path)) else 'model'
         self.asked = photo_code(photo), said, side # for `code`
         model = next(iter(load_colorizers(model).values())) if model is not None else None
-        self.hinted, self.keep, self.waits = HintedPhoto(photo, model, side), keep, True
+        self.hinted, self.keep = HintedPhoto(photo, model, side), keep
         self.photo, self.hints = self.hinted.photo, read_hints(keep) if keep else []
-        self.solver = Newest(lambda key, stale: self.hinted.spread(*key, stale=stale), lambda: self.update(wait=False),
-                             self._failed)
         self._buttons()
         super().__init__(**_hint_controls(model, self.hinted.engines()))
 
@@ -365,56 +409,26 @@ class Hint(Explorer):
         x, y = x*W_, y*H_-(H_-h)
         if x>=W_-w: x -= W_-w
         if not (0<=x<w and 0<=y<h): return
-        self._quiet = True
-        self.controls['x'].value, self.controls['y'].value = round(x/w, 2), round(y/h, 2)
-        self._quiet = False
+        self._assign(x=round(x/w, 2), y=round(y/h, 2))
         self.add(wait=False)
 
-    def _key(self):
-        "Return everything that the result depends on: the arguments of `HintedPhoto.spread`."
+    def key(self)->tuple:
+        "Return the arguments of `HintedPhoto.spread`."
         s = self.state()
         return tuple(self.hints), s['over'], s['reach'], s['engine']
 
+    def solve(self, key, stale): return self.hinted.spread(*key, stale=stale)
+
     def spread(self)->np.ndarray: # `(2,h,w)`
         "Return a and b of the whole photo with its hints."
-        return self.hinted.spread(*self._key())
-
-    def refining(self)->bool:
-        "Return whether the panel shows a preview."
-        return not self.solver.has(self._key())
-
-    def update(self,
-        wait:bool=True, # Wait for the whole photo? Otherwise a small preview is shown first
-    ):
-        "Draw, and solve for the whole photo in the background if this draws a preview."
-        with self.solver.lock:
-            self.waits = wait
-            Explorer.update(self)
-            if self.error.value or not self.refining(): return
-            self.busy.value = '<span role="status">This is a preview. The whole photo follows ...</span>'
-            self.solver.want(self._key())
-
-    def _changed(self, change):
-        if not self._quiet: self.update(wait=False)
-
-    def wait(self,
-        seconds:float=None, # Wait at most this long; forever if None
-    ):
-        "Wait until the whole photo is solved, and return the panel."
-        if self.solver.thread: self.solver.thread.join(seconds)
-        return self
-
-    def _preview(self):
-        "Return whether to draw a preview."
-        if self.waits or not self.hints or self.state()['engine']=='learned': return False
-        return self.refining() and self.hinted.small.size!=self.photo.size
+        return self.hinted.spread(*self.key())
 
     def draw(self):
         s, n = self.state(), len(self.hints)
         self.controls['reach'].disabled = s['over']=='gray' or s['engine']!='levin'
         self.controls['over'].disabled = s['engine']=='network'
-        small = self._preview()
-        ab = self.hinted.spread(*self._key(), small=True) if small else self.solver.now(self._key())
+        slow = self.hints and s['engine']!='learned' and self.hinted.small.size!=self.photo.size
+        ab = self.hinted.spread(*self.key(), small=True) if slow and self.hurried() else self.solver.now(self.key())
         upsample = 'nearest' if ab.shape[1:]==self.photo.size[::-1] else 'guided'
         colored = paint(self.photo, torch.from_numpy(ab).float()[None], upsample=upsample)
         said = f"{n} hint{'' if n==1 else 's'}; the yellow ring is where the next one goes"

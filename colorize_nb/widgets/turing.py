@@ -163,6 +163,12 @@ def _verdict(r):
     if int(r['fooled']): return 'fooled'
     return 'correct' if r['answer']==r['fake'] else 'a real photo doubted'
 
+def _feedback(trial, said):
+    "Return whether the answer `said` was correct, and what was true."
+    truth = {'left': 'the left one was colorized', 'right': 'the right one was colorized',
+             'yes': 'it was colorized', 'no': 'it was the original'}
+    return f"{'correct' if said==trial['fake'] else 'fooled'}: {truth[trial['fake']]}"
+
 def _argument(value, name):
     "Return code for an argument: paths and names as they are, anything else as a variable."
     def plain(v): return isinstance(v, (str, Path))
@@ -219,6 +225,38 @@ class Session:
         rows = [{**{k: r[k] for k in keys}, 'verdict': _verdict(r), 'seconds': r['seconds']} for r in self.counted()]
         return Results(rows, f'answers are in {self.out.name}')
 
+# %% ../../nbs/widgets/05_turing.ipynb #14affa62
+class Pictures:
+    "The pictures that trials show: photos, and copies of them in the colors of a model."
+    def __init__(self,
+        models:dict, # `Colorizer`s by name
+        photos:dict, # Paths or PIL images by name
+        side:int, # Size of the pictures in pixels
+    ):
+        if len(photos)<2:
+            raise ValueError(f'got {len(photos)} photos; a check needs the colors of another photo, so give at least two')
+        self.models, self.photos, self.side, self.made = models, photos, side, {}
+
+    def real(self, name)->Image.Image: return square(open_photo(self.photos[name]), self.side)
+
+    def fake(self, trial)->Image.Image:
+        "Return the photo of a trial in the colors of its model, or in a check, of another photo."
+        real = self.real(trial['photo'])
+        if trial['kind']!='check': return self.models[trial['model']](real).image
+        other = rgb2lab(to_tensor(self.real(trial['other'])))[:,1:]
+        return paint(real, F.interpolate(other, scale_factor=.25, mode='area'))
+
+    def of(self,
+        trial:dict, # From `plan`
+    )->list: # PIL images
+        "Return what a trial shows: left and right, or one picture."
+        key = tuple(trial.values())
+        if key not in self.made:
+            real = self.real(trial['photo'])
+            fake = None if trial['fake']=='no' else self.fake(trial)
+            self.made[key] = {'left': [fake, real], 'right': [real, fake], 'yes': [fake], 'no': [real]}[trial['fake']]
+        return self.made[key]
+
 # %% ../../nbs/widgets/05_turing.ipynb #14affa61
 class TuringTest(Session, Explorer):
     """Show pictures for one second each and ask which are colorized.
@@ -232,28 +270,31 @@ class TuringTest(Session, Explorer):
         seed:int=0, side:int=256, # Seed of the order, and size of the pictures in pixels
         one_picture:bool=False, # Use Stanford's single pictures instead of Zhang's pairs?
     ):
-        self.models, self.photos = load_colorizers(models), named_photos(photos)
         self.asked = dict(models=models, photos=photos, n=n, practice=practice, seconds=seconds, seed=seed, side=side,
                           one_picture=one_picture)
-        self.seconds, self.side, self.buttons = seconds, side, _ONE if one_picture else _PAIR
-        if len(self.photos)<2:
-            raise ValueError(f'got {len(self.photos)} photos; a check needs the colors of another photo, so give at '
-                             'least two')
+        self.pictures = Pictures(load_colorizers(models), named_photos(photos), side)
         self.title = 'Was it colorized by a network?' if one_picture else 'Which one was colorized by a network?'
-        Session.__init__(self, plan(list(self.photos), list(self.models), n, practice, seed, one_picture), out, side)
-        self.phase, self.feedback, self.timer, self.shown = 'ready', '', None, {}
+        self.labels = _ONE if one_picture else _PAIR
+        self._start(out)
         self._buttons()
         Explorer.__init__(self)
+
+    def _start(self, out):
+        "Plan the trials, and read the answers in the file `out`."
+        photos, models = [*self.pictures.photos], [*self.pictures.models]
+        trials = plan(photos, models, **{k: self.asked[k] for k in ('n','practice','seed','one_picture')})
+        Session.__init__(self, trials, out, self.pictures.side)
+        self.phase, self.feedback = 'ready', ''
 
     def _buttons(self):
         self.go = W.Button(description='Begin', button_style='success')
         self.go.on_click(lambda _: self.begin())
         self.again = W.Button(description='Take it again', layout=W.Layout(display='none'))
         self.again.on_click(lambda _: self.restart())
-        self.left, self.right = (self._answer_button(a) for a in self.buttons)
+        self.left, self.right = (self._answer_button(a) for a in self.labels)
 
     def _answer_button(self, answer):
-        button = W.Button(description=self.buttons[answer])
+        button = W.Button(description=self.labels[answer])
         button.on_click(lambda _: self.answer(answer))
         return button
 
@@ -261,30 +302,14 @@ class TuringTest(Session, Explorer):
 
     def restart(self):
         "Start over with another order and a new file of answers, and return the panel."
-        a = self.asked = {**self.asked, 'seed': self.asked['seed']+1}
-        trials = plan(list(self.photos), list(self.models), a['n'], a['practice'], a['seed'], a['one_picture'])
-        Session.__init__(self, trials, _new_file(self.out), self.side)
-        self.phase, self.feedback, self.shown = 'ready', '', {}
+        self.asked['seed'] += 1
+        self._start(_new_file(self.out))
         self.update()
         return self
 
-    def _fake(self, t, true):
-        "Return the colorized picture of a trial."
-        if t['kind']!='check': return self.models[t['model']](true).image
-        other = square(open_photo(self.photos[t['other']]), self.side)
-        return paint(true, F.interpolate(rgb2lab(to_tensor(other))[:,1:], scale_factor=.25, mode='area'))
-
-    def pair(self,
-        trial:int=None, # Number of the trial, the current one by default
-    )->list: # PIL images
-        "Return what a trial shows: left and right, or one picture."
-        i = self.at if trial is None else trial
-        if i not in self.shown:
-            t = self.trials[i]
-            true = square(open_photo(self.photos[t['photo']]), self.side)
-            fake = None if t['fake']=='no' else self._fake(t, true)
-            self.shown[i] = {'left': [fake, true], 'right': [true, fake], 'yes': [fake], 'no': [true]}[t['fake']]
-        return self.shown[i]
+    def pair(self)->list: # PIL images
+        "Return what the current trial shows: left and right, or one picture."
+        return self.pictures.of(self.trials[self.at])
 
     def begin(self,
         timer:bool=True, # Hide the picture after `seconds`?
@@ -294,9 +319,9 @@ class TuringTest(Session, Explorer):
         self.phase = 'look'
         self.update()
         if timer:
-            self.timer = threading.Timer(self.seconds, self.hide)
-            self.timer.daemon = True
-            self.timer.start()
+            timer = threading.Timer(self.asked['seconds'], self.hide)
+            timer.daemon = True
+            timer.start()
         return self
 
     def hide(self):
@@ -312,32 +337,28 @@ class TuringTest(Session, Explorer):
         "Record an answer, continue, and return the panel. Answers while a picture is visible are ignored."
         if self.phase!='ask': return self
         t = self.record(said, time.monotonic()-self.since)
-        self.feedback = self._feedback(t, said) if t['kind']=='practice' else ''
+        self.feedback = _feedback(t, said) if t['kind']=='practice' else ''
         if not self.done: return self.begin(timer)
         self.phase = 'done'
         self.update()
         return self
 
-    def _feedback(self, t, said):
-        truth = {'yes': 'it was colorized',
-                 'no': 'it was the original'}.get(t['fake'], f"the {t['fake']} one was colorized")
-        return f"{'correct' if said==t['fake'] else 'fooled'}: {truth}"
-
     def overview(self,
         side:int=110, # Size of each picture in pixels
     )->Image.Image:
         "Return all test trials as thumbnails with the answers."
+        def small(pictures): return image_grid([p.resize((side,side)) for p in pictures], gap=2)
         counted = self.counted()
-        pictures = [image_grid([p.resize((side,side)) for p in self.pair(int(r['trial']))], gap=2) for r in counted]
-        return image_grid(pictures, [f"{r['trial']}: {_verdict(r)}" for r in counted], 4, 10)
+        titles = [f"{r['trial']}: {_verdict(r)}" for r in counted]
+        return image_grid([small(self.pictures.of(self.trials[int(r['trial'])])) for r in counted], titles, 4, 10)
 
     def _words(self):
         n, at = len(self.trials), self.at
-        now = f'{"picture" if self.buttons is _ONE else "pair"} {at+1} of {n}'
+        now = f'{"picture" if self.asked["one_picture"] else "pair"} {at+1} of {n}'
         if not self.done and self.trials[at]['kind']=='practice': now += ' (practice)'
         if self.phase=='look': return f'look ... {now}'
         if self.phase=='ask': return f'{self.title} {now}'
-        return f'{n} trials, {self.seconds:g} s each' + (f'; {at} are already answered' if at else '')
+        return f'{n} trials, {self.asked["seconds"]:g} s each' + (f'; {at} are already answered' if at else '')
 
     def draw(self):
         if self.done: self.phase = 'done'
@@ -345,8 +366,8 @@ class TuringTest(Session, Explorer):
         self.left.disabled = self.right.disabled = self.phase!='ask'
         self.again.layout.display = None if self.done else 'none'
         if self.done: return self.overview(), ['Thank you.', self.feedback, self.results(), self.answered()]
-        titles = [''] if self.buttons is _ONE else ['left','right']
-        blank = [Image.new('RGB', (self.side,)*2, '#888')]*len(titles)
+        titles = [''] if self.asked['one_picture'] else ['left','right']
+        blank = [Image.new('RGB', (self.pictures.side,)*2, '#888')]*len(titles)
         shown = self.pair() if self.phase=='look' else blank
         return image_grid(shown, titles, gap=24), [self._words(), self.feedback]
 
