@@ -53,7 +53,7 @@ def both(tmp_path_factory, network):
     g = torch.Generator().manual_seed(0)
     lab = torch.rand(200, 3, generator=g)*torch.tensor([100.,160.,160.])-torch.tensor([0.,80.,80.])
     told = dict(rgb=bins.rgb[0].flatten(1).T.tolist(), lab=lab.tolist(), kinds=KINDS, mixtures=MIXTURES, pixels=PIXELS,
-                network={k: list(v) if isinstance(v, bytes) else v for k,v in network.front.data.items()})
+                network={k: list(v) if isinstance(v, bytes) else v for k,v in network.picture.data.items()})
     r = subprocess.run([NODE, 'run.js'], cwd=home, input=json.dumps(told), capture_output=True, text=True, timeout=120)
     assert r.returncode==0, r.stderr[-800:]
     return bins, lab, json.loads(r.stdout)

@@ -86,11 +86,11 @@ def test_more_bins_lower_the_error(photo):
 
 def test_the_browser_and_python_share_a_state(photo):
     w = LabExplorer(photo)
-    w.front.set_state({'state': dict(w.front.state, a=.5)}) # as the browser does
+    w.picture.set_state({'state': dict(w.picture.state, a=.5)}) # as the browser does
     assert w.state()['a']==.5 and 'tensor([1, 0.5, 1])' in w.code()
-    assert w.set(a=-1).front.state['a']==-1 and 'out of range' in w.set(b=7.).clamped.value and w.front.state['b']==2
+    assert w.set(a=-1).picture.state['a']==-1 and 'out of range' in w.set(b=7.).clamped.value and w.picture.state['b']==2
     s = SepiaExplorer()
-    s.front.set_state({'state': dict(s.front.state, weights=[0,100,0,0,0], colors=['ff0000','00ff00','0000ff','808080','ffffff'])})
+    s.picture.set_state({'state': dict(s.picture.state, weights=[0,100,0,0,0], colors=['ff0000','00ff00','0000ff','808080','ffffff'])})
     assert s.choice()[1].tolist()==[1.] and s.choice()[0][0,0] < -50
     with pytest.raises(ValueError, match='uniform'): BinsExplorer(photo).set(kind='round')
 
@@ -105,9 +105,9 @@ def test_distribution_matches_the_network(photo):
     w.controls['x'].value = .1
     assert not torch.equal(w.at(), first)
     for x,y in ((0.,0.), (1.,1.)): assert w.set(x=x, y=y).at().sum().item()==pytest.approx(1, abs=1e-5)
-    w.front.set_state({'state': dict(x=.1, y=.2, T=.5)}) # as the browser does
+    w.picture.set_state({'state': dict(x=.1, y=.2, T=.5)}) # as the browser does
     assert w.state()==dict(x=.1, y=.2, T=.5) and "how='annealed', T=0.5" in w.code()
-    sent = w.front.data
+    sent = w.picture.data
     assert (sent['rows'], sent['cols'])==(16, 24) and len(sent['logits'])==16*24*codec.n
 
 def test_wrong_inputs_are_one_line(photo, tmp_path):

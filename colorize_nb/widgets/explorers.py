@@ -124,12 +124,13 @@ class Live(Explorer):
         data=None, # A dict for the JavaScript. Values can be bytes
         **controls, # Knobs by name
     ):
-        self.controls, self._quiet, self.clamped, self.rgb = controls, False, W.HTML(), photo
-        self.front = FrontEnd(kind=self.kind, photo=b'' if photo is None else _png(photo), code=self.template,
-                              data=data or {})
-        for c in controls.values(): c.observe(self._changed, 'value')
-        self.update()
-        self.front.observe(lambda change: self._moved(self.from_browser(change['new'])), 'state')
+        self.rgb, self.data = photo, data or {}
+        super().__init__(**controls)
+        self.picture.observe(lambda change: self._moved(self.from_browser(change['new'])), 'state')
+
+    def canvas(self):
+        photo = b'' if self.rgb is None else _png(self.rgb)
+        return FrontEnd(kind=self.kind, photo=photo, code=self.template, data=self.data)
 
     @property
     def image(self):
@@ -147,24 +148,20 @@ class Live(Explorer):
 
     def update(self):
         "Send the state to the browser."
-        self.front.state = self.to_browser()
+        self.picture.state = self.to_browser()
 
-    def _moved(self, state):
-        self._quiet = True
-        for k,v in state.items():
-            if k in self.controls: self.controls[k].value = v
-        self._quiet = False
+    def _moved(self, state): self._assign(**{k: v for k,v in state.items() if k in self.controls})
 
     @property
     def widget(self):
         "Return the panel as one ipywidget."
-        return W.VBox([self.front, self.clamped], layout=W.Layout(max_width='1100px')).add_class('colorize-panel')
+        return W.VBox([self.picture, self.clamped], layout=W.Layout(max_width='1100px')).add_class('colorize-panel')
 
     def for_page(self)->dict:
         "Return what a page without a kernel needs to display the panel. Bytes are in base64, and `data` is JSON."
         photo = b'' if self.rgb is None else jpeg(self.rgb, 90)
-        data = {k: _text(v) if isinstance(v, bytes) else v for k,v in self.front.data.items()}
-        return dict(kind=self.kind, state=self.front.state, code=self.template, photo=_text(photo), data=json.dumps(data))
+        data = {k: _text(v) if isinstance(v, bytes) else v for k,v in self.data.items()}
+        return dict(kind=self.kind, state=self.picture.state, code=self.template, photo=_text(photo), data=json.dumps(data))
 
     def _ipython_display_(self):
         from IPython.display import display

@@ -216,7 +216,7 @@ def test_the_distribution_follows_a_click(watched, site):
     panel, w = watched.locator('.distribution'), DistributionExplorer(bundled_photos('color')['strawberries'], 'shipped').set(T=.5)
     panel.get_by_label('Temperature').fill('0.5')
     photo, before = panel.locator('.pick'), panel.locator('canvas').nth(1).screenshot()
-    rows, cols = w.front.data['rows'], w.front.data['cols']
+    rows, cols = w.picture.data['rows'], w.picture.data['cols']
     x, y = 16.5/cols, 3.5/rows # the middle of a position
     box = photo.bounding_box()
     photo.click(position=dict(x=x*box['width'], y=y*box['height']))
