@@ -116,14 +116,15 @@ def _printable(title):
     "Replace characters that no font can draw, since titles are often file names."
     return ''.join(c if c.isprintable() or c=='\n' else '?' for c in str(title))
 
-def _figure(rows, ncols, size, dpi, title_inches):
-    "Create a figure whose columns are as wide as their widest photo, so that all photos are `size` inches high."
+def _figure(rows, ncols, size, dpi, above):
+    "Create a figure whose photos are `size` inches high, with `above` inches over each row and columns as wide as their widest photo."
     import matplotlib.pyplot as plt
     def ratio(im): return im.width/im.height
     columns = [max(ratio(row[j]) for row in rows if j<len(row)) for j in range(ncols)]
-    widest = max(sum(map(ratio, row)) for row in rows)
-    inches = size*widest + .1*ncols, (size+title_inches)*len(rows)
-    return plt.subplots(len(rows), ncols, squeeze=False, dpi=dpi, figsize=inches, gridspec_kw={'width_ratios': columns})
+    widest = size*max(sum(map(ratio, row)) for row in rows)
+    width, height = widest+.1*ncols, (size+above)*len(rows)
+    layout = dict(width_ratios=columns, left=.05/width, right=1-.05/width, bottom=0, top=1-above/height, hspace=above/size, wspace=.1*ncols/widest)
+    return plt.subplots(len(rows), ncols, squeeze=False, dpi=dpi, figsize=(width, height), gridspec_kw=layout)
 
 def _at_most(im, height):
     "Shrink `im` to `height` pixels if it's taller, so that saved notebooks stay small."
@@ -141,11 +142,12 @@ def show_photos(
     ims = [_as_image(p) for p in photos]
     if not ims: raise ValueError('show_photos needs at least one photo')
     ncols = min(ncols or len(ims), len(ims))
-    fig, axs = _figure(_rows(ims, ncols), ncols, size, dpi, .3 if titles else .05)
+    titles = [_printable(t) for t in titles or []]
+    lines = max((t.count('\n')+1 for t in titles), default=0)
+    fig, axs = _figure(_rows(ims, ncols), ncols, size, dpi, .12+.18*lines if lines else .06)
     for ax in axs.flat: ax.axis('off')
     for ax,im in zip(axs.flat, ims): ax.imshow(_at_most(im, 2*size*dpi))
-    for ax,title in zip(axs.flat, titles or []): ax.set_title(_printable(title), fontsize=10, parse_math=False)
-    fig.tight_layout(pad=.3, h_pad=1 if titles else .3)
+    for ax,title in zip(axs.flat, titles): ax.set_title(title, fontsize=10, parse_math=False)
     return fig
 
 # %% ../../nbs/core/02_show.ipynb #0f5c1ff6
