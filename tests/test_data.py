@@ -200,6 +200,8 @@ def test_hold_out_a_subfolder(tmp_path):
 
 @pytest.mark.parametrize('kw,match', [
     (dict(size=16), 'at least 32'),
+    (dict(bs=0), 'bs is 0'),
+    (dict(bs=-4), 'bs is -4'),
     (dict(valid_pct=0), 'validation set is empty'),
     (dict(valid_pct=1.5), 'valid_pct'),
     (dict(valid_files=[]), 'validation set is empty'),

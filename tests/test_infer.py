@@ -150,6 +150,11 @@ def test_invalid_saturation(shipped, coffee, bad):
     with pytest.raises(ValueError, match='saturation is'): shipped(coffee, saturation=bad)
 
 
+@pytest.mark.parametrize('bad', [torch.rand(1,3,8,8), np.zeros((8,8,3), np.float32), 3, None], ids=['tensor','floats','number','nothing'])
+def test_other_kinds_of_photos_give_one_line(shipped, bad):
+    for f in (shipped, shipped.predict):
+        with pytest.raises(PhotoError, match='a path, a PIL image, or a uint8 array'): f(bad)
+
 def test_unknown_option(shipped, coffee):
     with pytest.raises(ValueError, match="JointBins has no option 'hue'"): shipped(coffee, hue=.4)
 

@@ -67,6 +67,25 @@ def test_compare(small):
     w = compare(small, 'shipped', side=120).set(left='gray', right='shipped', size=96, saturation=1.4)
     assert difference(run(w)['shipped'].image, w.answer('shipped'))<=1
 
+@pytest.fixture
+def file(tmp_path):
+    "A model file whose name isn't that of a shipped model."
+    from shutil import copyfile
+    from colorize_nb.models.store import shipped_models
+    return copyfile(shipped_models()['shipped'], tmp_path/'my model.safetensors')
+
+def test_panels_load_a_model_from_its_file(small, file):
+    w = compare(small, file, side=120).set(size=96, saturation=1.4)
+    assert difference(run(w)['my_model'].image, w.answer('my model'))<=1
+    assert w.line.value.startswith(f'my_model = Colorizer.load({str(file)!r})(')
+    for panel in (color_app(small, file, side=120), DistributionExplorer(small, file, side=120)):
+        assert panel.code().startswith(f'Colorizer.load({str(file)!r})(')
+
+def test_a_model_without_a_file_is_a_variable(small):
+    shipped = Colorizer.load('shipped')
+    made = Colorizer(shipped.model, shipped.codec, 96, 'made')
+    assert compare(small, {'mine': made}).code().startswith('mine = model(')
+
 def test_app(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     w = color_app(small, side=120).set(size=96, saturation=.5)

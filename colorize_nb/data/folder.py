@@ -291,6 +291,7 @@ def _n_workers(n, device, n_photos, bs):
 
 def _batch_size(bs, n_train, size):
     "Return the batch size for `n_train` photos. Raises `ValueError` if BatchNorm can't work with it."
+    if bs is not None and bs<1: raise ValueError(f'bs is {bs}; it must be at least 1')
     wanted, bs = bs, min(bs or 64, n_train)
     if bs==1 and size<64:
         raise ValueError(f'one photo per batch at size={size} is too little for BatchNorm. Use at least 3 photos and '

@@ -72,6 +72,15 @@ def attempt(
     except OSError as e: return PhotoError(f"{name}: can't be read ({e.strerror or e})")
 
 # %% ../../nbs/infer/01_colorizer.ipynb #b044f5e7
+def _path_or_image(photo):
+    "Return paths and PIL images as they are, and a uint8 array as an image. Raises `PhotoError` for anything else."
+    if isinstance(photo, (str, Path, Image.Image)): return photo
+    try: return Image.fromarray(np.asarray(photo))
+    except Exception: # floats, another shape, or no picture at all
+        got = getattr(photo, 'dtype', type(photo).__name__)
+        raise PhotoError(f'a photo is a path, a PIL image, or a uint8 array (H,W,3), but got {got}; '
+                         'to_image converts tensors') from None
+
 def read_photo(
     photo, # A path, PIL image, or the bytes of a file
     name=None, # Its name in errors; default: its path
@@ -159,6 +168,7 @@ class Predictor:
         self.model, self.codec, self.size, self.name = model.eval(), codec, size, name
         self.meta, self.device = meta or {}, torch.device(device)
         self.batched = self.device.type!='cpu' # run photos of the same shape as one batch?
+        self.path = None # the argument of `Colorizer.load`
         self.knobs = dict(self.meta.get('knobs') or {})
         check_knobs(codec, self.knobs)
 
@@ -184,8 +194,7 @@ class Predictor:
         size:int=None, # Short side of the network's input; default: the model's
     )->Prediction:
         "Run the network on a photo. Raises `PhotoError` or `ColorizeMemoryError`."
-        if not isinstance(photo, (str, Path, Image.Image)): photo = Image.fromarray(np.asarray(photo))
-        return self.predict_many([open_photo(photo)], size)[0]
+        return self.predict_many([open_photo(_path_or_image(photo))], size)[0]
 
     def predict_many(
         self,
@@ -227,7 +236,12 @@ class Colorizer(Predictor):
     )->'Colorizer':
         """Load a colorizer.
         Raises `StoreError` for a file that isn't a model, `ValueError` if the device isn't available."""
-        device = pick_device(device)
+        found = cls._from_file(path, pick_device(device), weights, offline)
+        found.path = str(path)
+        return found
+
+    @classmethod
+    def _from_file(cls, path, device, weights, offline):
         if facts := released_models().get(str(path)):
             net = load_released(str(path), weights, offline).to(device)
             return cls(net, LabAB(ab_scale=1.), facts['size'], str(path), device=device)
@@ -296,7 +310,7 @@ class Colorizer(Predictor):
         **knobs, # Options of the codec; default: `.knobs`
     )->ColorizedPhoto:
         "Color one photo. Raises `PhotoError` if it can't be opened, `ColorizeMemoryError` if `size` is too large."
-        if not isinstance(photo, (str, Path, Image.Image)): photo = Image.fromarray(np.asarray(photo))
+        photo = _path_or_image(photo)
         if faithful: return self._original(photo, size, salvage)
         [result] = self.colorize_many([photo], 1, size, salvage, saturation=saturation, gamut=gamut, upsample=upsample,
                                       **knobs)

@@ -14,8 +14,8 @@ from pathlib import Path
 from ..core.photo import bundled_photos, open_photo
 from ..core.show import image_grid
 from ..infer.colorizer import load_colorizers
-from colorize_nb.widgets.base import (Choice, Download, Draggable, Examples, Explorer, Uploader, photo_code, row,
-    slider, worded)
+from .base import (Choice, Download, Draggable, Examples, Explorer, Uploader, model_code,
+    photo_code, row, slider, worded)
 from .compare import saturation_words
 
 # %% ../../nbs/widgets/06_app.ipynb #81f5124a
@@ -121,7 +121,7 @@ class ColorApp(Explorer):
 
     def code(self):
         s = self.state()
-        return (f"Colorizer.load({self.colorizer.name!r})({self.source}, "
+        return (f"{model_code(self.colorizer)}({self.source}, "
                 f"size={s['size']}, saturation={s['saturation']:g}).save({self.file_name()!r})")
 
 # %% ../../nbs/widgets/06_app.ipynb #2a968e74

@@ -420,6 +420,12 @@ def named_photos(
     def name(i, p): return Path(p).stem if isinstance(p, (str, Path)) else f'photo {i+1}'
     return {name(i, p): p for i,p in enumerate(photos)}
 
+def model_code(
+    colorizer, # A `Colorizer`
+)->str:
+    "Return code that loads the same model. One that doesn't come from a file becomes the variable `model`."
+    return f'Colorizer.load({colorizer.path!r})' if colorizer.path else 'model'
+
 def photo_code(
     photo, # A path, a PIL image, or a tensor
 )->str:

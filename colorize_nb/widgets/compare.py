@@ -17,8 +17,8 @@ from ..core.photo import open_photo, to_image, to_tensor
 from ..core.show import Results, image_grid
 from ..infer.colorizer import load_colorizers
 from ..infer.paint import codec_knobs, paint
-from colorize_nb.widgets.base import (Choice, Draggable, Explorer, Uploader, named_photos, photo_code, row, slider,
-    worded)
+from colorize_nb.widgets.base import (Choice, Draggable, Explorer, Uploader, model_code, named_photos, photo_code, row,
+    slider, worded)
 
 # %% ../../nbs/widgets/02_compare.ipynb #5488200c
 _SIZES = [32,64,96,128,192,256,384,512] # short side of the network's input, in pixels
@@ -202,7 +202,7 @@ class Compare(Explorer):
                      **self.predictions.temperature(s, name))
         said = ', '.join(f'{k}={v:g}' if isinstance(v, float) else f'{k}={v!r}' for k,v in knobs.items())
         variable = ''.join(c if c.isalnum() else '_' for c in name)
-        return f"{variable} = Colorizer.load({name!r})({photo_code(self.photos[s['photo']])}, {said})"
+        return f"{variable} = {model_code(self.models[name])}({photo_code(self.photos[s['photo']])}, {said})"
 
     def code(self):
         shown = [n for n in dict.fromkeys(self.names()) if n in self.models]

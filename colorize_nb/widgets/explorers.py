@@ -20,7 +20,7 @@ from ..color.metrics import ciede
 from ..color.space import in_gamut, lab2rgb, rgb2lab, to_gamut
 from ..core.photo import open_photo, to_image, to_tensor
 from ..infer.colorizer import Colorizer
-from .base import Explorer, Part, figure, jpeg, photo_code
+from .base import Explorer, Part, figure, jpeg, model_code, photo_code
 
 # %% ../../nbs/widgets/01_explorers.ipynb #18e707df
 _AB = 110 # a and b are drawn from -110 to 110, which includes all of sRGB
@@ -393,7 +393,7 @@ class DistributionExplorer(Live):
     """The distribution over the ab plane that a network predicts at one pixel,
     and how the temperature turns it into a color."""
     kind = 'distribution'
-    template = "Colorizer.load('{model}')({source}, how='annealed', T={T})"
+    template = "{model}({source}, how='annealed', T={T})"
     def __init__(self,
         photo, # Path, PIL image, or tensor
         colorizer, # `Colorizer` of a model with `JointBins`, or anything that `Colorizer.load` accepts
@@ -406,7 +406,8 @@ class DistributionExplorer(Live):
         rgb = photo_tensor(photo, side)
         self.prediction = self.colorizer.predict(to_image(rgb))
         self.probs = codec.probs(self.prediction.pred)
-        self.template = self.template.replace("'{model}'", repr(self.colorizer.name)).replace('{source}', photo_code(photo))
+        model, source = model_code(self.colorizer), photo_code(photo)
+        self.template = self.template.replace('{model}', model).replace('{source}', source)
         super().__init__(rgb, self.positions(), x=Knob(.5, 0., 1.), y=Knob(.5, 0., 1.), T=Knob(.38, 0., 1.))
 
     def at(self)->torch.Tensor: # `(Q,)`
