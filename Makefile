@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONWARNINGS = ignore::FutureWarning:torch.jit._script
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-latest demo test test-browser test-slow fuzz mutants test-latest lab app docs predict bench readme export hooks clean
+.PHONY: help setup setup-latest demo test test-browser test-slow test-course fuzz mutants test-latest lab app docs predict bench readme export hooks clean
 
 help: ## Show this list
 	@echo 'make TARGET, where TARGET is one of:'
@@ -54,9 +54,11 @@ test: $(READY) ## Run the library's notebooks and the tests (9 minutes and 6 GB 
 test-browser: $(READY) ## Run the tests that need Chromium and the site (make docs)
 	@$(PYTEST) -m browser
 
-test-slow: $(READY) ## Run the course, its solutions, and the slowest tests
-	@$(PAGES) nbs/tutorials
+test-slow: $(READY) ## Run the slowest tests: every recipe, several processes, Ray, and large networks
 	@$(PYTEST) -m 'slow and not browser'
+
+test-course: $(READY) ## Run the chapters and their solutions without their slowest cells
+	@$(PAGES) nbs/tutorials
 
 fuzz: $(READY) ## Feed corrupt photos, films, names, and model files to the package for a minute per kind (FUZZ_SECONDS=60)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),60) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rP tests/test_fuzz_files.py tests/test_fuzz_photo.py tests/test_fuzz_film.py
