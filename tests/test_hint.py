@@ -1,5 +1,7 @@
 "The hint panel without a browser: the properties of Levin's method, the panel's state, and its errors."
+import io
 import numpy as np, pytest
+from PIL import Image
 
 from colorize_nb.infer.colorizer import lightness
 from colorize_nb.core.photo import bundled_photos
@@ -35,6 +37,13 @@ def test_solution_is_the_weighted_mean_of_neighbors():
 def test_one_hint_colors_a_flat_photo():
     u = propagate(np.full((20,20), 50.), np.eye(20, dtype=bool)&(np.arange(20)==4), np.full((2,20,20), 25.))
     assert np.allclose(u, 25)
+
+def test_the_save_button_saves_the_result(photo):
+    w = hint(photo, side=120).add(.5, .45, '#7a1fa0')
+    name, content = w.save.make()
+    saved = np.asarray(Image.open(io.BytesIO(content)))
+    assert name.endswith('.png') and saved.shape==(*w.photo.size[::-1], 3)
+    assert np.array_equal(saved, np.asarray(w.image)[-w.photo.height:,-w.photo.width:])
 
 def test_hints_and_lightness_are_kept(photo):
     w = hint(photo, side=160).add(.5, .45, '#7a1fa0').add(.1, .9, '#2e7d32')

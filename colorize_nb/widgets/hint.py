@@ -6,6 +6,7 @@
 __all__ = ['propagate', 'Hint', 'hint']
 
 # %% ../../nbs/widgets/04_hint.ipynb #0b70cd12
+import io
 import ipywidgets as W
 import json
 import numpy as np
@@ -26,7 +27,7 @@ from ..core.show import image_grid
 from ..infer.colorizer import load_colorizers
 from ..infer.paint import lightness, pad_to_stride, paint, small_copy
 from ..models.hints import load_hint_net, spread_hints
-from .base import Choice, Clickable, Explorer, photo_code, row, slider
+from .base import Choice, Clickable, Download, Explorer, photo_code, row, slider
 from .explorers import hex2ab
 
 # %% ../../nbs/widgets/04_hint.ipynb #ea69430d
@@ -356,6 +357,7 @@ class Hint(PreviewPanel):
     def _buttons(self):
         self.put = W.Button(description='Add hint', button_style='success')
         self.drop = W.Button(description='Remove last')
+        self.save = Download(self.file, self._failed, label='save the result')
         self.put.on_click(lambda _: self.add(wait=False))
         self.drop.on_click(lambda _: self.remove(wait=False))
         self.palette = palette(self._pick)
@@ -364,7 +366,7 @@ class Hint(PreviewPanel):
 
     def layout(self):
         c = self.controls
-        return [row(c['color'], self.palette), row(c['x'], c['y']).add_class('without-mouse'), row(self.put, self.drop),
+        return [row(c['color'], self.palette), row(c['x'], c['y']).add_class('without-mouse'), row(self.put, self.drop, self.save),
                 c['engine'], row(c['over'], c['reach'])]
 
     def canvas(self):
@@ -423,14 +425,26 @@ class Hint(PreviewPanel):
         "Return a and b of the whole photo with its hints."
         return self.hinted.spread(*self.key())
 
+    def colored(self,
+        ab, # a and b, `(2,h,w)`
+    )->Image.Image:
+        "Return the photo with these colors."
+        upsample = 'nearest' if ab.shape[1:]==self.photo.size[::-1] else 'guided'
+        return paint(self.photo, torch.from_numpy(ab).float()[None], upsample=upsample)
+
+    def file(self)->tuple: # `(name, bytes)`
+        "Return the result as a PNG file, for the Save button."
+        out = io.BytesIO()
+        self.colored(self.solver.now(self.key())).save(out, 'PNG')
+        return 'hints-color.png', out.getvalue()
+
     def draw(self):
         s, n = self.state(), len(self.hints)
         self.controls['reach'].disabled = s['over']=='gray' or s['engine']!='levin'
         self.controls['over'].disabled = s['engine']=='network'
         slow = self.hints and s['engine']!='learned' and self.hinted.small.size!=self.photo.size
         ab = self.hinted.spread(*self.key(), small=True) if slow and self.hurried() else self.solver.now(self.key())
-        upsample = 'nearest' if ab.shape[1:]==self.photo.size[::-1] else 'guided'
-        colored = paint(self.photo, torch.from_numpy(ab).float()[None], upsample=upsample)
+        colored = self.colored(ab)
         said = f"{n} hint{'' if n==1 else 's'}; the yellow ring is where the next one goes"
         return image_grid([self.hinted.marked(self.hints, s['x'], s['y']), colored], ['hints', 'result'], gap=10), said
 
