@@ -74,46 +74,27 @@ def half_fraction():
 
 def fordham(norm, dropout, l2): return dict(PLAIN, model_kwargs=dict(widths=(16,32,64,128), norm=norm, dropout=dropout), l2=l2)
 
+def classes(codec, n): return dict(codec=codec, codec_kwargs=dict(n=n), loss='ce', decode=CLASSES)
+
 EXPERIMENTS = {
-    'losses': {
+    'losses': {name: BORROWED | arm for name,arm in {
         'L1': {},
         'L2': dict(loss='l2'),
-        'smooth L1': dict(loss='smooth_l1'),
-        '10 bins': dict(codec='ChannelBins', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
-        '10 bins, means': dict(codec='bin means', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES), # `unbin()`, second reading
-        '30 bins': dict(codec='ChannelBins', codec_kwargs=dict(n=30), loss='ce', decode=CLASSES),
-        '50 bins': dict(codec='ChannelBins', codec_kwargs=dict(n=50), loss='ce', decode=CLASSES),
-        '10 density bins': dict(codec='density', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
-        'cells, hard': dict(codec='JointBins', codec_kwargs=dict(grid=15, k=1), loss='ce', decode=CELLS),
-        'cells, soft': dict(codec='JointBins', codec_kwargs=dict(grid=15), loss='soft_ce', decode=CELLS),
-        'cells, rebalanced': dict(codec='rebalanced', codec_kwargs=dict(grid=15), loss='rebalanced_ce', decode=CELLS),
-    },
-    'borrowed_losses': {
-        'L1': dict(BORROWED),
-        'L2': dict(BORROWED, loss='l2'),
-        'smooth L1': dict(BORROWED, loss='smooth_l1', loss_kwargs=dict(beta=UNIT)),
-        '10 bins': dict(BORROWED, codec='ChannelBins', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
-        '10 bins, means': dict(BORROWED, codec='bin means', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
-        '30 bins': dict(BORROWED, codec='ChannelBins', codec_kwargs=dict(n=30), loss='ce', decode=CLASSES),
-        '50 bins': dict(BORROWED, codec='ChannelBins', codec_kwargs=dict(n=50), loss='ce', decode=CLASSES),
-        '10 density bins': dict(BORROWED, codec='density', codec_kwargs=dict(n=10), loss='ce', decode=CLASSES),
-        'cells, soft': dict(BORROWED, codec='JointBins', codec_kwargs=dict(grid=10), loss='soft_ce', decode=CELLS),
-        'cells, rebalanced': dict(BORROWED, codec='rebalanced', codec_kwargs=dict(grid=10), loss='rebalanced_ce', decode=CELLS),
-    },
-    'borrowed_data': {
-        '80 photos': dict(BORROWED, n=80),
-        '800 photos': dict(BORROWED, n=800),
-        '8000 photos': dict(BORROWED),
-        '2 epochs of 8000': dict(BORROWED),
-        '4 epochs of 8000': dict(BORROWED, steps=1000),
-        '8 epochs of 8000': dict(BORROWED, steps=2000),
-    },
-    'borrowed_regularization': {
-        'nothing': dict(CATS),
-        'BatchNorm': dict(CATS, model_kwargs=LITE0 | dict(norm=True), settle=True),
-        'dropout': dict(CATS, model_kwargs=LITE0 | dict(dropout=.5)),
-        'kernel L2': dict(CATS, l2=1e-3),
-    },
+        'smooth L1': dict(loss='smooth_l1', loss_kwargs=dict(beta=UNIT)),
+        '10 bins': classes('ChannelBins', 10),
+        '10 bins, means': classes('bin means', 10), # `unbin()`, second reading
+        '30 bins': classes('ChannelBins', 30),
+        '50 bins': classes('ChannelBins', 50),
+        '10 density bins': classes('density', 10),
+        'cells, soft': dict(codec='JointBins', codec_kwargs=dict(grid=10), loss='soft_ce', decode=CELLS),
+        'cells, rebalanced': dict(codec='rebalanced', codec_kwargs=dict(grid=10), loss='rebalanced_ce', decode=CELLS),
+    }.items()},
+    'cats': {name: CATS | arm for name,arm in {
+        'nothing': {},
+        'BatchNorm': dict(model_kwargs=LITE0 | dict(norm=True), settle=True),
+        'dropout': dict(model_kwargs=LITE0 | dict(dropout=.5)),
+        'kernel L2': dict(l2=1e-3),
+    }.items()},
     'regularization': {
         'nothing': fordham(False, 0., 0.),
         'BatchNorm': fordham(True, 0., 0.),

@@ -142,6 +142,7 @@ class Trial:
         "Show bundled photos as each variant colors them at its own saturation (seed 0): a PIL image."
         variants = variants or self.variants()
         pictures = [Image.open(Path(folder or TRIALS)/self.name/f'{strip_name(v)}.jpg') for v in variants]
+        for im in pictures: im.thumbnail((im.width, 80))
         return image_grid(pictures, variants, ncols)
 
 

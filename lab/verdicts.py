@@ -55,15 +55,16 @@ def _noise(trial, variant, reference):
     return f'noise per colorfulness {ratio.mean():.1f} times (seeds {ratio.min():.1f} to {ratio.max():.1f})'
 
 def generalization_gap(
-    variant:str, # Of the experiment 'regularization'
+    variant:str, # One of its variants
+    trial:str='regularization', # Name of an experiment that also tests on training photos
 )->torch.Tensor: # `(seeds,)`
     "Return the error on new photos minus that on training photos, both relative to gray, for each seed."
-    t = load_trial('regularization')
+    t = load_trial(trial)
     new, train = ((t.error(variant, test)-t.gray(test)).mean(1) for test in ('held', 'seen'))
     return new-train
 
-def _gap(variant, reference):
-    return f'gap {_seeds(generalization_gap(variant)-generalization_gap(reference), 2)}'
+def _gap(trial, variant, reference):
+    return f'gap {_seeds(generalization_gap(variant, trial)-generalization_gap(reference, trial), 2)}'
 
 def _constant(paper, constant, scale=1, photos='eval256'):
     "Compare a number printed in a paper with a prediction that ignores the photo."

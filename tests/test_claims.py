@@ -119,7 +119,7 @@ def borrowed(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path) # features are cached in the working directory
     photos = claims.Photos(tmp_path)
     def train(seed=0, **choices):
-        arm = {**BASE, **EXPERIMENTS['borrowed_losses']['L1'], 'n': 40, 'steps': 60, **choices}
+        arm = {**BASE, **EXPERIMENTS['losses']['L1'], 'n': 40, 'steps': 60, **choices}
         net, codec, _ = claims.train(arm, seed, photos)
         return claims.color(net, codec, photos.test('held', arm)/255, '', {}, 128)
     return train
