@@ -149,7 +149,7 @@ def train_on_features(arm, seed, files):
     if arm['l2']: learn.loss_func = L2Penalty(learn.loss_func, net, arm['l2'])
     set_seed(seed) # the same order, however many random numbers the network took
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(max(1, round(arm['steps']/len(dls.train))), arm['lr'])
-    if arm['settle']: update_bn(((features,) for features,_ in dls.train), net)
+    if arm['settle']: update_bn((features[-1:] for features,_ in dls.train), net.decoder) # not the frozen encoder's
     return net, codec
 
 

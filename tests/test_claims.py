@@ -112,16 +112,16 @@ def test_experiments_resume_and_reuse_results(tiny_claims, tmp_path, monkeypatch
 
 @pytest.fixture
 def borrowed(monkeypatch, tmp_path):
-    "Return a function that trains with a borrowed encoder on one-color pictures, and returns the network and the pictures to test on."
+    "Return a function that trains with a borrowed encoder on one-color pictures, and returns the network and its predictions."
     for folder,n in ('train240', 40), ('eval256', 6):
         (tmp_path/folder).mkdir()
         for i in range(n): Image.new('RGB', (140,130), (120+i,110,90)).save(tmp_path/folder/f'{i}.png')
     monkeypatch.chdir(tmp_path) # features are cached in the working directory
     photos = claims.Photos(tmp_path)
-    def train(seed=0, **choices):
-        arm = {**BASE, **EXPERIMENTS['losses']['L1'], 'n': 40, 'steps': 60, **choices}
+    def train(seed=0, of=EXPERIMENTS['losses']['L1'], **choices):
+        arm = {**BASE, **of, 'n': 40, 'steps': 3, **choices}
         net, codec, _ = claims.train(arm, seed, photos)
-        return claims.color(net, codec, photos.test('held', arm)/255, '', {}, 128)
+        return net, claims.color(net, codec, photos.test('held', arm)/255, '', {}, 128)
     return train
 
 
@@ -133,11 +133,21 @@ def test_features_come_with_the_corrected_color_of_avif_photos(borrowed, tmp_pat
 
 
 def test_borrowed_variants_depend_on_seed_and_loss(borrowed):
-    a, b = borrowed(steps=3), borrowed(steps=3)
-    assert torch.equal(a, b), 'the same seed gives the same network'
-    assert not torch.equal(a, borrowed(seed=1, steps=3))
-    assert not torch.equal(borrowed(steps=3, loss='smooth_l1'), borrowed(steps=3, loss='smooth_l1', loss_kwargs=dict(beta=10.)))
-    assert not torch.equal(a, borrowed(steps=3, l2=1.))
+    def colors(*args, **kwargs): return borrowed(*args, **kwargs)[1]
+    a = colors()
+    assert torch.equal(a, colors()), 'the same seed gives the same network'
+    assert not torch.equal(a, colors(seed=1))
+    assert not torch.equal(colors(loss='smooth_l1'), colors(loss='smooth_l1', loss_kwargs=dict(beta=10.)))
+    assert not torch.equal(a, colors(l2=1.))
+
+
+def test_settling_batchnorm_leaves_the_frozen_encoder_alone(borrowed):
+    arm = EXPERIMENTS['cats']['BatchNorm']
+    assert arm['settle']
+    net, rgb = borrowed(of=arm)
+    fresh = create_model('cats_vgg16', **arm['model_kwargs']).encoder.state_dict()
+    assert all(torch.equal(v, fresh[k]) for k,v in net.encoder.state_dict().items() if 'running' in k)
+    assert not torch.equal(rgb, borrowed(of=arm, settle=False)[1])
 
 
 def test_every_variant_can_be_built(monkeypatch):
