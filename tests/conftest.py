@@ -94,9 +94,11 @@ def note(request):
 def root(): return ROOT
 
 @pytest.fixture(scope='module', autouse=True)
-def freed_memory():
-    "Return the memory of a finished file's networks to the system. Otherwise, glibc keeps much of it."
+def freed_memory(request):
+    "Empty the caches of a finished file and return their memory to the system. Otherwise, glibc keeps much of it."
     yield
+    for found in vars(request.module).values():
+        if hasattr(found, 'cache_clear') and found.__module__==request.module.__name__: found.cache_clear()
     gc.collect()
     if sys.platform=='linux': ctypes.CDLL(None).malloc_trim(0)
 

@@ -226,11 +226,17 @@ def test_random_search_sorts(folder):
 
 # --- weights of encoders
 
-def test_encoder_from_a_file_and_without_a_network(tmp_path, monkeypatch):
+def vgg16_weights():
+    "Return random weights of VGG16's convolutions. Those of its classifier are zeros that take no space."
     import torchvision
-    from colorize_nb.models.encoders import load_classifier
     torch.manual_seed(1)
-    state = {f'features.{k}': v.half() for k,v in torchvision.models.vgg16(weights=None).features.state_dict().items()}
+    with torch.device('meta'): shapes = torchvision.models.vgg16(weights=None).state_dict()
+    def weight(k, v): return torch.randn(v.shape)/100 if k.startswith('features') else torch.zeros(1).expand(v.shape)
+    return {k: weight(k, v) for k,v in shapes.items()}
+
+def test_encoder_from_a_file_and_without_a_network(tmp_path, monkeypatch):
+    from colorize_nb.models.encoders import load_classifier
+    state = {k: v.half() for k,v in vgg16_weights().items() if k.startswith('features')}
     torch.save(state, tmp_path/'w.pth')
     net = load_classifier('vgg16', weights=tmp_path/'w.pth').features
     assert torch.equal(net[0].weight, state['features.0.weight'].float())
@@ -243,15 +249,9 @@ def test_encoder_from_a_file_and_without_a_network(tmp_path, monkeypatch):
 
 def test_vgg16_from_torchvisions_cache(tmp_path, monkeypatch):
     "`pretrained=True` reads the file from torchvision's cache, under torchvision's name."
-    import torchvision
     from torchvision.models import VGG16_Weights
     from colorize_nb.models.encoders import load_classifier
-    torch.manual_seed(2)
-    with torch.device('meta'): shapes = torchvision.models.vgg16(weights=None).state_dict()
-    def weight(k, v): # expanded tensors take no space
-        return torch.randn(v.shape)/100 if k.startswith('features') else torch.zeros(1).expand(v.shape)
-    state = {k: weight(k, v) for k,v in shapes.items()}
-    cache = tmp_path/'checkpoints'
+    state, cache = vgg16_weights(), tmp_path/'checkpoints'
     cache.mkdir()
     torch.save(state, cache/VGG16_Weights.DEFAULT.url.rpartition('/')[2])
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))

@@ -27,6 +27,11 @@ def network(name):
         _latest[name] = fill_released(create_released(name), filled_weights(name), MODELS[name])
     return _latest[name]
 
+@pytest.fixture(scope='module', autouse=True)
+def forget_networks():
+    yield
+    _latest.clear()
+
 def raw_input(name):
     "Return the input of the original network."
     if name.startswith('moein'):
