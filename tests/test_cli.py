@@ -117,6 +117,14 @@ def test_help_does_not_import_large_libraries(tmp_path):
     assert 'colorize-nb train' in got.stdout and got.stdout.strip().endswith('[]')
 
 
+@pytest.mark.parametrize('options,n', [('', 5), ('--split even', 3), ('--split odd', 2), ('--every 2', 3), ('--every 4', 2), ('--split odd --every 2', 1)])
+def test_evaluation_uses_a_share_of_the_photos(tmp_path, capsys, options, n):
+    photo = open_photo(bundled_photos()['coffee'])
+    for i in range(5): photo.crop((60*i, 100, 60*i+64, 164)).save(tmp_path/f'{i}.png')
+    assert main(['evaluate','shipped',str(tmp_path),*options.split(),'--sizes','32'])==0
+    assert f'\n{n} photos' in capsys.readouterr().out
+
+
 def test_a_name_for_the_page_is_enough(album, capsys):
     page = album/'page.html'
     assert main(['evaluate','shipped',str(album/'good.jpg'),'--sizes','64','-o',str(page)])==0

@@ -163,6 +163,16 @@ def test_different_crops_of_a_photo_are_not_near_duplicates(tmp_path):
     crops = sorted(crop_photos(tmp_path, n=60, size=64).iterdir())
     assert near_duplicates(crops[::2], crops[1::2])==[]
 
+@pytest.mark.parametrize('threshold,n', [(.49, 1), (.51, 0), (None, 0)])
+def test_the_agreement_of_near_duplicates_has_a_threshold(tmp_path, threshold, n):
+    "A quarter of the steps between neighbors have the opposite sign, so the agreement is 3/4 - 1/4."
+    ramp = np.tile(np.arange(17, dtype=np.uint8)*10, (16, 1))
+    other = ramp.copy()
+    other[:4] = ramp[:4,::-1]
+    for name,a in (('a', ramp), ('b', other)): Image.fromarray(a).convert('RGB').save(tmp_path/f'{name}.png')
+    option = {} if threshold is None else dict(min_agreement=threshold)
+    assert len(near_duplicates([tmp_path/'a.png'], [tmp_path/'b.png'], **option))==n
+
 def test_copies_in_both_sets_are_reported(tmp_path, capsys):
     img = open_photo(bundled_photos()['coffee'])
     for i in range(12): img.resize((90+6*i, 60+4*i)).save(tmp_path/f'copy{i}.jpg')

@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.color.space import rgb2lab
-from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
+from colorize_nb.color.space import lab2rgb, rgb2lab
+from colorize_nb.core.photo import bundled_photos, open_photo, to_image, to_tensor
 from colorize_nb.infer.exemplar import match_features, match_lightness
 from colorize_nb.infer.motion import find_motion, follow_motion, propagate_keyframe
 from colorize_nb.models.layers import create_model
@@ -137,3 +137,15 @@ def test_colors_of_a_keyframe_follow_the_motion():
     assert error<.5*(gray-true).norm(dim=1).mean()
     cut = list(propagate_keyframe([f.convert('L').convert('RGB') for f in (before, now)], before, cut=0.))[1]
     assert rgb2lab(to_tensor(cut))[:,1:].norm(dim=1).mean()<3 # after a cut, the colors start from gray
+
+
+@pytest.mark.parametrize('sigma', [5., 10., 20.])
+def test_colors_fade_where_the_lightness_changes(sigma):
+    "Where a square gets lighter by 10, the share of the moved color is exp(-(10/sigma)^2/2). The rest is gray."
+    def flat(L, ab): return torch.cat([L, torch.tensor(ab).view(1, 2, 1, 1).expand(1, 2, 64, 64)], 1)
+    before, now = torch.full((1, 1, 64, 64), 55.), torch.full((1, 1, 64, 64), 55.)
+    now[...,22:42,22:42] = 65.
+    keyframe, frame = to_image(lab2rgb(flat(before, [30., 20.]))), to_image(lab2rgb(flat(now, [0., 0.])))
+    second = list(propagate_keyframe([keyframe, frame], keyframe, sigma=sigma))[1]
+    chroma = rgb2lab(to_tensor(second))[0,1:].norm(dim=0)/1300**.5
+    assert chroma[32,32].item()==pytest.approx(np.exp(-.5*(10/sigma)**2), abs=.03) and chroma[4,4].item()==pytest.approx(1, abs=.03)

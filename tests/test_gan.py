@@ -105,6 +105,21 @@ def test_pixel_weight_is_the_weight_of_l1(gen, pixel_weight):
     got = gan.loss_func.gen_loss_func(score, pred, true)
     assert torch.allclose(got, -score.mean()+pixel_weight*(pred-true)[:,1:].abs().mean(), atol=1e-5)
 
+def test_only_consecutive_steps_of_the_critic_count_as_a_collapse():
+    from types import SimpleNamespace
+    from colorize_nb.train.gan import GANHistory
+    history, trainer = GANHistory(patience=3, floor=.1), SimpleNamespace(gen_mode=False)
+    history.learn = SimpleNamespace(training=True, gan_trainer=trainer)
+    history.before_fit()
+    def step(loss, generator=False):
+        trainer.gen_mode, history.learn.loss = generator, torch.tensor(loss)
+        history.before_batch()
+        history.after_batch()
+        return history.learn.collapsed
+    assert not any(step(loss) for loss in (.05, .05, .2, .05, .05)) # the third one starts over
+    assert not step(9., generator=True) and step(.05) # a step of the generator doesn't
+    assert history.learn.gan_losses['generator']==[9.] and len(history.learn.gan_losses['critic'])==6
+
 def test_collapse_is_reported(gen, capsys):
     gan = gan_learner(gen)
     gan.gan_history.patience, gan.gan_history.floor, gan.gan_history.stop = 3, 1e9, True

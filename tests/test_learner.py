@@ -12,7 +12,7 @@ from colorize_nb.data.folder import ColorPhoto
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.models.layers import create_model
 from colorize_nb.models.store import load_model_file, read_header
-from colorize_nb.train.callbacks import Amp, DataTimer, FrozenNorm, MeanWeights
+from colorize_nb.train.callbacks import Amp, DataTimer, FrozenNorm, MeanWeights, TimeBudget
 from colorize_nb.train.learner import colorize_learner, split_params
 from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau, SaveModelCallback
@@ -344,14 +344,14 @@ def test_showing_features_raises_an_error():
 
 
 class Weights(Callback):
-    "Record one weight after each training step."
+    "Record one weight, or one running statistic, after each training step."
     order = 59 # after MeanWeights
-    def __init__(self): self.values = []
+    def __init__(self, key='head.weight'): self.key, self.values = key, []
     def after_batch(self):
-        if self.training: self.values.append(self.model.state_dict()['head.weight'].flatten()[0].item())
+        if self.training: self.values.append(head_weight(self, self.key))
 
 
-def head_weight(learn): return learn.model.state_dict()['head.weight'].flatten()[0].item()
+def head_weight(learn, key='head.weight'): return learn.model.state_dict()[key].flatten()[0].item()
 def statistics(learn): return {k: v.clone() for k,v in learn.model.state_dict().items() if 'running_' in k}
 
 
@@ -365,13 +365,14 @@ def test_frozen_norm_keeps_the_statistics_and_trains_the_weights(dls, frozen):
     assert any(not torch.equal(dict(learn.model.named_parameters())[f'{n}.weight'], weights[f'{n}.weight']) for n in norms)
 
 
+@pytest.mark.parametrize('key', ['head.weight', 'downs.0.0.1.running_mean'])
 @pytest.mark.parametrize('decay', [.5, .9])
-def test_mean_weights_is_the_running_mean(dls, decay):
+def test_mean_weights_is_the_running_mean(dls, decay, key):
     learn = make(dls)
-    learn.fit(2, 1e-2, cbs=[MeanWeights(decay), seen := Weights()])
+    learn.fit(2, 1e-2, cbs=[MeanWeights(decay), seen := Weights(key)])
     mean = seen.values[0]
     for v in seen.values[1:]: mean = decay*mean+(1-decay)*v
-    assert abs(head_weight(learn)-mean)<1e-6 and abs(mean-seen.values[-1])>1e-4
+    assert abs(head_weight(learn, key)-mean)<1e-6 and abs(mean-seen.values[-1])>1e-4
     assert len(seen.values)==2*len(dls.train) # the second epoch went on from the weights, not from the mean
 
 
@@ -379,6 +380,21 @@ def test_mean_weights_validates_the_mean(dls):
     learn = make(dls)
     learn.fit(1, 1e-2, cbs=MeanWeights(.9))
     assert abs(learn.recorder.values[-1][1]-learn.validate()[0])<1e-5
+
+
+def test_time_budget_counts_training_but_not_validation(dls):
+    "Each training step takes a second, each validation batch takes a minute, and 5 seconds are enough for 5 steps."
+    now, shares = [0.], []
+    class Clock(Callback):
+        order = 54 # before TimeBudget
+        def after_batch(self): now[0] += 1 if self.training else 60
+    class Share(Callback):
+        order = 56 # after TimeBudget
+        def before_batch(self):
+            if self.training: shares.append(round(self.learn.pct_train, 6))
+    learn = make(dls)
+    learn.fit(100, 1e-3, cbs=[Clock(), TimeBudget(5, clock=lambda: now[0]), Share()])
+    assert len(dls.train)<5 and shares==[0, .2, .4, .6, .8]
 
 
 @pytest.fixture(scope='module')

@@ -218,3 +218,11 @@ def test_the_limit_removes_most_of_the_bias():
     limit, sizes, means = frechet_limit(x, y)
     assert means==sorted(means, reverse=True) and sizes[-1]==200 and abs(limit)<frechet(x, y)/2
     assert abs(frechet_limit(x, y+1)[0]-20)<2 # a shift of 1 in 20 dimensions
+
+def test_repeats_of_the_frechet_limit_are_averaged():
+    "The mean of 16 independent samples has a quarter of the standard deviation of one sample."
+    from colorize_nb.color.metrics import frechet_limit
+    g = torch.Generator().manual_seed(0)
+    x, y = torch.randn(400, 3, generator=g), torch.randn(400, 3, generator=g)+1
+    def spread(repeats): return np.std([frechet_limit(x, y, (10, 20), repeats, seed)[2][0] for seed in range(40)])
+    assert spread(16)/spread(1)==pytest.approx(.25, abs=.1)
