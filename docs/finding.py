@@ -8,6 +8,9 @@ from bs4 import BeautifulSoup # installed with sphinx-book-theme
 QUERIES = {
     'nbs/tutorials/05_train_your_own': 'train my own model custom photos folder dataset finetune fine-tune',
     'nbs/tutorials/03_why_brown': 'why is my photo gray brown dull sepia pale',
+    'nbs/tutorials/10_old_photographs': 'old photo photographs restore vintage black and white',
+    'nbs/tutorials/13_hints_and_examples': 'add choose change pick a color colors by hand hint hints click paint scribble dress manually',
+    'nbs/tutorials/troubleshooting': 'problem wrong bad strange result help troubleshooting',
     'color': 'try online browser upload demo colorize my photo color',
     'nbs/infer/02_film': 'video movie mp4 frames flicker',
     'nbs/tutorials/01_color_a_photo': 'start begin quickstart first colorize my photo',

@@ -23,7 +23,7 @@ def facts():
     code = dict(lab=here(LabExplorer.template), sepia=SepiaExplorer.template, bins={k: here(v) for k,v in BinsExplorer.template.items()})
     codec, numbers = JointBins(GRID), LabAB()
     return dict(code=code, colors=COLORS, cells=dict(centers=codec.centers.tolist(), k=codec.k, sigma=codec.sigma), scale=numbers.ab_scale,
-                beta=default(smooth_l1, 'beta'), lam=default(RebalancedCE, 'lam'), T=default(codec.ab, 'T'))
+                beta=default(smooth_l1, 'beta'), lam=default(RebalancedCE, 'lam'))
 
 def bundle(entry, out, *more):
     "Bundle `entry` and everything it imports into one script."

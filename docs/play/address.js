@@ -1,4 +1,4 @@
-// What the explorers show, in the address: #T=0.5&a=-1&photo=china and so on. What is as in START is left out, what does not fit is passed over.
+// The state of the explorers in the URL: #T=0.5&a=-1&photo=china and so on. The URL leaves out the values in START, and invalid values are ignored.
 import {RANGES} from './ranges.js';
 
 export const START = {

@@ -1,4 +1,4 @@
-// The page of explorers, with the photos of the gallery or one's own; and an explorer in each place of a notebook's page that has the data of one.
+// The page of explorers, for photos of the gallery or your own. Also, a live explorer for each element with the data of one.
 import {PHOTOS, read, write} from './address.js';
 import explore from './explore.js';
 import {Bins} from './explore_bins.js';
@@ -26,9 +26,9 @@ async function main() {
   root.replaceChildren(sepia.el, photos, lab.el, bins.el);
   await use(get(state.photo), PHOTOS[state.photo]);
   addEventListener('hashchange', () => { if (location.hash.includes('=') && location.hash !== write(state)) location.reload() });
-  new MutationObserver(() => { sepia.draw(); lab.draw(); bins.draw() }).observe(document.documentElement, {attributeFilter: ['data-theme']}); // the ink of another theme
+  new MutationObserver(() => { sepia.draw(); lab.draw(); bins.draw() }).observe(document.documentElement, {attributeFilter: ['data-theme']}); // redraw in the colors of the other theme
 }
-class Model { // as a notebook's: `explore` can't tell the difference
+class Model { // has the methods of a widget's model that `explore` uses
   constructor(values) { this.values = values; this.heard = {} }
   get(key) { return this.values[key] }
   set(key, value) { this.values[key] = value; for (const f of this.heard[key] ?? []) f() }
@@ -37,8 +37,8 @@ class Model { // as a notebook's: `explore` can't tell the difference
 }
 const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
 for (const el of document.querySelectorAll('[data-explorer]')) {
-  const {photo, data: text, ...values} = JSON.parse(el.dataset.explorer), data = JSON.parse(text ?? '{}'); // older notebooks have no data
-  delete el.dataset.explorer; // a page has this script once per panel
+  const {photo, data: text, ...values} = JSON.parse(el.dataset.explorer), data = JSON.parse(text ?? '{}'); // only a prediction is data
+  delete el.dataset.explorer; // a page loads this script once per panel
   el.replaceChildren();
   explore.render({el, model: new Model({...values, photo: photo && bytes(photo), data: data.logits && {...data, logits: bytes(data.logits)}})});
 }

@@ -8,7 +8,6 @@ export const SIZE = 32, OUT = 16, RATIO = SIZE/OUT, NAMES = {l2: 'L2', l1: 'L1',
 export const isClasses = loss => loss.endsWith('_ce');
 export const colors = red => withRedShare(facts.colors, red);
 export const cells = new Cells(facts.cells);
-export const TEMPERATURE = facts.T;
 
 function shares({part}, n) { // the share of each cell that the object covers
   const out = new Float32Array(n*OUT*OUT);

@@ -6,7 +6,7 @@ import {batch} from './shapes.js';
 import {isClasses, SIZE, task} from './task.js';
 import {AdamOptimizer, gather, keep, tensor, tidy} from './tf.js';
 
-export const BATCH = 16, WARMUP = 20; // pictures per batch, and steps of warmup
+const BATCH = 16, WARMUP = 20; // pictures per batch, and steps of warmup
 export const schedule = (i, steps, rate) => rate*Math.min(1, (i+1)/WARMUP)*(.5+.5*Math.cos(Math.PI*Math.min(1, i/steps)));
 
 const input = ({L}) => tensor(L.map(v => v/50-1), [L.length/SIZE**2, SIZE, SIZE, 1]); // both codecs scale L like this

@@ -116,6 +116,8 @@ def test_icons_are_drawn_without_a_font(watched, site):
     ('train my own model', 'nbs/tutorials/05_train_your_own.html'),
     ('why is my photo gray', 'nbs/tutorials/03_why_brown.html'),
     ('GPU', 'index.html'),
+    ('old photo', 'nbs/tutorials/10_old_photographs.html'),
+    ('add a color by hand', 'nbs/tutorials/13_hints_and_examples.html'),
     ('dull', 'nbs/tutorials/03_why_brown.html'),
     ('install cuda', 'index.html'),
     ('color', 'color.html'),

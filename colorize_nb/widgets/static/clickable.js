@@ -1,10 +1,10 @@
-// A picture that can be asked where it was clicked.
+// A picture that sends the position of each click to the kernel.
 export default {
   render({ model, el }) {
     const img = document.createElement("img");
     img.className = "widget-image clickable";
     img.style.cssText = "max-width:100%;cursor:crosshair";
-    const show = () => { // the old picture is released once the new one is there; without a picture, nothing is shown as broken
+    const show = () => { // release the old picture once the new one has loaded; an empty value hides the picture
       const old = img.src, value = model.get("value");
       img.hidden = !value?.byteLength;
       if (img.hidden) return;

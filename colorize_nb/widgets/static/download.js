@@ -1,4 +1,4 @@
-// A button that asks the kernel for a file and saves it on the reader's machine; while the file is made it counts the seconds.
+// A button that requests a file from the kernel and saves it. While the kernel makes the file, the button counts the seconds.
 const save = (name, buffers) => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob(buffers, { type: "application/octet-stream" }));

@@ -1,4 +1,4 @@
-// A picture; where it has a left and a right side, the line between them is dragged here, and the kernel is told where it was let go.
+// A picture. If it has a left and a right side, you can drag the line between them. The kernel gets the line's position when you release it.
 const make = (parent, tag, className, css) => {
   const el = document.createElement(tag);
   Object.assign(el, { className, alt: "", draggable: false });

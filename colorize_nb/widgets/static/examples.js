@@ -1,4 +1,4 @@
-// Small pictures to begin with; a click names the one that is wanted.
+// Thumbnails of example photos. A click sends the name of a photo to the kernel.
 export default {
   render({ model, el }) {
     const row = document.createElement("div");

@@ -1,4 +1,4 @@
-// The code of a panel with a Copy button. Above the panel, it says when the kernel is gone, or busy while someone uses the panel.
+// The code of a panel with a Copy button, and a message above the panel if the kernel is gone or busy.
 const WAIT = 700; // ms until a kernel that doesn't answer is called busy
 const LATER = "Copy";
 

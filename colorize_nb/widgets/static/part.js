@@ -1,4 +1,4 @@
-// Runs `part`, the script above, with the state of the widget around it.
+// Run `part`, the script above, with the state of the widget around it.
 export default {
   async render({ model, el }) {
     const state = await model.widget_manager.get_model(model.get("part")), heard = [];

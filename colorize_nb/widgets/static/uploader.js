@@ -1,4 +1,4 @@
-// A button, a place to drop files on, and a listener for pasted pictures, that sends photos in pieces: a server drops messages above 10 MB.
+// A button and a target for dropped files and pasted pictures. It sends photos in pieces, because a server drops messages above 10 MB.
 const PIECE = 1 << 20;
 
 const send = async (model, files) => {
@@ -11,7 +11,7 @@ const send = async (model, files) => {
   }
 };
 
-// A pasted picture goes to the panel under the pointer or with the focus, or to the only one there is.
+// A pasted picture goes to the panel under the pointer, the panel with the focus, or the only panel.
 const meant = el => {
   const panel = el.closest(".widget-vbox") || el;
   return panel.matches(":hover, :focus-within") || document.querySelectorAll(".uploader").length == 1;

@@ -23,8 +23,8 @@ export function centers(grid) { // the centers of all cells that contain an sRGB
 }
 
 function equal(n) { const e = Array.from({length: n+1}, (_, i) => -WIDE+2*WIDE*i/n); return {edges: e, middles: e.slice(1).map((v, i) => (v+e[i])/2)} }
-const LOW = -110, FINE = 2200, STEP = .1; // a histogram of a or b, as the library's
-function mass(values, n) { // edges between which each bin has the same share of the photo's pixels
+const LOW = -110, FINE = 2200, STEP = .1; // a histogram of a or b, with the library's bins
+function mass(values, n) { // bins that each contain the same share of the photo's pixels
   const hist = new Float64Array(FINE), edges = [-WIDE], middle = i => LOW+STEP*(i+.5);
   for (const v of values) hist[Math.max(0, Math.min(FINE-1, Math.floor((v-LOW)/STEP)))]++;
   for (let k = 1, i = 0, seen = 0; k < n; k++) {

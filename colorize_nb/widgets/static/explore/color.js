@@ -36,7 +36,7 @@ export function putLab(data, at, L, a, b) { // clips to sRGB
   data[at+3] = 255;
 }
 
-export function toGamut(L, a, b) { // reduces chroma until the color is in sRGB, and keeps L and hue
+function toGamut(L, a, b) { // reduces chroma until the color is in sRGB, and keeps L and hue
   let lo = 0, hi = 1;
   if (inGamut(L, a, b)) lo = 1;
   else for (let k = 0; k < 12; k++) { const mid = (lo+hi)/2; if (inGamut(L, a*mid, b*mid)) lo = mid; else hi = mid }

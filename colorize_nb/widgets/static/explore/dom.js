@@ -1,4 +1,4 @@
-// Elements, sliders and choices.
+// Elements, sliders, and choices.
 export function h(tag, attributes = {}, ...children) {
   const el = document.createElement(tag);
   for (const [k, v] of Object.entries(attributes)) if (k.startsWith('on')) el.addEventListener(k.slice(2), v); else if (v === true) el.setAttribute(k, ''); else if (v !== false && v != null) el.setAttribute(k, v);

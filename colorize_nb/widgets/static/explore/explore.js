@@ -14,13 +14,13 @@ export default {
     const draw = async () => { if (model.get('photo')?.byteLength) panel.set(await open(new Blob([model.get('photo')]), Infinity)) };
     const same = () => Object.entries(model.get('state')).every(([k, v]) => !(k in panel.state) || String(panel.state[k]) === String(v));
     model.on('change:photo', draw);
-    model.on('change:state', () => { if (!same()) panel.take(model.get('state')) }); // from Python, not from these sliders
+    model.on('change:state', () => { if (!same()) panel.take(model.get('state')) }); // only if Python changed it
     el.classList.add('explorer');
     panel.el.removeAttribute('id'); // a page can have several
     el.append(panel.el);
     panel.draw();
     draw();
-    const watch = new MutationObserver(() => panel.draw()); // the ink of another theme
+    const watch = new MutationObserver(() => panel.draw()); // redraw in the colors of the other theme
     watch.observe(document.documentElement, {attributeFilter: ['data-theme']});
     watch.observe(document.body, {attributeFilter: ['data-jp-theme-light']});
     return () => watch.disconnect();

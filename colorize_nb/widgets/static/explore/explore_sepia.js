@@ -10,7 +10,7 @@ import {RANGES} from './ranges.js';
 const ab = hex => rgb2lab(...[1, 3, 5].map(i => parseInt(hex.slice(i, i+2), 16)/255)).slice(1);
 const sum = v => v.reduce((s, x) => s+x, 0);
 
-function annealed(table, T) { // of the colors themselves
+function annealed(table, T) { // the annealed mean of the colors
   if (T === 0) return mode(table);
   const logs = table.map(([p]) => Math.log(p)/T), top = Math.max(...logs), w = logs.map(l => Math.exp(l-top)), all = sum(w);
   return [1, 2].map(i => sum(table.map((c, j) => w[j]*c[i]))/all);

@@ -9,7 +9,7 @@ export async function open(source, side) { // {w, h, L, a, b}
   pen.drawImage(bitmap, 0, 0, w, h);
   return fromPixels(pen.getImageData(0, 0, w, h));
 }
-export function fromPixels({data, width: w, height: h}) {
+function fromPixels({data, width: w, height: h}) {
   const [L, a, b] = [0, 1, 2].map(() => new Float32Array(w*h));
   for (let i = 0; i < w*h; i++) [L[i], a[i], b[i]] = rgb2lab(LINEAR[data[4*i]], LINEAR[data[4*i+1]], LINEAR[data[4*i+2]]);
   return {w, h, L, a, b};

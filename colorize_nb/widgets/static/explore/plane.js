@@ -23,7 +23,7 @@ function mark(pen, ab, draw, ink, paper) {
   for (const [color, width] of [[paper, 6], [ink, 2.5]]) { pen.strokeStyle = color; pen.lineWidth = width; pen.beginPath(); draw(pen); pen.stroke() }
   pen.restore();
 }
-export const MARKS = {
+const MARKS = {
   mean: pen => { pen.moveTo(-8, -8); pen.lineTo(8, 8); pen.moveTo(8, -8); pen.lineTo(-8, 8) },
   annealed: pen => { pen.moveTo(0, -10); pen.lineTo(10, 0); pen.lineTo(0, 10); pen.lineTo(-10, 0); pen.closePath() },
   mode: pen => { pen.moveTo(-9, -6); pen.lineTo(9, -6); pen.lineTo(0, 10); pen.closePath() },
