@@ -25,8 +25,8 @@ PANELS = {
     'lab': "LabExplorer(photos['chelsea'], side=200)",
     'bins': "BinsExplorer(photos['coffee'], side=200)",
     'sepia': 'SepiaExplorer()',
-    'distribution': "DistributionExplorer(photos['coffee'], Colorizer.load('shipped'), side=200)",
-    'turing': "turing_test('shipped', out='turing.csv', n=4, practice=1)",
+    'distribution': "DistributionExplorer(bundled_photos('color')['strawberries'], 'shipped').set(x=.3, y=.6)",
+    'turing': "turing_test('shipped', out='turing.csv', n=4, practice=1).begin(timer=False)",
     'compare': "compare([photos['coffee'], photos['chelsea']], 'shipped').set(view='blend', right='photo', left='shipped')",
     'tune': TRAINED,
     'hint': HINTED}

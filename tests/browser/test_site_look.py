@@ -145,6 +145,21 @@ def test_the_search_icon_does_not_cover_the_text(watched, site):
     padding = form.locator('input').evaluate('e => parseFloat(getComputedStyle(e).paddingLeft)')
     assert icon['x']+icon['width'] <= field['x']+padding
 
+FOCUSED = '''() => { const e = document.activeElement, shows = x => { const s = getComputedStyle(x); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0 || s.boxShadow !== 'none' };
+  const after = getComputedStyle(e, '::after'), near = [e, e.nextElementSibling, e.closest('form')].filter(Boolean);
+  return e === document.body ? null : near.some(shows) || after.outlineStyle !== 'none' ? '' : e.outerHTML.slice(0, 120) }'''
+
+@pytest.mark.parametrize('where', ['index.html', 'color.html', 'explorers.html', 'search.html?q=loss'])
+def test_the_keyboard_focus_is_visible(watched, site, where):
+    watched.goto(site+where)
+    watched.locator('article').wait_for()
+    seen = []
+    for _ in range(60):
+        watched.keyboard.press('Tab')
+        if (hidden := watched.evaluate(FOCUSED)) is None: break
+        seen.append(hidden)
+    assert len(seen)>20 and not any(seen), [s for s in seen if s]
+
 @pytest.mark.parametrize('theme', ['light','dark'])
 @pytest.mark.parametrize('where', CHECKED)
 def test_axe_finds_nothing_serious(browser, site, where, theme):
