@@ -5,7 +5,7 @@
 PHOTOS contains `train240` (every fifth photo is used) and `eval256`, whose odd photos are the test photos. The results
 go to `colorize_nb/course/queries.json`, one row per decoder and seed; rows that the file already contains aren't
 computed again. The network with queries of seed 0 goes to `colorize_nb/course/queries.safetensors`. It takes about
-ten minutes on one core.
+20 minutes on one core.
 """
 import argparse
 import json
@@ -95,7 +95,7 @@ def main(args):
 if __name__=='__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('photos_folder', metavar='PHOTOS', help='folder that contains train240 and eval256')
-    p.add_argument('--epochs', type=int, default=1, help='epochs')
+    p.add_argument('--epochs', type=int, default=3, help='epochs')
     p.add_argument('--seeds', type=int, default=3, help='seeds per decoder')
     p.add_argument('--features', default='runs/features', help='folder for features')
     main(p.parse_args())

@@ -44,7 +44,7 @@ class QueryDecoder(nn.Module):
     ):
         super().__init__()
         self.n_out, self.pixels = n_queries, LiteDecoder(channels, widths)
-        self.queries = nn.Parameter(torch.randn(n_queries, d)*.02)
+        self.queries = nn.Parameter(torch.randn(n_queries, d)) # different enough to stay different
         self.enter = nn.ModuleList([nn.Sequential(nn.BatchNorm2d(c), nn.Conv2d(c, d, 1)) for c in channels[:0:-1]])
         self.blocks = nn.ModuleList([QueryBlock(d) for _ in self.enter])
         self.leave = nn.Conv2d(widths[0], d, 1)
