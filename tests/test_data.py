@@ -46,6 +46,13 @@ def test_show_batch_draws_gray_input_next_to_color_target(photos, monkeypatch):
         assert np.ptp(gray, axis=-1).max()<.01 and np.ptp(color, axis=-1).max()>.4, 'input in gray on the left, target in color on the right'
     plt.close('all')
 
+@pytest.mark.parametrize('options,axes', [({}, 8), (dict(nrows=1), 8), (dict(nrows=4), 8), (dict(ncols=3), 9)])
+def test_rows_and_columns_leave_no_photo_out(options, axes):
+    import matplotlib.pyplot as plt
+    drawn = module.show_strips([(torch.rand(3, 8, 8),)*2]*8, **options)
+    assert len(drawn)>=8 and len(plt.gcf().axes)==axes and all(ax.images for ax in drawn[:8])
+    plt.close('all')
+
 def test_a_flip_moves_input_and_target_together(tmp_path):
     a = np.zeros((64,64,3), np.uint8)
     a[:,:32] = (230,200,60)

@@ -187,7 +187,7 @@ def show_strips(
     title:str='', # Title above the first row
     ctxs=None, # Axes to draw on; created by default
     nrows:int=None, # Rows of the grid
-    ncols:int=None, # Columns of the grid; by default, eight photos per row
+    ncols:int=None, # Columns of the grid; by default, eight photos per row, or as many as `nrows` needs
     figsize:tuple=None, # Size of the figure in inches
     size:float=1.4, # Inches per photo, if there's no `figsize`
     **kwargs, # Passed to fastai's `show_image`
@@ -195,7 +195,7 @@ def show_strips(
     "Draw each tuple of photos side by side, as one strip."
     n, k = len(strips), len(strips[0])
     if ctxs is None:
-        ncols = ncols or max(1, min(n, 8//k))
+        ncols = ncols or (-(-n//nrows) if nrows else max(1, min(n, 8//k)))
         ctxs = get_grid(n, nrows, ncols, figsize=figsize or (ncols*k*size, -(-n//ncols)*size*1.08))
     for i,(s,c) in enumerate(zip(strips, ctxs)):
         _strip(s).show(ctx=c, title=title if i<(ncols or n) else None, **kwargs)
