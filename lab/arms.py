@@ -28,9 +28,9 @@ class Corrected(LabAB):
     def encode(self, rgb): return super().encode((rgb+self.shift).clamp(0, 1))
 
 
-def with_encoder(which, freeze=True, **kwargs):
+def with_encoder(which, freeze=True, norm=False, **kwargs):
     "Create a `unet_lite` with the encoder of the shipped model, with ImageNet's weights ('imagenet'), or random ones."
-    model = create_model('unet_lite', pretrained=which=='imagenet', norm=False, **kwargs)
+    model = create_model('unet_lite', pretrained=which=='imagenet', norm=norm, **kwargs)
     if which=='shipped': model.encoder.load_state_dict(Colorizer.load('shipped').model.encoder.state_dict())
     return model.freeze_pretrained(freeze)
 

@@ -1,12 +1,11 @@
-"""Measure how much a pretrained encoder helps: train the same decoder on four encoders, with equal steps.
+"""Measure how much a pretrained encoder helps: train the same decoder on several encoders, with equal steps.
 
     python -m lab.transfer PHOTOS
 
-PHOTOS is a folder of color photos. The results go to `colorize_nb/course/transfer.json`, one row per variant and seed.
-Rows that the file already contains aren't computed again. For each variant, a strip of bundled photos as it colors them
-is saved next to the file. This takes about 15 minutes on one core.
+PHOTOS contains `train240` and `eval256`. The results go to `colorize_nb/course/transfer.json`, one row per variant and
+seed. Rows that the file already contains aren't computed again. For each variant, a strip of bundled photos as its first
+seed colors them is saved next to the file. This takes about 25 minutes on one core.
 """
-import tempfile
 import time
 from pathlib import Path
 
@@ -16,58 +15,57 @@ from fastcore.script import call_parse
 
 from lab import arms
 from colorize_nb.color.codecs import LabAB
+from colorize_nb.color.metrics import dataset_mean_ab, mean_color_baseline
+from colorize_nb.core.photo import bundled_photos, open_photo, to_image, to_tensor
 from colorize_nb.data.features import FeatureCache
-from colorize_nb.data.folder import ColorizeDataLoaders
-from colorize_nb.data.folder import central_square
+from colorize_nb.data.folder import ColorizeDataLoaders, central_square
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
-from colorize_nb.models.layers import create_model
 from colorize_nb.train.learner import colorize_learner
 
-ARMS = { # variant -> (ImageNet weights, frozen)
-    'pretrained, frozen': (True, True),
-    'random, frozen': (False, True),
-    'random, trained': (False, False),
-    'pretrained, fine-tuned': (True, False),
+ARMS = { # variant -> (weights of the encoder, frozen)
+    "shipped model's, frozen": ('shipped', True),
+    'ImageNet, frozen': ('imagenet', True),
+    'random, frozen': ('random', True),
+    'random, trained': ('random', False),
+    'ImageNet, fine-tuned': ('imagenet', False),
 }
-CODEC, SIZE, BS = LabAB(ab_scale=50), 128, 32
-STRIP = ('flower', 'china', 'chelsea')
+CODEC, SIZE, BS = arms.Corrected(ab_scale=50), 128, 16
+STRIP = ('mountain', 'hills', 'canal', 'burger', 'soccer')
 
 
-def loaders(model, files, held, frozen, cache):
+def loaders(model, files, test, frozen, cache):
     "Load features from a cache if the encoder is frozen, or photos otherwise."
-    if not frozen: return ColorizeDataLoaders.from_files(files, CODEC, SIZE, BS, valid_files=held, augment=False)
-    return FeatureCache.build(cache, files, model, CODEC, size=SIZE).dataloaders(CODEC, bs=BS, valid_pct=.02)
+    if not frozen: return ColorizeDataLoaders.from_files(files, CODEC, SIZE, BS, valid_files=test[:BS], augment=False, device='cpu')
+    return FeatureCache.build(cache, files, model, CODEC, size=SIZE, device='cpu').dataloaders(CODEC, bs=BS, valid_pct=.02, device='cpu')
 
 
-def train(arm, seed, files, held, steps, lr, cache):
-    "Return a trained network, its number of steps, and the seconds that they took."
-    pretrained, frozen = ARMS[arm]
+def train(arm, seed, files, test, steps, lr, cache):
+    "Return a trained network, its number of steps, and the CPU seconds that they took."
+    which, frozen = ARMS[arm]
     torch.manual_seed(0 if frozen else seed) # all seeds share a frozen random encoder, so its features are cached once
-    model = create_model('unet_lite', pretrained=pretrained, freeze=frozen)
+    model = arms.with_encoder(which, frozen, norm=arm=='random, trained') # from random weights, it's hard to train without BatchNorm
     torch.manual_seed(seed)
     def reset(m):
         if isinstance(m, torch.nn.Conv2d): m.reset_parameters()
     for part in (model.decoder, model.head): part.apply(reset)
-    dls = loaders(model, files, held, frozen, cache)
+    dls = loaders(model, files, test, frozen, cache)
     learn = colorize_learner(dls, model, loss='smooth_l1', metrics=[])
-    lrs = slice(lr/10, lr) if arm=='pretrained, fine-tuned' else lr
+    lrs = slice(lr/10, lr) if which!='random' and not frozen else lr
     epochs, start = max(1, round(steps/len(dls.train))), time.process_time()
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lrs)
     return model, epochs*len(dls.train), time.process_time()-start
 
 
-def measure(model, held):
-    "Return `arms.scores` of each photo."
-    colorizer = Colorizer(model, CODEC, SIZE)
-    photos = [central_square(open_photo(f), SIZE) for f in held]
-    return [arms.scores(to_tensor(colorizer(photo).image), to_tensor(photo)) for photo in photos]
+def measure(model, true):
+    "Return `arms.scores` of each photo of `true`, `(n,3,h,w)`."
+    colorizer, photos = Colorizer(model, LabAB(ab_scale=50), SIZE), [t[None] for t in true]
+    return [arms.scores(to_tensor(colorizer(to_image(t)).image), t) for t in photos]
 
 
 def strip(model):
     "Color bundled photos with the model and put them side by side."
-    colorizer = Colorizer(model, CODEC, SIZE)
-    photos = [colorizer(central_square(open_photo(bundled_photos()[n]), SIZE)).image for n in STRIP]
+    colorizer = Colorizer(model, LabAB(ab_scale=50), SIZE)
+    photos = [colorizer(central_square(open_photo(bundled_photos('all')[n]), SIZE)).image for n in STRIP]
     out = Image.new('RGB', (SIZE*len(photos), SIZE))
     for i,p in enumerate(photos): out.paste(p, (i*SIZE, 0))
     return out
@@ -75,22 +73,25 @@ def strip(model):
 
 @call_parse
 def main(
-    photos:Path, # folder of color photos
-    n:int=2000, # photos to train on
-    held:int=200, # photos to test on
-    steps:int=124, # optimizer steps, rounded to whole epochs
+    photos:Path, # folder that contains train240 and eval256
+    n:int=1600, # photos to train on
+    n_test:int=200, # photos to test on
+    steps:int=200, # optimizer steps, rounded to whole epochs
     seeds:int=3, # seeds per variant
     lr:float=2e-3, # maximum learning rate
+    cache:str='runs/features', # folder for features
 ):
     "Measure how much a pretrained encoder helps."
-    files, held = arms.split(photos, n, held)
-    facts = dict(data=Path(photos).name, n_train=n, n_held=len(held), steps=steps, batch=BS, size=SIZE,
-                 loss='smooth_l1', lr=lr)
-    with tempfile.TemporaryDirectory() as cache:
-        def train_and_measure(arm, seed):
-            model, done, seconds = train(arm, seed, files, held, steps, lr, cache)
-            if seed==0:
-                name = arm.replace(', ', '-').replace(' ', '-')
-                strip(model).save(arms.RESULTS/f'transfer-{name}.jpg', quality=85)
-            return done, seconds, measure(model, held)
-        arms.run(arms.RESULTS/'transfer.json', ARMS, seeds, facts, train_and_measure)
+    torch.set_num_threads(1)
+    files, test = arms.train_and_test(photos, n, n_test)
+    true = arms.squares(test, SIZE)
+    flat = mean_color_baseline(true, dataset_mean_ab([arms.squares(files[::8], SIZE)]))
+    facts = dict(data='train240', n_train=n, n_test=n_test, steps=steps, batch=BS, size=SIZE, loss='smooth_l1', lr=lr, strip=STRIP,
+                 mean_color=[arms.scores(p[None], t[None]) for p,t in zip(flat, true)])
+    def train_and_measure(arm, seed):
+        model, done, seconds = train(arm, seed, files, test, steps, lr, cache)
+        if seed==0:
+            name = arm.replace("'s", '').replace(', ', '-').replace(' ', '-').lower()
+            strip(model).save(arms.RESULTS/f'transfer-{name}.jpg', quality=85)
+        return done, seconds, measure(model, true)
+    arms.run(arms.RESULTS/'transfer.json', ARMS, seeds, facts, train_and_measure)
