@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup # installed with sphinx-book-theme
 QUERIES = {
     'nbs/tutorials/05_train_your_own': 'train my own model custom photos folder dataset finetune fine-tune',
     'nbs/tutorials/03_why_brown': 'why is my photo gray brown dull sepia pale',
-    'nbs/tutorials/10_old_photographs': 'old photo photographs restore vintage black and white',
+    'nbs/tutorials/10_old_photographs': 'old vintage restore black and white archive',
     'nbs/tutorials/13_hints_and_examples': 'add choose change pick a color colors by hand hint hints click paint scribble dress manually',
     'nbs/tutorials/troubleshooting': 'problem wrong bad strange result help troubleshooting',
     'color': 'try online browser upload demo colorize my photo color',

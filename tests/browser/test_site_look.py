@@ -152,7 +152,7 @@ FOCUSED = '''() => { const e = document.activeElement, shows = x => { const s = 
 @pytest.mark.parametrize('where', ['index.html', 'color.html', 'explorers.html', 'search.html?q=loss'])
 def test_the_keyboard_focus_is_visible(watched, site, where):
     watched.goto(site+where)
-    watched.locator('article').wait_for()
+    watched.locator('main').first.wait_for()
     seen = []
     for _ in range(60):
         watched.keyboard.press('Tab')
