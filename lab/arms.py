@@ -22,10 +22,14 @@ RESULTS = Path(colorize_nb.__file__).parent/'course'
 AVIF_SHIFT = (.58, -.50, .65) # Pillow 13 rounds the chroma of AVIF down; the mean loss in 8-bit RGB
 
 
+def corrected(rgb):
+    "Correct the chroma of `train240`'s AVIF files: `(B,3,h,w)` in [0,1]."
+    return (rgb+torch.tensor(AVIF_SHIFT)[:,None,None]/255).clamp(0, 1)
+
+
 class Corrected(LabAB):
-    "`LabAB` for the photos of `train240`, which are AVIF files, so it corrects their chroma."
-    shift = torch.tensor(AVIF_SHIFT)[:,None,None]/255
-    def encode(self, rgb): return super().encode((rgb+self.shift).clamp(0, 1))
+    "`LabAB` for the photos of `train240`."
+    def encode(self, rgb): return super().encode(corrected(rgb))
 
 
 def with_encoder(which, freeze=True, norm=False, **kwargs):

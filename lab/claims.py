@@ -44,7 +44,7 @@ from colorize_nb.train.callbacks import TimeBudget
 from colorize_nb.train.gan import gan_learner
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
-from lab.arms import AVIF_SHIFT, squares
+from lab.arms import corrected, squares
 from lab.trials import TRIALS, strip_name
 
 BS, HELD = 32, 300 # batch size, photos to test on
@@ -130,23 +130,27 @@ def fit(learn, arm):
         gan.fit_gan(10**6, 2e-4, cbs=TimeBudget(left, time.process_time))
 
 
-class Corrected(FeatureCache):
+class CorrectedFeatures(FeatureCache):
     "Features of the photos in `train240`, with the chroma of these AVIF files corrected."
-    shift = torch.tensor(AVIF_SHIFT)[:,None,None]/255
     def __getitem__(self, rows):
         features, rgb = super().__getitem__(rows)
-        return features, (rgb+self.shift).clamp(0, 1)
+        return features, corrected(rgb)
+
+
+def make_learner(dls, net, codec, arm):
+    learn = colorize_learner(dls, net, loss=get_loss(arm['loss'], codec, **arm['loss_kwargs']), metrics=[], wd=0.)
+    if arm['l2']: learn.loss_func = L2Penalty(learn.loss_func, net, arm['l2'])
+    return learn
 
 
 def train_on_features(arm, seed, files):
     "Train the part of a network that follows its frozen, pretrained encoder. Returns the network and its codec."
     def new(codec): return create(arm['model'], codec.n_in, codec.n_out, arm['size'], arm['model_kwargs'])
-    cache = Corrected.build('runs/features', files, new(LabAB()), LabAB(), size=arm['size'], device='cpu')
+    cache = CorrectedFeatures.build('runs/features', files, new(LabAB()), LabAB(), size=arm['size'], device='cpu')
     codec = make_codec(arm, (cache[range(min(1000, len(cache)))][1]*255).round().byte())
     set_seed(seed)
     net, dls = new(codec), cache.dataloaders(codec, bs=BS, valid_pct=.02, device='cpu')
-    learn = colorize_learner(dls, net, loss=get_loss(arm['loss'], codec, **arm['loss_kwargs']), metrics=[], wd=0.)
-    if arm['l2']: learn.loss_func = L2Penalty(learn.loss_func, net, arm['l2'])
+    learn = make_learner(dls, net, codec, arm)
     set_seed(seed) # the same order, however many random numbers the network took
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(max(1, round(arm['steps']/len(dls.train))), arm['lr'])
     if arm['settle']: update_bn((features[-1:] for features,_ in dls.train), net.decoder) # not the frozen encoder's
@@ -160,8 +164,7 @@ def train_on_photos(arm, seed, photos):
     net = create(arm['model'], codec.n_in, codec.n_out, size, arm['model_kwargs'])
     seen = resized(photos, size)
     dls = stream_loaders(batches(seen, seed, arm['steps'], epoch), [seen[:BS]/255], codec, size, device='cpu')
-    learn = colorize_learner(dls, net, loss=get_loss(arm['loss'], codec, **arm['loss_kwargs']), metrics=[], wd=0.)
-    if arm['l2']: learn.loss_func = L2Penalty(learn.loss_func, net, arm['l2'])
+    learn = make_learner(dls, net, codec, arm)
     with learn.no_bar(), learn.no_logging(): fit(learn, arm)
     if arm['settle']: update_bn((codec.encode(b/255)[0] for b in photos[:640].split(BS)), net)
     return net, codec

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import torch
-from PIL import Image
 from fastcore.script import call_parse
 
 from lab import arms
 from colorize_nb.color.codecs import LabAB
+from colorize_nb.core.show import image_grid
 from colorize_nb.color.metrics import dataset_mean_ab, mean_color_baseline
 from colorize_nb.core.photo import bundled_photos, open_photo, to_image, to_tensor
 from colorize_nb.data.features import FeatureCache
@@ -65,10 +65,8 @@ def measure(model, true):
 def strip(model):
     "Color bundled photos with the model and put them side by side."
     colorizer = Colorizer(model, LabAB(ab_scale=50), SIZE)
-    photos = [colorizer(central_square(open_photo(bundled_photos('all')[n]), SIZE)).image for n in STRIP]
-    out = Image.new('RGB', (SIZE*len(photos), SIZE))
-    for i,p in enumerate(photos): out.paste(p, (i*SIZE, 0))
-    return out
+    photos = [central_square(open_photo(bundled_photos('all')[n]), SIZE) for n in STRIP]
+    return image_grid([colorizer(photo).image for photo in photos], gap=0)
 
 
 @call_parse

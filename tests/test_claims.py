@@ -127,7 +127,7 @@ def borrowed(monkeypatch, tmp_path):
 
 def test_features_come_with_the_corrected_color_of_avif_photos(borrowed, tmp_path):
     model = create_model('unet_lite', pretrained=True, freeze=True)
-    cache = claims.Corrected.build(tmp_path/'runs', [tmp_path/'train240/0.png'], model, LabAB(), size=64, device='cpu')
+    cache = claims.CorrectedFeatures.build(tmp_path/'runs', [tmp_path/'train240/0.png'], model, LabAB(), size=64, device='cpu')
     drawn = torch.tensor([120,110,90])+torch.tensor([.58,-.5,.65])
     assert (cache[[0]][1]*255-drawn[:,None,None]).abs().max()<1e-3
 

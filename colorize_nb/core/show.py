@@ -117,13 +117,15 @@ def _printable(title):
     return ''.join(c if c.isprintable() or c=='\n' else '?' for c in str(title))
 
 def _figure(rows, ncols, size, dpi, above):
-    "Create a figure whose photos are `size` inches high, with `above` inches over each row and columns as wide as their widest photo."
+    """Create a figure whose photos are `size` inches high, with `above` inches over each row.
+    Columns are as wide as their widest photo."""
     import matplotlib.pyplot as plt
     def ratio(im): return im.width/im.height
     columns = [max(ratio(row[j]) for row in rows if j<len(row)) for j in range(ncols)]
     widest = size*max(sum(map(ratio, row)) for row in rows)
     width, height = widest+.1*ncols, (size+above)*len(rows)
-    layout = dict(width_ratios=columns, left=.05/width, right=1-.05/width, bottom=0, top=1-above/height, hspace=above/size, wspace=.1*ncols/widest)
+    layout = dict(width_ratios=columns, left=.05/width, right=1-.05/width, bottom=0, top=1-above/height,
+                  hspace=above/size, wspace=.1*ncols/widest)
     return plt.subplots(len(rows), ncols, squeeze=False, dpi=dpi, figsize=(width, height), gridspec_kw=layout)
 
 def _at_most(im, height):

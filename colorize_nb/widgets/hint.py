@@ -366,7 +366,8 @@ class Hint(PreviewPanel):
 
     def layout(self):
         c = self.controls
-        return [row(c['color'], self.palette), row(c['x'], c['y']).add_class('without-mouse'), row(self.put, self.drop, self.save),
+        return [row(c['color'], self.palette), row(c['x'], c['y']).add_class('without-mouse'),
+                row(self.put, self.drop, self.save),
                 c['engine'], row(c['over'], c['reach'])]
 
     def canvas(self):
