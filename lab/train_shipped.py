@@ -45,7 +45,7 @@ from colorize_nb.models.encoders import load_encoder
 from colorize_nb.models.layers import create_model, register_model
 from colorize_nb.models.lite import LiteDecoder, UnetLite
 from colorize_nb.models.store import load_model_file, save_model
-from lab.arms import AVIF_SHIFT
+from lab.arms import AVIF_SHIFT, corrected
 from lab.old_scans import simulate_scan
 
 # Height and width of the crops -> (photos per batch, share of the batches). Training at one size hurts other sizes.
@@ -224,11 +224,10 @@ class CacheRows(IterableDataset):
     "Endless shuffled batches `(features, rgb)` of a cache, or one pass in order."
     def __init__(self, cache, rows, bs=32, endless=False):
         self.cache, self.rows, self.bs, self.endless, self.epoch = cache, np.asarray(rows), bs, endless, 0
-        self.shift = torch.tensor(AVIF_SHIFT)[:,None,None]/255 # the packs are AVIF
     def __len__(self): return 10**9 if self.endless else -(-len(self.rows)//self.bs)
     def batch(self, rows):
         features, rgb = self.cache[rows]
-        return features, (rgb+self.shift).clamp(0, 1)
+        return features, corrected(rgb) # the packs are AVIF
     def __iter__(self):
         rng = np.random.default_rng(self.epoch)
         while self.endless: yield self.batch(rng.choice(self.rows, self.bs, replace=False))
