@@ -38,14 +38,14 @@ from colorize_nb.color.classes import JointBins, class_weights, color_prior
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.space import ciede2000, lab2rgb, rgb2lab
 from colorize_nb.core.files import whole_file
-from colorize_nb.core.photo import PhotoError, find_photos, open_photo
+from colorize_nb.core.photo import PhotoError, find_photos, open_photo, to_tensor
 from colorize_nb.data.features import FeatureCache
 from colorize_nb.data.folder import central_square
 from colorize_nb.models.encoders import load_encoder
 from colorize_nb.models.layers import create_model, register_model
 from colorize_nb.models.lite import LiteDecoder, UnetLite
 from colorize_nb.models.store import load_model_file, save_model
-from lab.arms import AVIF_SHIFT, corrected
+from lab.arms import corrected
 from lab.old_scans import simulate_scan
 
 # Height and width of the crops -> (photos per batch, share of the batches). Training at one size hurts other sizes.
@@ -159,9 +159,8 @@ def photo_files(photos, packs, every=1):
 
 def to_rgb(picture, path):
     "Convert a PIL picture to `(3,H,W)` in [0,1], with the chroma of AVIF files corrected."
-    rgb = np.asarray(picture, np.float32)
-    if str(path).lower().endswith('.avif'): rgb = (rgb+np.float32(AVIF_SHIFT)).clip(0, 255)
-    return torch.from_numpy(rgb).permute(2, 0, 1)/255
+    rgb = to_tensor(picture)[0]
+    return corrected(rgb) if str(path).lower().endswith('.avif') else rgb
 
 
 def read_square(path, size):

@@ -4,6 +4,7 @@ import numpy as np, pytest, torch
 from PIL import Image
 
 from colorize_nb.color.classes import JointBins
+from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import ciede
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
@@ -30,6 +31,15 @@ def png(size=(60,40), mode='RGB', color=(200,40,40)):
     return out.getvalue()
 def message(name, content): return dict(name=name, size=len(content), at=0), [content]
 
+
+@pytest.mark.parametrize('side', [60, 150])
+def test_side_is_the_longest_side_of_a_picture(photo, side):
+    assert max(compare(photo, side=side).answer('shipped').size)==side
+
+def test_options_start_with_the_defaults_of_the_model(photo):
+    model = Colorizer(net(JointBins(grid=20)).model, JointBins(grid=20), 64, meta=dict(knobs=dict(saturation=1.5, T=.6)))
+    w = compare(photo, {'mine': model}, side=60)
+    assert 'saturation=1.5' in w.code() and 'T=0.6' in w.code() and 'saturation=1,' in compare(photo, {'a': net(LabAB())}, side=60).code()
 
 def test_prediction_matches_the_colorizer(photo):
     w = compare(photo, 'shipped', side=200)

@@ -361,8 +361,8 @@ class Alternating(torch.nn.Module):
         return y
 
 @pytest.mark.parametrize('steady', [0., .5, .9])
-@pytest.mark.parametrize('kind', ['film', 'frames', 'gif'])
-def test_steady_is_the_weight_of_the_past(tmp_path, steady, kind):
+@pytest.mark.parametrize('kind', ['film', 'frames', 'gif', 'command'])
+def test_steady_is_the_weight_of_the_past(tmp_path, monkeypatch, steady, kind):
     "In a still scene, the third frame keeps steady^2 of the first frame's color."
     from colorize_nb.infer.film import color_animation, read_frames
     colorizer = Colorizer(Alternating(), LabAB(ab_scale=1.), 32)
@@ -370,7 +370,12 @@ def test_steady_is_the_weight_of_the_past(tmp_path, steady, kind):
     elif kind=='film': third = read(color_film(write(tmp_path/'f.mp4', flat()), colorizer=colorizer, steady=steady, crf=4))[0][2][1]
     else:
         flat()[0].save(tmp_path/'f.png', save_all=True, append_images=[Image.new('RGB', (64,64), (119+i%2,)*3) for i in range(1,6)])
-        third = list(read_frames(color_animation(tmp_path/'f.png', colorizer=colorizer, steady=steady)))[2]
+        if kind=='command':
+            from colorize_nb.app.cli import main
+            monkeypatch.setattr(Colorizer, 'load', lambda *_,**__: colorizer)
+            assert main([str(tmp_path/'f.png'), '--steady', str(steady)])==0
+        else: color_animation(tmp_path/'f.png', colorizer=colorizer, steady=steady)
+        third = list(read_frames(tmp_path/'f-color.png'))[2]
     assert abs(mean_ab(third)[0]-20*(1-steady**2))<2
 
 class Halves(torch.nn.Module):

@@ -11,7 +11,7 @@ from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.models.papers.patchgan import PatchCritic, Pix2PixUnet
 from colorize_nb.train.callbacks import SampleStrips
-from colorize_nb.train.gan import GAN_LOSSES, gan_learner
+from colorize_nb.train.gan import GAN_LOSSES, gan_learner, plot_gan
 from colorize_nb.train.learner import colorize_learner
 
 
@@ -144,3 +144,10 @@ def test_readable_errors(gen):
     with pytest.raises(ValueError, match='hinge, bce'): gan_learner(gen, loss='w')
     with pytest.raises(ValueError, match='predicts classes'):
         gan_learner(colorize_learner(loaders(2, ChannelBins(10)), loss='ce', model_kwargs=dict(widths=[8,16], depths=[0,0])))
+
+
+@pytest.mark.parametrize('smooth,want', [(1, [6,5,4,3,2,1]), (4, [4.5,3.5,2.5]), (20, [3.5])])
+def test_the_plot_shows_moving_averages(gen, smooth, want):
+    gan = gan_learner(gen)
+    gan.gan_losses = dict(generator=[6., 5., 4., 3., 2., 1.], critic=[])
+    assert plot_gan(gan, smooth).axes[0].lines[0].get_ydata().tolist()==pytest.approx(want)

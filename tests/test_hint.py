@@ -6,7 +6,7 @@ from PIL import Image
 from colorize_nb.infer.colorizer import lightness
 from colorize_nb.core.photo import bundled_photos
 from colorize_nb.widgets.hint import PALETTE, hint
-from colorize_nb.widgets.hint import SHIFTS, Canceled, affinities, propagate
+from colorize_nb.widgets.hint import SHIFTS, Canceled, affinities, fade, propagate
 
 @pytest.fixture
 def photo(): return bundled_photos()['coffee']
@@ -33,6 +33,17 @@ def test_solution_is_the_weighted_mean_of_neighbors():
     pad = np.pad(u, ((0,0),(1,1),(1,1)))
     mean = sum(w[k]*pad[:,1+i:13+i,1+j:16+j] for k,(i,j) in enumerate(SHIFTS))
     assert np.allclose(mean[:,~known], u[:,~known], atol=1e-8)
+
+def test_a_correction_fades_with_the_distance():
+    faded = fade(np.arange(41)[None]==10, reach=5.)[0]
+    assert faded[[10, 5, 20, 25]]==pytest.approx(np.exp([0, -.5, -2, -4.5]))
+
+@pytest.mark.parametrize('x,columns', [(0., range(4)), (.5, range(57, 64)), (1., range(116, 120))])
+def test_a_hint_colors_a_disc_and_the_last_column_is_a_place(photo, monkeypatch, x, columns):
+    seen = []
+    monkeypatch.setattr('colorize_nb.widgets.hint.propagate', lambda L, known, ab, stale: seen.append(known) or ab)
+    hint(Image.open(photo).resize((120, 80)), side=120).add(x, .5, '#7a1fa0')
+    assert np.flatnonzero(seen[-1].any(0)).tolist()==[*columns] and seen[-1].any(1).sum()==7
 
 def test_one_hint_colors_a_flat_photo():
     u = propagate(np.full((20,20), 50.), np.eye(20, dtype=bool)&(np.arange(20)==4), np.full((2,20,20), 25.))

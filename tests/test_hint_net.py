@@ -34,6 +34,15 @@ def test_positions_of_a_batch_match_the_whole_photo():
     color, where, at = torch.randn(1, 2, 2)*40, torch.tensor([[5, 50]]), torch.tensor([[0, 13, 95]])
     assert torch.allclose(net(L, base, color, where, at=at), net(L, base, color, where)[:,at[0]], atol=1e-3)
 
+@pytest.mark.parametrize('x,y,where', [(0., 0., 0), (.5, .5, 4*12+6), (1., 1., 95)])
+def test_hints_are_placed_by_row_and_column(x, y, where):
+    seen = []
+    def spy(L, base, color, where):
+        seen.append((color.tolist(), where.tolist()))
+        return torch.zeros(1, 96, 2)
+    spread_hints(spy, torch.zeros(1, 1, 32, 48), torch.zeros(1, 2, 8, 12), [(x, y, 5., -7.)])
+    assert seen==[([[[5., -7.]]], [[where]])]
+
 def test_a_hint_changes_its_own_position_most(net):
     "Two flat halves: a red hint on the left changes the left half more than the right one."
     L = torch.cat([torch.full((1, 1, 64, 64), 30.), torch.full((1, 1, 64, 64), 80.)], 3)

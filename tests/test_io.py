@@ -98,6 +98,10 @@ def test_names_are_displayed_as_text(name, tmp_path):
     fig = show_photos([FLAT], [name], size=.5)
     fig.canvas.draw()
 
+def test_too_few_pictures_give_a_readable_error():
+    with pytest.raises(ValueError, match='pictures is empty'): image_grid([])
+    with pytest.raises(ValueError, match="pictures has only \\['gray'\\]"): wipe('x', dict(gray=FLAT))
+
 def test_a_page_runs_only_its_own_script(tmp_path):
     page = wipe_page(tmp_path/'p.html', [wipe('x', {'a': FLAT, 'b': FLAT})], ['b'], 't').read_text('utf8')
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]

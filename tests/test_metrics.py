@@ -71,6 +71,9 @@ def test_bootstrap_interval_has_its_level(level, z):
     assert (high - low)/2 == pytest.approx(half, rel=.05) # 90% instead of 95% would be 16% off
     assert (high + low)/2 == pytest.approx(x.mean().item(), abs=.15*half)
 
+def test_bootstrap_interval_of_nothing():
+    with pytest.raises(ValueError, match='x is empty'): bootstrap_interval(torch.zeros(0))
+
 def test_bootstrap_interval_covers_the_true_mean():
     "About 95% of the intervals contain the true mean."
     g = torch.Generator().manual_seed(0)

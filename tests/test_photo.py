@@ -439,6 +439,11 @@ def test_bundled_photos_are_in_color():
     assert not any(is_gray(open_photo(p)) for k,p in photos.items() if k!='hubble')
     assert is_gray(open_photo(photos['coffee']).convert('L'))
 
+@pytest.mark.parametrize('apart,tol,want', [(2, 2., True), (3, 2., False), (3, 3.5, True), (8, 3.5, False)])
+def test_the_tolerance_of_gray_is_a_difference_of_channels(apart, tol, want):
+    flat = Image.new('RGB', (80, 60), (100, 100, 100+apart))
+    assert is_gray(flat, tol)==is_gray(to_tensor(flat), tol+1e-3)==want and is_gray(flat)==(apart<=2)
+
 def test_tensors_and_back(photo):
     t = to_tensor(photo)
     assert t.shape==(1,3,48,64) and t.min()>=0 and t.max()<=1

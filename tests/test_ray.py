@@ -99,9 +99,8 @@ def test_a_bucket_and_a_local_cluster(album, bucket):
     pytest.importorskip('ray')
     fs = bucket('photos', 'color')
     for p in Path('album/0').iterdir(): fs.pipe_file(f'photos/0/{p.name}', p.read_bytes())
-    code = 'import sys; from colorize_nb.app.cli import main; sys.exit(main())'
     args = 's3://photos', '-o', 's3://color/out', '--ray', 'local', '--workers', '1', '--size', '64', '--report', 'report.csv'
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code, *args], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-m', 'colorize_nb.app.cli', *args], capture_output=True, text=True, timeout=300)
     if 'timed out during startup' in done.stderr: pytest.skip('this machine is too busy for Ray')
     assert done.returncode==0, done.stderr
     color_album(['album/0'], 'one', size=64)

@@ -3,6 +3,7 @@ import os, subprocess, sys
 from functools import partial
 
 import numpy as np, pytest, torch
+from fastai.callback.core import Callback
 from fastai.optimizer import Adam
 from fastai.torch_core import set_seed
 
@@ -165,12 +166,16 @@ def test_own_recipes_are_listed():
     with pytest.warns(UserWarning, match='test_mine'): register_recipe('test_mine')(recipes.unet_compact)
     recipes._recipes.remove('test_mine')
 
-def test_fit_recipe_lowers_the_rate_and_stops(folder):
+def test_fit_recipe_lowers_the_rate_tenfold_and_stops(folder):
     dls = recipe_dls('stanford_conv3', folder, size=32, bs=8, device='cpu')
     learn = recipe_learner('stanford_conv3', dls, metrics=[], lr=1e-12) # too small for any improvement
     learn.recipe = get_recipe('stanford_conv3', plateau=1, stop=3, lr=1e-12)
-    with learn.no_bar(), learn.no_logging(): learn.fit_recipe(30)
-    assert len(learn.recorder.values)<30 and learn.opt.hypers[0]['lr']<1e-12
+    rates = []
+    class Watch(Callback):
+        order = 100
+        def after_epoch(self): rates.append(self.opt.hypers[0]['lr'])
+    with learn.no_bar(), learn.no_logging(): learn.fit_recipe(30, cbs=[Watch()])
+    assert len(learn.recorder.values)<30 and {round(b/a, 3) for a,b in zip(rates, rates[1:])}-{1.}=={.1}
 
 @pytest.fixture
 def dls(folder): return recipe_dls('unet_compact', folder, size=32, bs=8, device='cpu')
@@ -204,6 +209,12 @@ def test_a_larger_l2_penalty_gives_smaller_kernels(dls):
         with learn.no_bar(), learn.no_logging(): learn.fit(2, 1e-2)
         return kernels(learn.model).item()
     assert size_after(.1)<.7*size_after(0.)
+
+@pytest.mark.parametrize('until', [.9, .6])
+def test_overfitting_stops_below_a_share_of_gray(dls, until):
+    set_seed(2)
+    found = overfit_one_batch('unet_compact', dls, steps=500, until=until, model_kwargs=SMALL)
+    assert (until-.3)*found['gray']<found['last']<=until*found['gray'] and found['steps']<500
 
 def test_random_search_uses_its_arguments(dls):
     def search(**kw): return [(r['lr'], r['wd'], r['last loss']) for r in random_search('unet_compact', dls, n=2, steps=1, model_kwargs=SMALL, **kw).rows]

@@ -6,12 +6,12 @@
 __all__ = ['result_path', 'Album', 'plan_album', 'color_album']
 
 # %% ../../nbs/app/01_album.ipynb #936d43d7
-import csv, multiprocessing, os, shutil, signal, socket, sys, tempfile, threading, time, warnings
+import csv, multiprocessing, os, shutil, signal, socket, sys, tempfile, threading, time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import groupby, islice
+from itertools import chain, islice
 from pathlib import Path
 
 import torch
@@ -50,15 +50,10 @@ class Album:
     "Which files to color, where the results go, and a row of the report for each file that is finished."
     jobs:list = field(default_factory=list) # `(photo or film, result)`: the planned work, paths or URLs
     rows:list = field(default_factory=list) # Rows for files that were colored, failed, or have a result already
-    notes:list = field(default_factory=list) # Messages about files that are left out on purpose
-    skipped:Counter = field(default_factory=Counter) # Extension -> number of files that are neither photos nor films
+    skipped:Counter = field(default_factory=Counter) # Number of files left out, by extension or suffix
     report:Path = None # The CSV file
 
-    def fail(
-        self,
-        file, # Path or URL
-        reason:str, # Why it can't be colored
-    ):
+    def _fail(self, file, reason):
         "Add a row for a file that can't be colored."
         self.rows.append(_row(str(file), '', 'failed', f'{file}: {reason}'))
 
@@ -70,26 +65,25 @@ class Album:
         return sum(r['status']==status for r in self.rows)
 
     def __repr__(self):
-        parts = [f'{self.count("colored")} colored', f'{self.count("failed")} failed']
-        if n := self.count('existing'): parts.append(f'{n} already there (--force colors them again)')
+        text = f'{self.count("colored")} colored, {self.count("failed")} failed'
+        if n := self.count('existing'): text += f', {n} already there (--force colors them again)'
         kinds = ', '.join(f'{k} {n}' for k,n in sorted(self.skipped.items()))
-        if kinds: parts.append(f'{self.skipped.total()} skipped because of their extension ({kinds})')
-        return ', '.join(parts) + (f'; see {self.report}' if self.report else '')
+        if kinds: text += f', {self.skipped.total()} skipped because of their names ({kinds})'
+        return text + (f'; see {self.report}' if self.report else '')
 
 # %% ../../nbs/app/01_album.ipynb #ecab5893
-def _find(folder, suffix, album):
-    "Yield the photos and films in `folder`, and count the other files in `album.skipped`."
-    def cannot_search(e): album.fail(e.filename, f'this folder cannot be searched ({e.strerror or e})')
-    files = find_files(folder, EXTENSIONS|FILM_SUFFIXES, album.skipped, onerror=cannot_search)
-    for root,here in groupby(files, lambda f: f.parent):
-        here = list(here)
-        results = {f for f in here if suffix and f.stem.endswith(suffix)}
-        photos = [f for f in here if f not in results]
-        sources = {s+suffix for f in photos for s in (f.stem, f'{f.stem}-{f.suffix[1:].lower()}')}
-        orphans = sorted(f.name for f in results if f.stem not in sources)
-        if orphans: album.notes.append(f'{root}: {len(orphans)} files are named like results ({suffix}) and were left '
-                                       f'out, for example {orphans[0]}')
-        yield from photos
+def _find(paths, suffix, album):
+    "Yield each photo or film, its path inside the given folder, and whether it was named itself."
+    def cannot_search(e): album._fail(e.filename, f'this folder cannot be searched ({e.strerror or e})')
+    for given in map(UPath, paths):
+        if given.is_dir():
+            found = list(find_files(given, EXTENSIONS|FILM_SUFFIXES, album.skipped, onerror=cannot_search))
+            photos = [f for f in found if not (suffix and f.stem.endswith(suffix))]
+            if len(photos)<len(found): album.skipped[suffix] += len(found)-len(photos)
+            if not photos: album._fail(given, 'no photos or films in this folder')
+            for f in photos: yield f, str(f.relative_to(given)), False
+        elif given.exists(): yield given, given.name, True
+        else: album._fail(given, 'no such file or folder')
 
 # %% ../../nbs/app/01_album.ipynb #182c4638
 def _real(path): return os.path.realpath(path) if isinstance(path, Path) else str(path)
@@ -97,19 +91,6 @@ def _real(path): return os.path.realpath(path) if isinstance(path, Path) else st
 def _names_in(folder):
     try: return {f.name for f in folder.iterdir()}
     except OSError: return set()
-
-def _conflict(photo, to, taken, inputs):
-    "Return why the result of `photo` can't be saved as `to`, or None."
-    key = _real(to)
-    if key==_real(photo): return 'its result would overwrite the photo; choose a --suffix, or a folder with -o'
-    if key in inputs: return f'its result would overwrite {to}, which is also an input; choose another -o or --suffix'
-    if key in taken: return f'its result would overwrite the result of {taken[key]} ({to}); rename one of them'
-
-def _check_folder(out):
-    "Raise `ValueError` if `out` is a file, or a new name that looks like one."
-    if out.is_dir(): return
-    if out.exists() or out.suffix.lower() in EXTENSIONS|FILM_SUFFIXES:
-        raise ValueError(f'{out}: the name of a file, but results go to a folder, for example -o out')
 
 def plan_album(
     photos, # Files and folders: paths, or URLs such as s3://bucket/album
@@ -119,45 +100,33 @@ def plan_album(
     exact:bool=False, # Save photos in a lossless format?
 )->Album:
     "Decide where each result goes. None overwrites an input or another result. Raises `ValueError` if `out` is a file."
-    album, found, kinds, taken, names = Album(), {}, {}, {}, lru_cache(_names_in)
-    if out is not None and '://' not in str(out): _check_folder(Path(out))
-    for given in map(UPath, photos):
-        named = not given.is_dir()
-        if named and not given.exists():
-            album.fail(given, 'no such file or folder')
-            continue
-        files = [given] if named else list(_find(given, suffix, album))
-        if not files: album.fail(given, 'no photos or films in this folder')
-        for f in files:
-            inside = f.name if named else str(f.relative_to(given))
-            folder = f.parent if out is None else (UPath(out)/inside).parent
-            found[_real(f.parent), f.name] = f, result_path(f, folder, suffix, exact), named
-    for f,to,_ in found.values(): kinds.setdefault(_real(to), set()).add(f.suffix)
-    inputs = {_real(f) for f,*_ in found.values()}
+    album, found, kinds, names = Album(), {}, {}, lru_cache(_names_in)
+    out = None if out is None else UPath(out)
+    if isinstance(out, Path) and not out.is_dir() and (out.exists() or out.suffix.lower() in EXTENSIONS|FILM_SUFFIXES):
+        raise ValueError(f'{out}: the name of a file, but results go to a folder, for example -o out')
+    for f,inside,named in _find(photos, suffix, album):
+        to = result_path(f, (out/inside).parent if out else f.parent, suffix, exact)
+        found[_real(f.parent), f.name] = f, to, named
+        kinds.setdefault(_real(to), set()).add(f.suffix)
+    taken = {_real(f): f'the photo {f}' for f,*_ in found.values()}
     for f,to,named in found.values():
         if len(kinds[_real(to)])>1: # a.png and a.gif
             to = to.with_name(f'{f.stem}-{f.suffix[1:].lower()}{suffix}{to.suffix}')
-        exists, conflict = to.name in names(to.parent) and not force, _conflict(f, to, taken, inputs)
-        if exists and named: conflict = conflict or f'{to} exists already; --force overwrites it'
-        if conflict: album.fail(f, conflict)
-        else:
-            taken[_real(to)] = f
-            if exists: album.rows.append(_row(str(f), str(to), 'existing'))
-            else: album.jobs.append((str(f), str(to)))
+        there = to.name in names(to.parent) and not force
+        if other := taken.get(_real(to)):
+            album._fail(f, f'its result {to} would overwrite {other}; choose another -o or --suffix, or rename a photo')
+        elif there and named: album._fail(f, f'{to} exists already; --force overwrites it')
+        elif there: album.rows.append(_row(str(f), str(to), 'existing'))
+        else: album.jobs.append((str(f), str(to)))
+        taken.setdefault(_real(to), f'the result of {f}')
     return album
 
 # %% ../../nbs/app/01_album.ipynb #f6556bbf
-def _fetch(photo, src):
-    "Copy the photo at a URL to the path `src`."
-    try: photo.fs.get_file(photo.path, str(src))
-    except Exception as e: raise PhotoError(f'{photo}: cannot be read ({str(e) or type(e).__name__})') from None
-
-def _upload(file, to, force):
-    "Copy a finished `file` to the URL `to`."
-    if to.exists() and not force: raise PhotoError(f'{to}: exists already; pass force (--force) to overwrite it')
+def _copy(src, to):
+    "Copy a file from or to a bucket, completely or not at all."
     try:
-        with to.fs.transaction, file.open('rb') as src, to.open('wb') as dst: shutil.copyfileobj(src, dst)
-    except Exception as e: raise PhotoError(f'{to}: could not be written ({str(e) or type(e).__name__})') from None
+        with to.fs.transaction, src.open('rb') as source, to.open('wb') as copy: shutil.copyfileobj(source, copy)
+    except Exception as e: raise PhotoError(f'{src}: cannot be copied ({str(e) or type(e).__name__})') from None
 
 def _color_into(path, photo, colorizer, force, exact=False, mark=False, steady=.8, salvage=False, **options):
     "Color `photo` and save it at `path`. Returns the size of a photo and notes about what couldn't be preserved."
@@ -181,16 +150,18 @@ def _color_file(
     photo, to = map(UPath, job)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as d:
-        src = photo if isinstance(photo, Path) else Path(d)/photo.name
-        path = to if isinstance(to, Path) else Path(d)/'result'/to.name
+        src = photo if isinstance(photo, Path) else UPath(d)/photo.name
+        path = to if isinstance(to, Path) else UPath(d)/'result'/to.name
         try:
-            if src is not photo: _fetch(photo, src)
+            if src is not photo: _copy(photo, src)
             try: size, notes = _color_into(path, src, colorizer, force, **options)
             finally:
-                if path is not to and path.exists(): _upload(path, to, force)
-        except MemoryError as e: return _row(str(photo), '', 'failed', str(e) or f'{photo}: not enough memory')
-        except (ValueError, OSError, ImportError) as e:
-            message = str(e).replace(str(path), str(to)).replace(str(src), str(photo))
+                if path is not to and path.exists():
+                    if to.exists() and not force: raise PhotoError(f'{to} exists already; --force overwrites it')
+                    _copy(path, to)
+        except (ValueError, OSError, ImportError, MemoryError) as e:
+            message = str(e) or f'{photo}: not enough memory'
+            message = message.replace(str(path), str(to)).replace(str(src), str(photo))
             return _row(str(photo), '', 'failed', message)
     message = f"{photo}: {'; '.join(notes)}" if notes else ''
     return _row(str(photo), str(to), 'colored', message, *size, round(time.perf_counter()-start, 3))
@@ -231,17 +202,12 @@ def _work(job, folder, model, data, device, options):
     if os.path.isdir(folder): os.chdir(folder)
     return _color_file(job, _load(model, data, device), **options)
 
-def _run(
-    jobs, # `(photo or film, result)`
-    n:int, # Files in progress at the same time
-    submit, # `job -> concurrent.futures.Future` of a row
-    died, # Exceptions that mean that a worker died
-):
-    "Yield rows as they are ready. Raises `ChildProcessError` if a worker dies."
+def _run(jobs, n, submit, died):
+    "Submit `n` jobs at a time and yield rows as they are ready. Raises `ChildProcessError` if a worker dies."
     jobs, running = iter(jobs), {}
     try:
         while True:
-            for job in islice(jobs, n-len(running)): running[submit(job)] = job
+            running.update((submit(job), job) for job in islice(jobs, n-len(running)))
             if not running: return
             done = wait(running, return_when=FIRST_COMPLETED).done
             for f in sorted(done, key=lambda f: isinstance(f.exception(), died)):
@@ -249,36 +215,34 @@ def _run(
                 del running[f]
     except died:
         names = ', '.join(sorted(photo for photo,_ in running.values()))
-        advice = 'If memory ran out, use fewer workers; if it is always the same file, move that file away.'
         raise ChildProcessError(f'a worker died while these files were in progress: {names}. Finished results are '
-                                f'kept. To resume, run the same command again. {advice}') from None
+            'kept. To resume, run the same command again. If memory ran out, use fewer workers; if it is always '
+            'the same file, move that file away.') from None
 
 # %% ../../nbs/app/01_album.ipynb #7fcd5507
 def _end_with_parent():
     multiprocessing.parent_process().join()
     os._exit(1)
 
-def _start_worker(numbers, device):
-    "Prepare a process of the pool. `numbers` is a queue with the number of each worker, which decides about its GPU."
+def _start_worker(device):
+    "Prepare a process of the pool. Its name ends in a number, which decides about its GPU."
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.filterwarnings('ignore', category=FutureWarning, module='torch')
-    if device=='cuda': torch.cuda.set_device(numbers.get() % torch.cuda.device_count())
+    number = int(multiprocessing.current_process().name.rpartition('-')[2])
+    if device=='cuda': torch.cuda.set_device(number % torch.cuda.device_count())
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 def _run_in_pool(jobs, n, model, device, options):
     "Color files in `n` processes on this machine."
     context = multiprocessing.get_context('forkserver' if sys.platform=='linux' else 'spawn')
     context.set_forkserver_preload(['colorize_nb.app.album'])
-    numbers = context.SimpleQueue()
-    for i in range(n): numbers.put(i)
     settings = os.getcwd(), model, None, device, options
-    with ProcessPoolExecutor(n, context, _start_worker, (numbers, device)) as pool:
+    with ProcessPoolExecutor(n, context, _start_worker, (device,)) as pool:
         yield from _run(jobs, n, lambda job: pool.submit(_work, job, *settings), BrokenExecutor)
 
 # %% ../../nbs/app/01_album.ipynb #ea5a30ec
 def _connect(address):
     "Join the Ray cluster at `address`. Raises `ValueError` if that isn't possible."
-    for k in ('RAY_USAGE_STATS_ENABLED', 'RAY_DEDUP_LOGS'): os.environ.setdefault(k, '0')
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
     try: import ray
     except ImportError: raise ValueError("--ray needs Ray: pip install 'colorize_nb[ray]'") from None
     if ray.is_initialized(): return ray
@@ -295,8 +259,8 @@ def _connect(address):
 def _run_on_ray(jobs, n, model, device, options, address):
     "Color files on a Ray cluster, `n` at a time."
     ray = _connect(address)
-    has, gpus = ray.cluster_resources(), 0
-    if device!='cpu': gpus = int(has.get('GPU', 0))
+    has = ray.cluster_resources()
+    gpus = 0 if device=='cpu' else int(has.get('GPU', 0))
     if device.startswith('cuda') and not gpus: raise ValueError('this cluster has no GPU; use --device auto or cpu')
     n = n or 4*gpus or int(has.get('CPU', 1))
     data = ray.put(Path(model).read_bytes()) if Path(model).is_file() else None
@@ -317,11 +281,9 @@ def _check_options(colorizer, mark=False, size=None, steady=.8, salvage=False, *
 
 def _collect(album, rows):
     "Add `rows` to the album, with a progress bar; problems go to stderr."
-    known = len(album.rows)
-    with tqdm(total=known+len(album.jobs), initial=known, unit='file', disable=None) as bar:
-        for message in [*album.notes, *(r['message'] for r in album.rows if r['message'])]:
-            bar.write(message, file=sys.stderr)
-        for row in rows:
+    planned, album.rows = album.rows, []
+    with tqdm(total=len(planned)+len(album.jobs), unit='file', disable=None) as bar:
+        for row in chain(planned, rows):
             album.rows.append(row)
             if row['message']: bar.write(row['message'], file=sys.stderr)
             bar.update()

@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 from contextlib import nullcontext
+from difflib import get_close_matches
 from pathlib import Path
 from typing import get_args, get_origin
 
@@ -271,6 +272,8 @@ def _dispatch(argv):
         return 0
     if argv and (command := _COMMANDS.get(argv[0])):
         return command(**vars(_parser(command, f'colorize-nb {argv[0]}').parse_args(argv[1:])))
+    if argv and not os.path.exists(argv[0]) and (close := get_close_matches(argv[0], _COMMANDS, 1, cutoff=.75)):
+        raise ValueError(f'{argv[0]}: no such file, folder, or command; did you mean {close[0]}?')
     parser = _parser(color, 'colorize-nb', epilog=_help(), formatter_class=argparse.RawDescriptionHelpFormatter)
     return color(**vars(parser.parse_args(argv)))
 
@@ -293,3 +296,5 @@ def main(
         return 1
     finally:
         if before is not None: signal.signal(signal.SIGTERM, before)
+
+if __name__=='__main__' and __spec__: sys.exit(main()) # `python -m colorize_nb.app.cli`, but not in a notebook

@@ -153,6 +153,7 @@ def bootstrap_interval(
     seed:int=0, # Seed of the generator
 )->tuple: # (low, high)
     "Compute the percentile bootstrap interval of the mean of `x`."
+    if not len(x): raise ValueError('x is empty; a bootstrap interval needs at least one number')
     draw = torch.randint(len(x), (n, len(x)), generator=torch.Generator().manual_seed(seed))
     means = x.double()[draw].mean(1)
     low, high = means.quantile(torch.tensor([(1-level)/2, (1+level)/2], dtype=torch.float64)).tolist()

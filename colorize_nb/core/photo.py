@@ -273,6 +273,27 @@ def to_image(
     a = (rgb.detach().float().clamp(0,1)*255).round().byte()
     return Image.fromarray(a.permute(1,2,0).cpu().contiguous().numpy())
 
+# %% ../../nbs/core/01_photo.ipynb #40c8e589
+def shrink(
+    photo:Image.Image, # Any size and mode
+    side:int, # Longest side of the result in pixels
+    resample=Image.Resampling.LANCZOS, # One of Pillow's filters
+)->Image.Image:
+    "Return a copy of a photo that is at most `side` pixels long."
+    small = photo.copy()
+    small.thumbnail((side, side), resample)
+    return small
+
+def central_square(
+    photo:Image.Image, # Any size
+    size:int, # Side of the result in pixels
+    resample=Image.Resampling.BILINEAR, # One of Pillow's filters
+)->Image.Image: # `size` x `size`
+    "Crop the central square of a photo."
+    side = min(photo.size)
+    left, top = ((n-side)/2 for n in photo.size)
+    return photo.resize((size, size), resample, box=(left, top, left+side, top+side))
+
 # %% ../../nbs/core/01_photo.ipynb #2535297f
 _BUNDLED = {
     'skimage': ('data', dict(astronaut='astronaut.png', chelsea='chelsea.png', coffee='coffee.png', rocket='rocket.jpg',

@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from .files import whole_file
-from .photo import open_photo, to_image, to_tensor
+from .photo import open_photo, shrink, to_image, to_tensor
 
 # %% ../../nbs/core/02_show.ipynb #5c77c09f
 def _element(tag, inner='', **attrs):
@@ -168,6 +168,7 @@ def image_grid(
     gap:int=6, # White pixels between pictures
 )->Image.Image: # Mode RGB
     "Combine `pictures` into one, in rows and with titles. The first one isn't resampled."
+    if not pictures: raise ValueError('pictures is empty; image_grid needs at least one')
     height, bar, ncols = pictures[0].height, 22 if titles else 0, ncols or len(pictures)
     titles = [_printable(t) for t in titles or ['']*len(pictures)]
     def fit(im):
@@ -187,8 +188,7 @@ def data_uri(
     quality:int=84, # Quality of the JPEG
 )->str:
     "Encode a picture as a JPEG inside a `data:` URL, so that a page needs no other files."
-    img, out = img.convert('RGB'), BytesIO()
-    img.thumbnail((side, side), Image.Resampling.LANCZOS)
+    img, out = shrink(img.convert('RGB'), side), BytesIO()
     img.save(out, 'JPEG', quality=quality, subsampling=0, optimize=True) # full chroma, since color is what we look at
     return 'data:image/jpeg;base64,' + base64.b64encode(out.getvalue()).decode()
 
@@ -215,6 +215,7 @@ def wipe(
     side:int=900, # Longest side on the page in pixels
 )->str: # HTML of one figure
     "Stack pictures, with a line between them to drag: `wipe('flower', dict(gray=gray, photo=photo))`."
+    if len(pictures)<2: raise ValueError(f'pictures has only {list(pictures)}; wipe needs at least two, one per side')
     left, right, *_ = pictures
     w, h = pictures[left].size
     sides = dict(left=left, right=right)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..color.codecs import LabAB
 from ..color.space import lab2rgb, rgb2lab
-from ..core.photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo
+from ..core.photo import PhotoError, bundled_photos, central_square, find_photos, is_gray, open_photo
 
 import numpy as np
 import torch
@@ -120,15 +120,6 @@ def random_square(
     resample = Image.BICUBIC if size>side else Image.BILINEAR
     square = photo.resize((size, size), resample, box=(left, top, left+side, top+side))
     return square.transpose(Image.FLIP_LEFT_RIGHT) if rng.random()<.5 else square
-
-def central_square(
-    photo:Image.Image, # Any size
-    size:int, # Side of the result in pixels
-)->Image.Image: # `size` x `size`
-    "Crop the central square of a photo."
-    side = min(photo.size)
-    left, top = ((n-side)/2 for n in photo.size)
-    return photo.resize((size, size), Image.BILINEAR, box=(left, top, left+side, top+side))
 
 # %% ../../nbs/data/00_folder.ipynb #82da1ea7
 class _BatchTensor(TensorBase):

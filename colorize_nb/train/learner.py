@@ -23,8 +23,8 @@ from fastcore.all import L, delegates, patch
 from ..models.layers import create_model
 from ..data.folder import ColorPhoto, GrayPhoto, show_strips
 from ..models.store import load_model_file, save_model, shipped_models
-from colorize_nb.train.callbacks import (Amp, FiniteLoss, FrozenNorm, MeanWeights, PassInput, StopOnInterrupt,
-    TrainingRecord)
+from .callbacks import (
+    Amp, FiniteLoss, FrozenNorm, MeanWeights, PassInput, StopOnInterrupt, TrainingRecord)
 from .losses import get_loss
 from .metrics import color_metrics
 

@@ -11,7 +11,7 @@ import tempfile
 from PIL import Image
 from pathlib import Path
 
-from ..core.photo import bundled_photos, open_photo
+from ..core.photo import bundled_photos, open_photo, shrink
 from ..core.show import image_grid
 from ..infer.colorizer import load_colorizers
 from .base import (Choice, Download, Draggable, Examples, Explorer, Uploader, model_code,
@@ -34,8 +34,7 @@ _ENLARGED = 160 # pixels: smaller photos are shown at this size
 
 def _small(photo, side):
     "Return a copy to display: at most `side` pixels long, and small photos enlarged without smoothing."
-    small = photo.copy()
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    small = shrink(photo, side)
     k = _ENLARGED//max(small.size)
     return small.resize((small.width*k, small.height*k), Image.Resampling.NEAREST) if k>1 else small
 

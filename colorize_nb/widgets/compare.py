@@ -13,12 +13,12 @@ from PIL import Image
 
 from ..color.metrics import ciede, colorfulness, gray_baseline, psnr
 from ..color.space import rgb2lab
-from ..core.photo import open_photo, to_image, to_tensor
+from ..core.photo import open_photo, shrink, to_image, to_tensor
 from ..core.show import Results, image_grid
 from ..infer.colorizer import load_colorizers
 from ..infer.paint import codec_knobs, paint
-from colorize_nb.widgets.base import (Choice, Draggable, Explorer, Uploader, model_code, named_photos, photo_code, row,
-    slider, worded)
+from .base import (
+    Choice, Draggable, Explorer, Uploader, model_code, named_photos, photo_code, row, slider, worded)
 
 # %% ../../nbs/widgets/02_compare.ipynb #5488200c
 _SIZES = [32,64,96,128,192,256,384,512] # short side of the network's input, in pixels
@@ -46,8 +46,9 @@ def _dial(value, high, step, name):
     return slider(W.FloatSlider, value, min=0, max=high, step=step, name=name, live=True)
 
 def _controls(photos, models):
-    "Return the controls of `Compare` by name."
-    names, size = list(models), next(iter(models.values())).size
+    "Return the controls of `Compare` by name. They start with the defaults of the first model."
+    names, first = list(models), next(iter(models.values()))
+    size, knobs = first.size, first.merge_knobs()
     sides = ['gray', *names, 'photo']
     left, right = names[:2] if len(names)>1 else ('gray', names[0])
     return dict(photo=_menu(list(photos), next(iter(photos)), 'photo'),
@@ -56,7 +57,8 @@ def _controls(photos, models):
                 gamut=Choice(['chroma','clip'], description='gamut'),
                 wipe=_dial(.5, 1, .01, 'wipe'), blend=_dial(.5, 1, .05, 'blend'),
                 size=slider(W.SelectionSlider, options=_SIZES, value=size if size in _SIZES else 128, name='size'),
-                saturation=_dial(1, 2, .05, 'saturation'), T=_dial(.38, 1, .02, 'temperature'))
+                saturation=_dial(knobs['saturation'], 2, .05, 'saturation'),
+                T=_dial(knobs.get('T', .38), 1, .02, 'temperature'))
 
 # %% ../../nbs/widgets/02_compare.ipynb #7d0e0002
 class Predictions:
@@ -77,9 +79,7 @@ class Predictions:
 
     def photo(self, s:dict)->Image.Image:
         "Return the selected photo at the displayed size."
-        im = open_photo(self.photos[s['photo']]).copy()
-        im.thumbnail((self.side,)*2, Image.Resampling.LANCZOS)
-        return im
+        return shrink(open_photo(self.photos[s['photo']]), self.side)
 
     def temperature(self, s:dict,
         name:str, # Name of a model

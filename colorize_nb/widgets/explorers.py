@@ -18,7 +18,7 @@ from PIL import Image
 from ..color.classes import ChannelBins, JointBins, collapse, density_bins
 from ..color.metrics import ciede
 from ..color.space import in_gamut, lab2rgb, rgb2lab, to_gamut
-from ..core.photo import open_photo, to_image, to_tensor
+from ..core.photo import open_photo, shrink, to_image, to_tensor
 from ..infer.colorizer import Colorizer
 from .base import Explorer, Part, figure, jpeg, model_code, photo_code
 
@@ -41,9 +41,7 @@ def photo_tensor(
     side:int, # Longest side, in pixels
 )->torch.Tensor: # `(1,3,H,W)` RGB in [0,1]
     "Return a small copy of a photo. Raises `PhotoError` if it can't be opened."
-    im = to_image(src) if isinstance(src, torch.Tensor) else open_photo(src).copy()
-    im.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return to_tensor(im)
+    return to_tensor(shrink(to_image(src) if isinstance(src, torch.Tensor) else open_photo(src), side))
 
 def show_picture(
     ax, # matplotlib axis
@@ -161,7 +159,8 @@ class Live(Explorer):
         "Return what a page without a kernel needs to display the panel. Bytes are in base64, and `data` is JSON."
         photo = b'' if self.rgb is None else jpeg(self.rgb, 90)
         data = {k: _text(v) if isinstance(v, bytes) else v for k,v in self.data.items()}
-        return dict(kind=self.kind, state=self.picture.state, code=self.template, photo=_text(photo), data=json.dumps(data))
+        return dict(kind=self.kind, state=self.picture.state, code=self.template, photo=_text(photo),
+                    data=json.dumps(data))
 
     def _ipython_display_(self):
         from IPython.display import display
@@ -428,7 +427,8 @@ class DistributionExplorer(Live):
         ys, xs = ([f((i+.5)/k) for i in range(k)] for f,k in ((self._row, rows), (self._col, cols)))
         logs = self.probs[0][:,ys][:,:,xs].permute(1,2,0).clamp(min=1e-9).log()
         steps = (16*(logs.amax(-1, keepdim=True)-logs)).round().clamp(max=255).byte()
-        return dict(centers=self.colorizer.codec.centers.tolist(), rows=rows, cols=cols, logits=steps.cpu().numpy().tobytes())
+        return dict(centers=self.colorizer.codec.centers.tolist(), rows=rows, cols=cols,
+                    logits=steps.cpu().numpy().tobytes())
 
     def colors(self)->dict: # a and b, `(2,)`, by name
         "Return the mode, annealed mean, and mean at the chosen pixel."

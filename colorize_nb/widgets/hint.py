@@ -22,7 +22,7 @@ from scipy.sparse.linalg import splu
 
 from ..color.space import rgb2lab
 from ..core.files import whole_file
-from ..core.photo import open_photo, to_tensor
+from ..core.photo import open_photo, shrink, to_tensor
 from ..core.show import image_grid
 from ..infer.colorizer import load_colorizers
 from ..infer.paint import lightness, pad_to_stride, paint, small_copy
@@ -125,11 +125,6 @@ def read_hints(
 BRUSH = 3 # pixels: radius of the disc that a hint colors; a single pixel has too little influence
 PREVIEW = 160 # pixels: longest side of the preview shown before the whole photo is solved
 
-def _at_most(photo, side, how):
-    small = photo.copy()
-    small.thumbnail((side, side), how)
-    return small
-
 def _spots(hints, shape, brush):
     "Return where a color is given, `(h,w)`, and which one, `(2,h,w)`."
     (h, w), known, ab = shape, np.zeros(shape, bool), np.zeros((2, *shape))
@@ -146,8 +141,8 @@ class HintedPhoto:
         model=None, # `Colorizer` for the prediction below the hints
         side:int=512, # Longest side used, in pixels
     ):
-        self.photo = _at_most(open_photo(photo), side, Image.Resampling.LANCZOS)
-        self.small = _at_most(self.photo, PREVIEW, Image.Resampling.BOX)
+        self.photo = shrink(open_photo(photo), side)
+        self.small = shrink(self.photo, PREVIEW, Image.Resampling.BOX)
         self.model, self.net = model, None # `net` is loaded when it's first needed
         self.predicted, self.coarse = {}, {} # predictions by size, and those that aren't enlarged
 
@@ -327,67 +322,42 @@ class PreviewPanel(Explorer):
         return self
 
 # %% ../../nbs/widgets/04_hint.ipynb #44912caf
-def _hint_controls(model, engines):
-    "Return the controls of `Hint` by name."
-    def part(value, name, low=0): return slider(W.FloatSlider, value, min=low, max=1, step=.01, name=name)
-    over = ['gray', 'model'] if model else ['gray']
-    look = dict(style=dict(description_width='92px'), layout=W.Layout(width='320px'))
-    return dict(x=part(.5, 'x'), y=part(.5, 'y'), color=W.ColorPicker(value='#c04030', description='color', **look),
-                engine=Choice(engines, engines[0], 'engine'), over=Choice(over, over[-1], 'over'),
-                reach=part(.15, 'reach', .02))
-
-# %% ../../nbs/widgets/04_hint.ipynb #44912cad
-class Hint(PreviewPanel):
-    "A photo with hints: pixels whose color a person chose. They spread over gray or over a model's prediction."
-    title = 'Hints: click a picture where the selected color belongs'
+class HintEditor(PreviewPanel):
+    "A panel with a list of hints, which you change by clicking a picture, with buttons, or from code."
     def __init__(self,
-        photo, # Path or PIL image
-        model=None, # Anything `load_colorizers` accepts, for the prediction below the hints
-        side:int=512, # Longest side used, in pixels
+        photo:Image.Image, # The picture has to show two copies of it side by side, with titles above
         keep=None, # JSON file that hints are read from and written to after every change
+        **controls, # More controls, as for `Explorer`
     ):
-        said = repr(str(model)) if isinstance(model, (str, Path)) else 'model'
-        self.asked = photo_code(photo), said, side # for `code`
-        model = next(iter(load_colorizers(model).values())) if model is not None else None
-        self.hinted, self.keep = HintedPhoto(photo, model, side), keep
-        self.photo, self.hints = self.hinted.photo, read_hints(keep) if keep else []
-        self._buttons()
-        super().__init__(**_hint_controls(model, self.hinted.engines()))
-
-    def _buttons(self):
+        self.photo, self.keep, self.hints = photo, keep, read_hints(keep) if keep else []
         self.put = W.Button(description='Add hint', button_style='success')
-        self.drop = W.Button(description='Remove last')
-        self.save = Download(self.file, self._failed, label='save the result')
         self.put.on_click(lambda _: self.add(wait=False))
+        self.drop = W.Button(description='Remove last')
         self.drop.on_click(lambda _: self.remove(wait=False))
-        self.palette = palette(self._pick)
-
-    def _pick(self, color): self.controls['color'].value = color
-
-    def layout(self):
-        c = self.controls
-        return [row(c['color'], self.palette), row(c['x'], c['y']).add_class('without-mouse'),
-                row(self.put, self.drop, self.save),
-                c['engine'], row(c['over'], c['reach'])]
+        look = dict(style=dict(description_width='92px'), layout=W.Layout(width='320px'))
+        color = W.ColorPicker(value='#c04030', description='color', **look)
+        self.palette = palette(lambda chosen: setattr(color, 'value', chosen))
+        x, y = (slider(W.FloatSlider, .5, min=0, max=1, step=.01, name=name) for name in 'xy')
+        super().__init__(x=x, y=y, color=color, **controls)
 
     def canvas(self):
         picture = Clickable(alt='the photo with its hints, and the colored photo: click to give a pixel a color')
         picture.on_click(self.click)
         return picture
 
-    def place(self,
-        hints, # `(x, y, '#rrggbb')` each; x and y are 0 to 1 from the left and from the top
-        wait:bool=True, # Wait for the whole photo? Otherwise a small preview is shown first
-    ):
-        "Set several hints at once and return the panel. Raises `ValueError` for invalid hints."
-        return self._now_are(self.hints + [checked_hint(*h) for h in hints], wait)
-
-    def _now_are(self, hints, wait):
+    def _replace(self, hints, wait):
         "Replace the hints, save them if there is a file, and redraw."
         self.hints = hints
         if self.keep: write_hints(self.keep, hints)
         self.update(wait)
         return self
+
+    def place(self,
+        hints, # `(x, y, '#rrggbb')` each; x and y are 0 to 1 from the left and from the top
+        wait:bool=True, # Wait for the whole photo? Otherwise a small preview is shown first
+    ):
+        "Set several hints at once and return the panel. Raises `ValueError` for invalid hints."
+        return self._replace(self.hints + [checked_hint(*h) for h in hints], wait)
 
     def add(self,
         x:float=None, y:float=None, # 0 to 1 from the left and from the top; the sliders' values by default
@@ -402,7 +372,7 @@ class Hint(PreviewPanel):
         wait:bool=True, # See `place`
     ):
         "Remove the last hint and return the panel."
-        return self._now_are(self.hints[:-1], wait)
+        return self._replace(self.hints[:-1], wait)
 
     def click(self,
         x:float, y:float, # Position as a share of the whole picture, which contains two photos with titles
@@ -414,6 +384,32 @@ class Hint(PreviewPanel):
         if not (0<=x<w and 0<=y<h): return
         self._assign(x=round(x/w, 2), y=round(y/h, 2))
         self.add(wait=False)
+
+# %% ../../nbs/widgets/04_hint.ipynb #44912cad
+class Hint(HintEditor):
+    "A photo with hints: pixels whose color a person chose. They spread over gray or over a model's prediction."
+    title = 'Hints: click a picture where the selected color belongs'
+    def __init__(self,
+        photo, # Path or PIL image
+        model=None, # Anything `load_colorizers` accepts, for the prediction below the hints
+        side:int=512, # Longest side used, in pixels
+        keep=None, # JSON file that hints are read from and written to after every change
+    ):
+        said = repr(str(model)) if isinstance(model, (str, Path)) else 'model'
+        self.asked = photo_code(photo), said, side # for `code`
+        model = next(iter(load_colorizers(model).values())) if model is not None else None
+        self.hinted = HintedPhoto(photo, model, side)
+        self.save = Download(self.file, self._failed, label='save the result')
+        engines, over = self.hinted.engines(), ['gray', 'model'] if model else ['gray']
+        super().__init__(self.hinted.photo, keep, engine=Choice(engines, engines[0], 'engine'),
+                         over=Choice(over, over[-1], 'over'),
+                         reach=slider(W.FloatSlider, .15, min=.02, max=1, step=.01, name='reach'))
+
+    def layout(self):
+        c = self.controls
+        return [row(c['color'], self.palette), row(c['x'], c['y']).add_class('without-mouse'),
+                row(self.put, self.drop, self.save),
+                c['engine'], row(c['over'], c['reach'])]
 
     def key(self)->tuple:
         "Return the arguments of `HintedPhoto.spread`."
@@ -445,9 +441,9 @@ class Hint(PreviewPanel):
         self.controls['over'].disabled = s['engine']=='network'
         slow = self.hints and s['engine']!='learned' and self.hinted.small.size!=self.photo.size
         ab = self.hinted.spread(*self.key(), small=True) if slow and self.hurried() else self.solver.now(self.key())
-        colored = self.colored(ab)
         said = f"{n} hint{'' if n==1 else 's'}; the yellow ring is where the next one goes"
-        return image_grid([self.hinted.marked(self.hints, s['x'], s['y']), colored], ['hints', 'result'], gap=10), said
+        pictures = [self.hinted.marked(self.hints, s['x'], s['y']), self.colored(ab)]
+        return image_grid(pictures, ['hints', 'result'], gap=10), said
 
     def code(self):
         (photo, model, side), s = self.asked, self.state()

@@ -20,21 +20,12 @@ from pathlib import Path
 from scipy.stats import beta
 
 from ..color.space import rgb2lab
-from ..core.photo import open_photo, to_tensor
+from ..core.photo import central_square, open_photo, to_tensor
 from ..core.show import Results, image_grid
 from ..infer.colorizer import load_colorizers, paint
 from .base import Explorer, named_photos, row
 
 # %% ../../nbs/widgets/05_turing.ipynb #4d63267a
-def square(
-    img, # PIL image
-    side:int=256, # In pixels
-)->Image.Image:
-    "Return the middle of a photo as a square."
-    s = min(img.size)
-    x, y = ((d-s)//2 for d in img.size)
-    return img.resize((side, side), Image.Resampling.LANCZOS, box=(x, y, x+s, y+s))
-
 def balanced(
     n:int, # How many to draw
     options, # The options
@@ -234,10 +225,12 @@ class Pictures:
         side:int, # Size of the pictures in pixels
     ):
         if len(photos)<2:
-            raise ValueError(f'got {len(photos)} photos; a check needs the colors of another photo, so give at least two')
+            raise ValueError(f'got {len(photos)} photos; a check needs the colors of another photo, '
+                             'so give at least two')
         self.models, self.photos, self.side, self.made = models, photos, side, {}
 
-    def real(self, name)->Image.Image: return square(open_photo(self.photos[name]), self.side)
+    def real(self, name)->Image.Image:
+        return central_square(open_photo(self.photos[name]), self.side, Image.Resampling.LANCZOS)
 
     def fake(self, trial)->Image.Image:
         "Return the photo of a trial in the colors of its model, or in a check, of another photo."
@@ -257,8 +250,49 @@ class Pictures:
             self.made[key] = {'left': [fake, real], 'right': [real, fake], 'yes': [fake], 'no': [real]}[trial['fake']]
         return self.made[key]
 
+# %% ../../nbs/widgets/05_turing.ipynb #14affa66
+class TimedSession(Session):
+    "A session that shows the pictures of each trial for a moment, hides them, and waits for an answer."
+    seconds, phase, feedback = 1., 'ready', '' # `phase` is 'ready', 'look', 'ask', or 'done'
+
+    def update(self):
+        "Redraw."
+        raise NotImplementedError # a panel does
+
+    def begin(self,
+        timer:bool=True, # Hide the picture after `seconds`?
+    ):
+        "Show the next trial and return the panel."
+        if self.done: return self
+        self.phase = 'look'
+        self.update()
+        if timer:
+            timer = threading.Timer(self.seconds, self.hide)
+            timer.daemon = True
+            timer.start()
+        return self
+
+    def hide(self):
+        "Hide the picture. There is no time limit for the answer."
+        self.phase, self.since = 'ask', time.monotonic()
+        self.update()
+        return self
+
+    def answer(self,
+        said:str, # 'left' or 'right', or with one picture 'yes' or 'no' (was it colorized?)
+        timer:bool=True, # See `begin`
+    ):
+        "Record an answer, continue, and return the panel. Answers while a picture is visible are ignored."
+        if self.phase!='ask': return self
+        t = self.record(said, time.monotonic()-self.since)
+        self.feedback = _feedback(t, said) if t['kind']=='practice' else ''
+        if not self.done: return self.begin(timer)
+        self.phase = 'done'
+        self.update()
+        return self
+
 # %% ../../nbs/widgets/05_turing.ipynb #14affa61
-class TuringTest(Session, Explorer):
+class TuringTest(Explorer, TimedSession):
     """Show pictures for one second each and ask which are colorized.
     Answers go to a CSV file, and `results()` works at any time."""
     def __init__(self,
@@ -275,6 +309,7 @@ class TuringTest(Session, Explorer):
         self.pictures = Pictures(load_colorizers(models), named_photos(photos), side)
         self.title = 'Was it colorized by a network?' if one_picture else 'Which one was colorized by a network?'
         self.labels = _ONE if one_picture else _PAIR
+        self.seconds = seconds
         self._start(out)
         self._buttons()
         Explorer.__init__(self)
@@ -283,7 +318,7 @@ class TuringTest(Session, Explorer):
         "Plan the trials, and read the answers in the file `out`."
         photos, models = [*self.pictures.photos], [*self.pictures.models]
         trials = plan(photos, models, **{k: self.asked[k] for k in ('n','practice','seed','one_picture')})
-        Session.__init__(self, trials, out, self.pictures.side)
+        TimedSession.__init__(self, trials, out, self.pictures.side)
         self.phase, self.feedback = 'ready', ''
 
     def _buttons(self):
@@ -311,38 +346,6 @@ class TuringTest(Session, Explorer):
         "Return what the current trial shows: left and right, or one picture."
         return self.pictures.of(self.trials[self.at])
 
-    def begin(self,
-        timer:bool=True, # Hide the picture after `seconds`?
-    ):
-        "Show the next trial and return the panel."
-        if self.done: return self
-        self.phase = 'look'
-        self.update()
-        if timer:
-            timer = threading.Timer(self.asked['seconds'], self.hide)
-            timer.daemon = True
-            timer.start()
-        return self
-
-    def hide(self):
-        "Hide the picture. There is no time limit for the answer."
-        self.phase, self.since = 'ask', time.monotonic()
-        self.update()
-        return self
-
-    def answer(self,
-        said:str, # 'left' or 'right', or with one picture 'yes' or 'no' (was it colorized?)
-        timer:bool=True, # See `begin`
-    ):
-        "Record an answer, continue, and return the panel. Answers while a picture is visible are ignored."
-        if self.phase!='ask': return self
-        t = self.record(said, time.monotonic()-self.since)
-        self.feedback = _feedback(t, said) if t['kind']=='practice' else ''
-        if not self.done: return self.begin(timer)
-        self.phase = 'done'
-        self.update()
-        return self
-
     def overview(self,
         side:int=110, # Size of each picture in pixels
     )->Image.Image:
@@ -358,7 +361,7 @@ class TuringTest(Session, Explorer):
         if not self.done and self.trials[at]['kind']=='practice': now += ' (practice)'
         if self.phase=='look': return f'look ... {now}'
         if self.phase=='ask': return f'{self.title} {now}'
-        return f'{n} trials, {self.asked["seconds"]:g} s each' + (f'; {at} are already answered' if at else '')
+        return f'{n} trials, {self.seconds:g} s each' + (f'; {at} are already answered' if at else '')
 
     def draw(self):
         if self.done: self.phase = 'done'
