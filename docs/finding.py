@@ -27,6 +27,10 @@ def plain_text(el):
     "Return the text of an element on one line."
     return re.sub(r'\s+', ' ', el.get_text(' ')).strip(' #¶\n')
 
+def symbol(tex):
+    "Return a short formula as text, and nothing for an equation."
+    return '' if tex.startswith('\\[') else re.sub(r'\\[()]', '', tex)
+
 def entry(url, page):
     "Return the fields of a page for the index, or None if the page has no article."
     article, name = BeautifulSoup(page, 'html.parser').select_one('article.bd-article'), url.removesuffix('.html')
@@ -34,6 +38,7 @@ def entry(url, page):
     if not title: return None
     names = [e.get_text() for e in article.select('dl.py > dt .sig-name')]
     code = ' '.join(map(plain_text, article.select('div.highlight')))
+    for el in article.select('.math'): el.string = symbol(el.get_text())
     for el in article.select(', '.join(DROPPED)): el.decompose()
     summary = article.select_one('h1 + blockquote')
     fields = dict(title=plain_text(title), summary=plain_text(summary) if summary else '', queries=QUERIES.get(name, ''), code=code[:LONGEST])

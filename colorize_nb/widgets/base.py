@@ -175,8 +175,7 @@ class Choice(W.VBox):
 
     def _row(self, description):
         buttons = W.HBox([*self.buttons.values()], layout=W.Layout(flex_flow='wrap'))
-        if not description: return buttons
-        return W.HBox([W.Label(description, layout=W.Layout(width='88px', justify_content='flex-end')), buttons])
+        return W.HBox([W.Label(description), buttons]).add_class('choice') if description else buttons
 
     def _mark(self):
         for o,b in self.buttons.items():
@@ -197,7 +196,7 @@ class Choice(W.VBox):
 # %% ../../nbs/widgets/00_base.ipynb #aa053507
 def _reason(options, why):
     said = html.escape(f"{', '.join(options)}: {why}")
-    return f'<small style="opacity:.75;margin-left:96px">{said}</small><br>'
+    return f'<small class="why">{said}</small>'
 
 # %% ../../nbs/widgets/00_base.ipynb #afe5a1e0
 def slider(

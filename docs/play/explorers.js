@@ -17,12 +17,14 @@ async function main() {
   const tell = set => { Object.assign(state, set); clearTimeout(waits); waits = setTimeout(() => history.replaceState(null, '', write(state)), 200) };
   const sepia = new Sepia(state, tell, code.sepia), lab = new Lab(state, tell, code.lab), bins = new Bins(state, tell, code.bins), said = h('p', {class: 'said', role: 'status'});
   const use = async (load, name) => {
-    try { const photo = await open(await load(), SIDE); lab.set(photo); bins.set(photo); said.textContent = `${name}: ${photo.w} x ${photo.h} pixels`; root.dataset.photo = name }
+    try { const photo = await open(await load(), SIDE); lab.set(photo); bins.set(photo); said.textContent = `${name}: ${photo.w} x ${photo.h} pixels`; root.dataset.photo = name; for (const b of examples) b.setAttribute('aria-pressed', b.textContent === name) }
     catch (e) { said.textContent = `${name} can't be read by this browser; try a JPEG, PNG, or WebP` }
   };
   const get = name => async () => { const image = Object.assign(new Image(), {src: new URL(`_static/gallery/${name}-target.jpg`, document.baseURI).href}); await image.decode(); return image };
   const pick = h('input', {type: 'file', accept: 'image/*', onchange: e => e.target.files[0] && use(async () => e.target.files[0], e.target.files[0].name)});
-  const photos = h('section', {class: 'photos', 'aria-label': 'The photo'}, h('h2', {}, 'Choose a photo for the next two panels'), h('div', {class: 'choices'}, Object.entries(PHOTOS).map(([n, words]) => h('button', {type: 'button', onclick: () => { use(get(n), words); tell({photo: n}) }}, words)), h('label', {class: 'own'}, 'your own: ', pick)), said);
+  const examples = Object.entries(PHOTOS).map(([n, words]) => h('button', {type: 'button', 'aria-pressed': 'false', onclick: () => { use(get(n), words); tell({photo: n}) }}, words));
+  const photos = h('section', {'aria-label': 'The photo'}, h('h2', {}, 'Choose a photo for the next two panels'), h('div', {class: 'choices'}, examples, h('label', {class: 'own'}, 'your own: ', pick)), said);
+  for (const [name, panel] of Object.entries({sepia, lab, bins})) panel.el.id = `${name}-panel`;
   root.replaceChildren(sepia.el, photos, lab.el, bins.el);
   await use(get(state.photo), PHOTOS[state.photo]);
   addEventListener('hashchange', () => { if (location.hash.includes('=') && location.hash !== write(state)) location.reload() });

@@ -42,6 +42,7 @@ export class Story {
     this.at = at;
     this.buttons.forEach((b, i) => b.setAttribute('aria-pressed', i === at-1));
     this.text.textContent = step?.text ?? FREE;
+    this.text.dataset.name = step ? `${at}. ${step.name}.` : ''; // shown on a phone, whose buttons only have numbers
     this.items = (step?.tasks ?? []).map(({words}) => { const state = h('b', {}), then = h('span', {class: 'then', 'aria-live': 'polite'}); return {state, then, el: h('li', {}, state, h('span', {}, words), then)} });
     this.list.replaceChildren(...this.items.map(i => i.el));
     this.back.disabled = at === 1;

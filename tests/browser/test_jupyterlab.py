@@ -186,6 +186,9 @@ def notebook(lab, browser):
 
 def test_explorers_react_while_the_kernel_is_busy(notebook):
     with notebook('explorers', 0) as b:
+        b.until("document.querySelectorAll('.jp-OutputArea .explorer canvas').length >= 3")
+        ids = b.page.evaluate("[...document.querySelectorAll('.jp-OutputArea .explorer [id]')].map(e => e.id)")
+        assert len(ids)==len(set(ids)) > 10, 'panels have different IDs, so labels belong to their own sliders'
         panels = b.page.locator('.jp-OutputArea .explorer')
         lab, bins = (panels.filter(has=b.page.locator(f'section.{k}')) for k in ('lab','bins'))
         code = lambda panel: panel.locator('pre code').text_content()
@@ -262,6 +265,11 @@ def test_tune(notebook):
         b.until("[...document.querySelectorAll('.jp-OutputArea button')].some(o => o.innerText==='Train' && !o.disabled)")
         b.button('l1').click()
         b.until("document.querySelector('.jp-OutputArea pre code').innerText.includes(\"loss='l1'\")")
+        more = b.page.locator('.jupyter-widget-Collapse-header')
+        assert more.get_attribute('aria-expanded')=='false'
+        more.press('Enter') # without a mouse
+        b.page.get_by_role('slider', name='dropout').wait_for()
+        b.until("document.querySelector('.jupyter-widget-Collapse-header').getAttribute('aria-expanded')=='true'")
 
 def test_turing(notebook):
     with notebook('turing') as b:

@@ -76,7 +76,19 @@
     for (const td of table.tBodies[0].querySelectorAll('td')) if (/^[-+\u2212\d.,%[\] ]+$/.test(td.textContent)) td.style.whiteSpace = 'nowrap';
   }
 
+  const isText = t => isNaN(number(t.replace(/^[[(\u00b1~<>\u2264\u2265 ]+/, ''))) || /^\d+ [a-z]{4}/.test(t); // also '4 epochs of 1000'
+  function words(table) { // columns of text are aligned at the left, and numbers at the right
+    if (table.matches('.params, .field-list') || table.closest('#playground')) return;
+    const rows = [...table.tBodies[0]?.rows ?? []], most = Math.max(0, ...rows.map(r => r.cells.length)), full = rows.filter(r => r.cells.length === most);
+    for (let i = 0; i < most; i++) {
+      const texts = full.map(r => r.cells[i].textContent.trim()).filter(t => t && !/^[-\u2013\u2014]$/.test(t));
+      if (texts.filter(isText).length <= texts.length/2) continue;
+      for (const r of [...table.tHead?.rows ?? [], ...full]) if (r.cells.length === most) r.cells[i].classList.add('words');
+    }
+  }
+
   function dress(table) {
+    words(table);
     if (table.tHead && !table.tHead.textContent.trim()) { table.tHead.remove(); return } // a list of facts has no headings
     if (!table.tHead || !table.tBodies[0] || table.matches('.params, .fastprogress, .field-list') || table.closest('#playground')) return;
     unbroken(table);

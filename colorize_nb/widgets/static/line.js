@@ -22,11 +22,29 @@ const running = el => { // the first line of the cell that the kernel is running
   return [...cell?.querySelectorAll(".cm-line") ?? []].map(l => l.textContent.trim()).find(l => l && !/^(#|%|from |import )/.test(l));
 };
 
+const name = panel => { // what ipywidgets leaves out for keyboards and screen readers
+  for (const slider of panel.querySelectorAll(".widget-slider, .widget-hslider")) {
+    const label = slider.querySelector(".widget-label")?.textContent, value = slider.querySelector(".widget-readout");
+    for (const handle of slider.querySelectorAll(".noUi-handle")) {
+      handle.setAttribute("aria-label", label);
+      if (value) handle.setAttribute("aria-valuetext", value.textContent);
+    }
+    value?.setAttribute("aria-label", `${label}: type a number`);
+  }
+  for (const picker of panel.querySelectorAll("input[type=color]")) picker.setAttribute("aria-label", "choose a color");
+  for (const button of panel.querySelectorAll(".choice button")) button.setAttribute("aria-pressed", button.classList.contains("chosen"));
+  for (const header of panel.querySelectorAll(".jupyter-widget-Collapse-header")) {
+    Object.assign(header, { tabIndex: 0, role: "button", ariaExpanded: header.parentElement.classList.contains("jupyter-widget-Collapse-open") });
+    header.onkeydown = event => { if (["Enter", " "].includes(event.key)) { event.preventDefault(); header.click() } };
+  }
+};
+
 export default {
   render({ model, el }) {
     const code = make("code"), button = make("button", { className: "jupyter-button copier", textContent: LATER, title: "Copy the code with its import" });
     const said = make("div", { className: "kernel", hidden: true });
     let asked = 0, answered = 0, gone = false, panel, clock;
+    const watch = new MutationObserver(() => name(panel));
 
     const show = () => { code.textContent = model.get("value"); button.hidden = !code.textContent };
     const say = (role, words) => {
@@ -53,6 +71,8 @@ export default {
       panel = el.closest(".colorize-panel");
       if (!panel) return requestAnimationFrame(attach);
       panel.prepend(said);
+      name(panel);
+      watch.observe(panel, { childList: true, subtree: true, attributeFilter: ["class"] });
       for (const kind of ["click", "change", "pointerup", "keyup"]) panel.addEventListener(kind, ask);
     };
     model.on("change:value", show);
@@ -64,6 +84,7 @@ export default {
     attach();
     return () => {
       clearTimeout(clock);
+      watch.disconnect();
       said.remove();
       for (const kind of ["click", "change", "pointerup", "keyup"]) panel?.removeEventListener(kind, ask);
     };

@@ -5,10 +5,12 @@ export function h(tag, attributes = {}, ...children) {
   el.append(...children.flat().filter(c => c != null));
   return el;
 }
+const page = Math.random().toString(36).slice(2, 8); // in a notebook, each panel loads this file again
 let count = 0;
+const unique = () => `knob-${page}-${++count}`;
 
 export function slider(label, [min, max, step], value, words, change) { // {el, set}
-  const id = `knob${++count}`, input = h('input', {type: 'range', id, min, max, step}), said = h('output', {for: id});
+  const id = unique(), input = h('input', {type: 'range', id, min, max, step}), said = h('output', {for: id});
   const set = v => { input.value = v; said.value = words(v); input.setAttribute('aria-valuetext', words(v)) };
   input.addEventListener('input', () => { set(+input.value); change(+input.value) });
   set(value);
@@ -16,14 +18,14 @@ export function slider(label, [min, max, step], value, words, change) { // {el, 
   return {el: h('div', {class: 'knob'}, title, said, input), set, name, input};
 }
 export function choice(label, options, value, change) { // options: [[value, words]]
-  const id = `knob${++count}`, select = h('select', {id}, options.map(([v, words]) => h('option', {value: v}, words)));
+  const id = unique(), select = h('select', {id}, options.map(([v, words]) => h('option', {value: v}, words)));
   const set = v => { select.value = v };
   select.addEventListener('change', () => change(options[select.selectedIndex][0]));
   set(value);
   return {el: h('div', {class: 'knob'}, h('label', {for: id}, label), select), set};
 }
 export function radios(label, options, value, change) {
-  const name = `knob${++count}`, set = v => { for (const i of el.querySelectorAll('input')) i.checked = i.value === v };
+  const name = unique(), set = v => { for (const i of el.querySelectorAll('input')) i.checked = i.value === v };
   const el = h('fieldset', {class: 'radios'}, h('legend', {}, label), options.map(([v, words]) => h('label', {}, h('input', {type: 'radio', name, value: v, onchange: () => change(v)}), h('span', {}, words))));
   set(value);
   return {el, set};

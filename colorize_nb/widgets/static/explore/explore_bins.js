@@ -22,7 +22,7 @@ export class Bins {
     this.plane = h('canvas', {role: 'img', width: SIDE, height: SIDE});
     this.said = h('p', {class: 'said', role: 'status'});
     this.code = h('code', {});
-    this.el = h('section', {class: 'bins', id: 'bins-panel'}, h('h2', {}, 'Colors put into bins'), h('p', {}, 'A classifier can only predict the colors of its classes. How much does that alone lose?'),
+    this.el = h('section', {class: 'bins'}, h('h2', {}, 'Colors put into bins'), h('p', {}, 'A classifier can only predict the colors of its classes. How much does that alone lose?'),
       this.kinds.el, h('div', {class: 'knobgrid'}, this.n.el, this.grid.el), this.said, h('div', {class: 'pictures4'}, this.frames.map(f => f.el)),
       h('figure', {class: 'planefigure'}, this.plane, h('figcaption', {}, 'Pixels of the photo on the ab plane, with the edges of the bins or the centers of the cells')), shown(this.code));
   }

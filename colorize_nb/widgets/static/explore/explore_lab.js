@@ -16,8 +16,8 @@ export class Lab {
     this.frames = ['the photo', 'L', 'a alone, at L = 60', 'b alone, at L = 60'].map(name => { const canvas = h('canvas', {role: 'img', 'aria-label': name}); return {canvas, el: h('figure', {}, canvas, h('figcaption', {}, name))} });
     this.plane = h('canvas', {role: 'img', width: SIDE, height: SIDE});
     this.code = h('code', {});
-    this.el = h('section', {class: 'lab', id: 'lab-panel'}, h('h2', {}, 'Lab: one lightness, two colors'), h('p', {}, 'A colorizer sees L and predicts a and b.'), h('div', {class: 'knobgrid'}, KNOBS.map(k => this.knobs[k].el)),
-      h('div', {class: 'pictures4'}, this.frames.map(f => f.el)), h('figure', {class: 'planefigure'}, this.plane, h('figcaption', {}, 'The part of the ab plane that a screen can display at this L. Dots are pixels of the photo.')), shown(this.code));
+    this.el = h('section', {class: 'lab'}, h('h2', {}, 'Lab: one lightness, two colors'), h('p', {}, 'A colorizer sees L and predicts a and b.'), h('div', {class: 'knobgrid'}, KNOBS.map(k => this.knobs[k].el)),
+      h('div', {class: 'beside'}, h('div', {class: 'pictures4'}, this.frames.map(f => f.el)), h('figure', {class: 'planefigure'}, this.plane, h('figcaption', {}, 'The part of the ab plane that a screen can display at this L. Dots are pixels of the photo.'))), shown(this.code));
   }
   take(state) { for (const k of KNOBS) { this.state[k] = state[k]; this.knobs[k].set(state[k]) } this.draw() }
   set(photo) { this.photo = photo; this.draw() }

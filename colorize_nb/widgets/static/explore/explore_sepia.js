@@ -40,7 +40,7 @@ export class Sepia {
     this.out = Object.keys(ANSWERS).map(name => { const color = h('span', {class: 'big'}), words = h('span', {}); return {name, color, words, el: h('figure', {'data-answer': name}, color, h('figcaption', {}, h('b', {}, name), words))} });
     this.code = h('code', {});
     this.bad = h('p', {class: 'said', role: 'status'});
-    this.el = h('section', {class: 'sepia', id: 'sepia-panel'}, h('h2', {}, 'Why averages look brown'), h('p', {}, 'A gray shirt could have any of these colors. Move a slider: the mean moves smoothly between them, but the median and the mode jump.'),
+    this.el = h('section', {class: 'sepia'}, h('h2', {}, 'Why averages look brown'), h('p', {}, 'A gray shirt could have any of these colors. Move a slider: the mean moves smoothly between them, but the median and the mode jump.'),
       h('div', {class: 'two'}, h('div', {}, this.rows.map(r => h('div', {class: 'mix'}, r.pick, r.knob.el)), this.T.el, this.bad), this.canvas), h('div', {class: 'four'}, this.out.map(o => o.el)), shown(this.code));
     this.draw();
   }
