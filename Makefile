@@ -76,9 +76,12 @@ $(LATEST)/.ready: $(SETUP)
 
 setup-latest: $(LATEST)/.ready
 
-test-latest: $(LATEST)/.ready ## Run the tests with the newest fastai and fastcore, without nbdev
+# Tests that use fastai, directly or through the pages that are built on it
+FASTAI_TESTS = $(shell grep -lE 'fastai|fastcore|colorize_nb\.(data|train|all)|import lab|from lab' tests/test_*.py)
+
+test-latest: $(LATEST)/.ready ## Run the tests that use fastai with its newest version and the newest fastcore, without nbdev
 	@$(LATEST)/bin/python -c 'from importlib.metadata import version as v; print("== fastai", v("fastai"), "fastcore", v("fastcore"), "torch", v("torch"))'
-	@OMP_NUM_THREADS=1 $(LATEST)/bin/python -m pytest -n 2 -rs --ignore tests/browser
+	@OMP_NUM_THREADS=1 $(LATEST)/bin/python -m pytest -n 2 -rs $(FASTAI_TESTS)
 
 lab: $(READY) ## Open JupyterLab on the start page
 	@mkdir -p $(VENV)/share/jupyter/lab/settings

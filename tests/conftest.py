@@ -95,12 +95,25 @@ def root(): return ROOT
 
 @pytest.fixture(scope='module', autouse=True)
 def freed_memory(request):
-    "Empty the caches of a finished file and return their memory to the system. Otherwise, glibc keeps much of it."
+    "Close the figures and empty the caches of a finished file, and return their memory to the system. Otherwise, glibc keeps much of it."
     yield
+    if pyplot := sys.modules.get('matplotlib.pyplot'): pyplot.close('all')
     for found in vars(request.module).values():
         if hasattr(found, 'cache_clear') and found.__module__==request.module.__name__: found.cache_clear()
     gc.collect()
     if sys.platform=='linux': ctypes.CDLL(None).malloc_trim(0)
+
+def open_widgets():
+    "Return the widgets that are open, by ID."
+    return dict(getattr(sys.modules.get('ipywidgets.widgets.widget'), '_instances', {}))
+
+@pytest.fixture(autouse=True)
+def closed_panels():
+    "Close the panels that a test opened. Otherwise, ipywidgets keeps them, with their models and pictures (18 MB for a panel with one model)."
+    before = open_widgets()
+    yield
+    for key,widget in open_widgets().items():
+        if key not in before: widget.close()
 
 @pytest.fixture(scope='session')
 def browser():
