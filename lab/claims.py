@@ -44,7 +44,7 @@ from colorize_nb.train.callbacks import TimeBudget
 from colorize_nb.train.gan import gan_learner
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.train.losses import get_loss
-from lab.arms import corrected, squares
+from lab.arms import as_bytes, corrected, squares
 from lab.trials import TRIALS, strip_name
 
 BS, HELD = 32, 300 # batch size, photos to test on
@@ -54,11 +54,6 @@ CODECS = {c.__name__: c for c in (LabAB, RGB, YCbCr, ChannelBins, JointBins)}
 
 
 # --- photos
-
-def as_bytes(files, side):
-    "Read the central squares of photos as `(n,3,side,side)` bytes."
-    return torch.cat([(squares([f], side)*255).round().byte() for f in files])
-
 
 def split_files(packs, pack, n):
     "Return photos to train on and photos to test on: from `eval256`, the folder's own test part, or `HELD` of its photos."
