@@ -39,14 +39,10 @@ def load_results(
 def copy_to_course(
     folder, # Where the tutorials read their data: `colorize_nb/course`
 ):
-    "Copy the rows of `PAPERS` to `papers.json`, and their strips to one picture, `papers.jpg`."
+    "Copy the rows of `PAPERS` to `papers.json`."
     found = load_results()
     rows = {n: {k: found[n][k] for k in PAPER_FACTS if k in found[n]} for n in PAPERS}
     (Path(folder)/'papers.json').write_text(json.dumps(rows, indent=1)+'\n')
-    strips = [Image.open(RESULTS/f'{n}.jpg') for n in ('photo', *PAPERS)]
-    sheet = Image.new('RGB', (strips[0].width, sum(s.height for s in strips)))
-    for i,s in enumerate(strips): sheet.paste(s, (0, i*s.height))
-    sheet.save(Path(folder)/'papers.jpg', quality=85)
 
 def label(
     row:dict, # Contents of a result file
