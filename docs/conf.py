@@ -44,3 +44,4 @@ html_theme_options = dict(
 html_copy_source = html_show_sourcelink = False
 html_context = dict(default_mode='auto')
 mathjax_path = 'mathjax/tex-svg.js'
+mathjax3_config = dict(options=dict(enableMenu=False)) # otherwise, every symbol is a stop for the Tab key

@@ -6,21 +6,24 @@ from bs4 import BeautifulSoup # installed with sphinx-book-theme
 
 # Page -> words that people type when they need it
 QUERIES = {
-    'nbs/tutorials/05_train_your_own': 'train my own model custom photos folder dataset finetune fine-tune',
+    'nbs/tutorials/05_train_your_own': 'train my own model custom photos folder dataset finetune fine-tune how long does training take time',
     'nbs/tutorials/03_why_brown': 'why is my photo gray brown dull sepia pale',
     'nbs/tutorials/10_old_photographs': 'old vintage restore black and white archive',
     'nbs/tutorials/13_hints_and_examples': 'add choose change pick a color colors by hand hint hints click paint scribble dress manually',
-    'nbs/tutorials/troubleshooting': 'problem wrong bad strange result help troubleshooting',
-    'color': 'try online browser upload demo colorize my photo color',
-    'nbs/infer/02_film': 'video movie mp4 frames flicker',
+    'nbs/tutorials/troubleshooting': 'problem wrong bad strange result help troubleshooting colors faces skin green look looks greenish',
+    'nbs/tutorials/15_the_field': 'which model best should use choose',
+    'nbs/models/03_store': 'device mps apple silicon',
+    'glossary': 'what does mean meaning term definition T temperature',
+    'color': 'try online browser upload own demo colorize my photo color',
+    'nbs/infer/02_film': 'video movie mp4 frames flicker black and white old',
     'nbs/tutorials/01_color_a_photo': 'start begin quickstart first colorize my photo',
-    'nbs/app/00_cli': 'command line terminal batch folder',
+    'nbs/app/00_cli': 'command line terminal batch folder many photos album',
     'nbs/train/00_losses': 'loss losses',
-    'model_card': 'weights download pretrained license',
+    'model_card': 'weights download pretrained license commercial commercially use',
     'index': 'install installation requirements setup gpu cuda nvidia'}
 KINDS = (('nbs/tutorials/solutions/', 'solution'), ('nbs/tutorials/', 'lesson'), ('nbs/claims/', 'claim'), ('nbs/', 'library'),
          ('changelog', 'other'), ('contributing', 'other'), ('publish', 'other'))
-DROPPED = ('.notebook', '.headerlink', '.cell_output', 'div.highlight', 'table', 'script', 'style', 'noscript', '.toctree-wrapper', '.copybtn', 'dl.py', 'figure.panel', '#colorizer', 'svg')
+DROPPED = ('.notebook', '.headerlink', '.cell_output', 'div.highlight', 'table', 'script', 'style', 'noscript', '.toctree-wrapper', '.copybtn', 'dl.py', 'figure.panel', '#photo-colorizer', 'svg')
 LONGEST = 20_000 # Maximum characters of text per page
 
 def plain_text(el):
@@ -29,7 +32,8 @@ def plain_text(el):
 
 def symbol(tex):
     "Return a short formula as text, and nothing for an equation."
-    return '' if tex.startswith('\\[') else re.sub(r'\\[()]', '', tex)
+    plain = re.sub(r'\\[()]', '', tex)
+    return '' if '\\' in plain else plain
 
 def entry(url, page):
     "Return the fields of a page for the index, or None if the page has no article."

@@ -239,7 +239,7 @@ def recipes(folder):
     "Write the page of recipes from the registry."
     done = load_results(folder=RESULTS)
     rows, texts = zip(*(recipe(r['recipe'], r, done) for r in describe_recipes().rows))
-    page = ['# Recipes', '',
+    page = ['# All recipes', '',
             '> Every published system as data: codec, model, loss, size, and batch size. '
             'Train one with `recipe_learner(name, dls)`.', '',
             '| recipe | source | parameters | size | codec | loss |', '|---|---|---:|---:|---|---|', *rows, '']

@@ -1,7 +1,7 @@
 // The controls of the page that colors photos. colorize-core.js does the work, in a worker if the browser supports it.
 'use strict';
 document.addEventListener('DOMContentLoaded', () => {
-  const panel = document.querySelector('#colorizer');
+  const panel = document.querySelector('#photo-colorizer');
   if (!panel) return;
   const $ = s => panel.querySelector(s), base = new URL('_static/', document.baseURI).href, given = new URLSearchParams(location.hash.slice(1));
   const say = (s, bad = false) => { $('.said').textContent = s; $('.said').classList.toggle('bad', bad) };

@@ -1,6 +1,6 @@
 """The built site in a real browser: pages load without other hosts, links resolve, search works, the wipe moves, and the page that colors
 photos gives the same result as the library."""
-import base64, functools, io, os, re, sys, threading
+import base64, functools, io, json, os, re, sys, threading
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +24,8 @@ if not STAMP.exists() or STAMP.read_text()!=digest():
     pytest.skip(why, allow_module_level=True)
 
 PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob('*.html') if '_static' not in p.parts)
+
+OURS = {'site.css', 'page.css', 'play.css', 'explore.css', 'wipe.css', 'site.js', 'colorize.js', 'finding.py'} # files with selectors
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *a): pass
@@ -132,6 +134,19 @@ def test_ids_are_unique_and_the_heading_is_visible(watched, site, name):
     heading = watched.locator('article h1').first
     assert heading.is_visible() and heading.inner_text().strip('#\n ')
 
+def test_no_selector_of_ours_matches_a_section_of_the_book(parsed):
+    "Sphinx names a section after its heading, so the page about the class Colorizer has a section with the ID `colorizer`."
+    ours = {i for f in [*(HTML/'_static').glob('*.css'), HTML/'_static/site.js', HTML/'_static/colorize.js', ROOT/'docs/finding.py'] if f.name in OURS
+            for i in re.findall(r"#([a-z][\w-]*)(?=[ .,>:{')\[])", f.read_text('utf8'))}
+    sections = {p: set(re.findall(r'<section[^>]* id="([^"]+)"', (HTML/p).read_text('utf8'))) for p in parsed}
+    assert 'photo-colorizer' in ours and {p: found & ours for p,found in sections.items() if found & ours}=={}
+
+def test_search_covers_every_page():
+    pages = json.loads((HTML/'_static/search-index.js').read_text('utf8').removeprefix('globalThis.SEARCH = '))
+    titles = [p['title'] for p in pages]
+    assert len(pages)>100 and all(titles) and all(p['text'] or p['headings'] for p in pages)
+    assert sorted(t for t in set(titles) if titles.count(t)>1)==[], 'no two pages share a title'
+
 def test_dark_theme(watched, site):
     watched.emulate_media(color_scheme='dark')
     watched.goto(site+'color.html')
@@ -140,8 +155,8 @@ def test_dark_theme(watched, site):
 
 def colored_photo(page):
     "Wait until the photo is colored and return the canvas as an array."
-    page.wait_for_function("['done','failed'].includes(document.querySelector('#colorizer').dataset.state)", timeout=90_000)
-    assert page.locator('#colorizer').get_attribute('data-state')=='done', page.locator('#colorizer .said').inner_text()
+    page.wait_for_function("['done','failed'].includes(document.querySelector('#photo-colorizer').dataset.state)", timeout=90_000)
+    assert page.locator('#photo-colorizer').get_attribute('data-state')=='done', page.locator('#photo-colorizer .said').inner_text()
     png = base64.b64decode(page.evaluate("document.querySelector('canvas.after').toDataURL('image/png').split(',')[1]"))
     return np.asarray(Image.open(io.BytesIO(png)).convert('RGB'))
 
@@ -154,20 +169,20 @@ def test_colors_match_the_library(watched, site, tmp_path, name, size, note):
     photo.info.pop('icc_profile', None) # browsers convert to sRGB, but the library keeps the profile
     photo.save(f := tmp_path/f'{name}.png')
     watched.goto(site+'color.html')
-    watched.set_input_files('#colorizer input[type=file]', f)
+    watched.set_input_files('#photo-colorizer input[type=file]', f)
     got, want = colored_photo(watched).astype(int), np.asarray(Colorizer.load('shipped')(photo).image).astype(int)
     assert got.shape==want.shape and np.abs(got-want).max() <= 2, f'pixels differ by up to {np.abs(got-want).max()} of 255'
     assert np.abs(want-np.asarray(photo)).mean() > 1 # the result isn't just the photo
-    note(f'coloring in the page, {photo.width} x {photo.height}: {watched.locator("#colorizer .said").inner_text()}')
+    note(f'coloring in the page, {photo.width} x {photo.height}: {watched.locator("#photo-colorizer .said").inner_text()}')
     assert watched.problems==[]
 
 def test_saturation_and_saving(watched, site):
     watched.goto(site+'color.html')
     watched.get_by_role('button', name='China').click()
     bold = colored_photo(watched)
-    watched.locator('#colorizer .saturation').focus()
+    watched.locator('#photo-colorizer .saturation').focus()
     watched.keyboard.press('Home')
-    watched.wait_for_function("document.querySelector('#colorizer output').value === '0.00' && "
+    watched.wait_for_function("document.querySelector('#photo-colorizer output').value === '0.00' && "
                               "document.querySelector('.said').textContent.includes('colored here')")
     gray = colored_photo(watched)
     assert np.ptp(gray, 2).max() <= 1 < np.ptp(bold, 2).max()
@@ -178,9 +193,9 @@ def test_saturation_and_saving(watched, site):
 def test_a_wrong_file_gets_a_message(watched, site, tmp_path):
     (f := tmp_path/'notes.jpg').write_text('not a picture')
     watched.goto(site+'color.html')
-    watched.set_input_files('#colorizer input[type=file]', f)
-    watched.wait_for_function("document.querySelector('#colorizer').dataset.state === 'failed'", timeout=30_000)
-    assert 'notes.jpg is not a picture' in watched.locator('#colorizer .said').inner_text()
+    watched.set_input_files('#photo-colorizer input[type=file]', f)
+    watched.wait_for_function("document.querySelector('#photo-colorizer').dataset.state === 'failed'", timeout=30_000)
+    assert 'notes.jpg is not a picture' in watched.locator('#photo-colorizer .said').inner_text()
 
 def test_a_transparent_photo_stays_transparent_and_a_moved_slider_keeps_its_value(watched, site, tmp_path):
     from colorize_nb.core.photo import bundled_photos, open_photo
@@ -188,28 +203,37 @@ def test_a_transparent_photo_stays_transparent_and_a_moved_slider_keeps_its_valu
     photo[:40,:,3], photo[40:80,:,3] = 0, 128
     Image.fromarray(photo).save(f := tmp_path/'cut.png')
     watched.goto(site+'color.html')
-    watched.set_input_files('#colorizer input[type=file]', f)
+    watched.set_input_files('#photo-colorizer input[type=file]', f)
     watched.evaluate("() => { const s = document.querySelector('.saturation'); s.value = .3; s.dispatchEvent(new Event('input')) }") # before the photo has loaded
-    watched.wait_for_function("document.querySelector('#colorizer').dataset.state === 'done'", timeout=90_000)
-    assert watched.locator('#colorizer output').inner_text()=='0.30' and 'transparency' in watched.locator('#colorizer .said').inner_text()
+    watched.wait_for_function("document.querySelector('#photo-colorizer').dataset.state === 'done'", timeout=90_000)
+    assert watched.locator('#photo-colorizer output').inner_text()=='0.30' and 'transparency' in watched.locator('#photo-colorizer .said').inner_text()
     with watched.expect_download() as d: watched.get_by_role('button', name='Save as PNG').click()
     saved = np.asarray(Image.open(d.value.path()))
     assert np.array_equal(saved[...,3], photo[...,3])
     opaque = saved[80:,:,:3].astype(int)
     assert 5 < np.ptp(opaque, 2).max() < 90
 
+def test_a_slider_moved_while_the_network_runs_decides_the_colors(watched, site, tmp_path):
+    Image.effect_noise((3000, 2000), 60).convert('RGB').save(f := tmp_path/'large.jpg', quality=70)
+    watched.goto(site+'color.html')
+    watched.set_input_files('#photo-colorizer input[type=file]', f)
+    watched.locator('#photo-colorizer.opened[data-state=busy]').wait_for(timeout=90_000)
+    watched.evaluate("() => { const s = document.querySelector('.saturation'); s.value = 0; s.dispatchEvent(new Event('input')) }")
+    gray = colored_photo(watched)
+    assert watched.locator('#photo-colorizer output').inner_text()=='0.00' and np.ptp(gray, 2).max() <= 1
+
 def test_a_large_photo_does_not_freeze_the_page_and_can_be_canceled(watched, site, tmp_path, note):
     Image.effect_noise((6000, 4000), 60).convert('RGB').save(f := tmp_path/'large.jpg', quality=70)
     watched.goto(site+'color.html')
-    watched.set_input_files('#colorizer input[type=file]', f)
+    watched.set_input_files('#photo-colorizer input[type=file]', f)
     watched.evaluate("() => { globalThis.most = 0; let t = performance.now(); const f = () => { const n = performance.now(); most = Math.max(most, n-t); t = n; requestAnimationFrame(f) }; f() }")
-    def status(): return watched.locator('#colorizer .said').inner_text()
-    watched.wait_for_function("document.querySelector('#colorizer .said').textContent.startsWith('Coloring')", timeout=240_000) # by now, the preview is in color
+    def status(): return watched.locator('#photo-colorizer .said').inner_text()
+    watched.wait_for_function("document.querySelector('#photo-colorizer .said').textContent.startsWith('Coloring')", timeout=240_000) # by now, the preview is in color
     colored = watched.locator('canvas.after').evaluate("c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].some((v, i, all) => i%4 === 0 && Math.abs(v-all[i+2]) > 4)")
-    assert colored and watched.locator('#colorizer progress').is_visible() and watched.locator('.save').is_disabled()
+    assert colored and watched.locator('#photo-colorizer progress').is_visible() and watched.locator('.save').is_disabled()
     note(f"24 megapixels: the page froze for {watched.evaluate('most'):.0f} ms at most")
     watched.get_by_role('button', name='Cancel').click()
-    assert status().startswith('Canceled') and watched.locator('#colorizer').get_attribute('data-state')=='canceled'
+    assert status().startswith('Canceled') and watched.locator('#photo-colorizer').get_attribute('data-state')=='canceled'
     watched.wait_for_timeout(500)
     assert status().startswith('Canceled') and watched.problems==[]
 
@@ -219,8 +243,8 @@ def test_picture_saturation_and_save_fit_in_the_window(watched, site, width, hei
     watched.goto(site+'color.html')
     watched.get_by_role('button', name='Grace Hopper').click()
     colored_photo(watched)
-    watched.locator('#colorizer .said').evaluate('e => e.scrollIntoView()')
-    boxes = [watched.locator(s).bounding_box() for s in ('#colorizer .wipe', '.saturation', '.save')]
+    watched.locator('#photo-colorizer .said').evaluate('e => e.scrollIntoView()')
+    boxes = [watched.locator(s).bounding_box() for s in ('#photo-colorizer .wipe', '.saturation', '.save')]
     assert all(b['y'] >= 0 and b['y']+b['height'] <= height and b['x']+b['width'] <= width for b in boxes), boxes
 
 def test_every_page_has_a_policy_before_any_script():

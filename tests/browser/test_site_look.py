@@ -122,7 +122,15 @@ def test_icons_are_drawn_without_a_font(watched, site):
     ('install cuda', 'index.html'),
     ('color', 'color.html'),
     ('video', 'nbs/infer/02_film.html'),
-    ('train my own photos', 'nbs/tutorials/05_train_your_own.html')])
+    ('train my own photos', 'nbs/tutorials/05_train_your_own.html'),
+    ('can I use it commercially', 'model_card.html'),
+    ('upload my own photo', 'color.html'),
+    ('how long does training take', 'nbs/tutorials/05_train_your_own.html'),
+    ('which model should I use', 'nbs/tutorials/15_the_field.html'),
+    ('faces look green', 'nbs/tutorials/troubleshooting.html'),
+    ('black and white video', 'nbs/infer/02_film.html'),
+    ('batch of photos', 'nbs/app/00_cli.html'),
+    ('Colorizer', 'nbs/infer/01_colorizer.html')])
 def test_the_first_search_result(watched, site, query, url):
     watched.goto(f"{site}search.html?q={query.replace(' ', '+')}")
     watched.wait_for_selector('#search-results li a', timeout=20_000)
@@ -224,17 +232,17 @@ def test_a_page_about_a_paper_is_complete(paper):
 
 def test_the_url_keeps_the_state_of_the_color_page(watched, site):
     watched.goto(site+'color.html#saturation=0.40&photo=china&left=own')
-    watched.wait_for_function("['done','failed'].includes(document.querySelector('#colorizer').dataset.state)", timeout=90_000)
-    assert watched.locator('#colorizer output').inner_text()=='0.40' and watched.locator('.tag.left').inner_text()=='original colors'
+    watched.wait_for_function("['done','failed'].includes(document.querySelector('#photo-colorizer').dataset.state)", timeout=90_000)
+    assert watched.locator('#photo-colorizer output').inner_text()=='0.40' and watched.locator('.tag.left').inner_text()=='original colors'
     assert np.ptp(pixels(watched.locator('canvas.before')), 2).max()>60
-    watched.locator('#colorizer .saturation').press('ArrowRight')
+    watched.locator('#photo-colorizer .saturation').press('ArrowRight')
     watched.wait_for_function("location.hash.includes('saturation=0.45')", timeout=30_000)
 
 def test_the_saturation_slider_is_smooth_at_twelve_megapixels(watched, site, tmp_path, note):
     Image.effect_noise((4000, 3000), 60).convert('RGB').save(f := tmp_path/'large.jpg', quality=80)
     watched.goto(site+'color.html')
-    watched.set_input_files('#colorizer input[type=file]', f)
-    watched.wait_for_function("['done','failed'].includes(document.querySelector('#colorizer').dataset.state)", timeout=240_000)
+    watched.set_input_files('#photo-colorizer input[type=file]', f)
+    watched.wait_for_function("['done','failed'].includes(document.querySelector('#photo-colorizer').dataset.state)", timeout=240_000)
     took = watched.evaluate("""async () => { const s = document.querySelector('.saturation'), frames = [];
       for (let i = 0; i < 12; i++) {
         const t = performance.now(); s.value = i/10; s.dispatchEvent(new Event('input'));
@@ -242,3 +250,48 @@ def test_the_saturation_slider_is_smooth_at_twelve_megapixels(watched, site, tmp
       return frames.sort((a, b) => a-b)[6] }""")
     note(f'a saturation change at 4000 x 3000: {took:.0f} ms for two frames')
     assert took < 250
+
+def test_columns_of_text_are_aligned_left_and_numbers_right(watched, site):
+    def sides(where, column): # how the cells of a column are aligned
+        watched.goto(site+where)
+        return set(watched.locator('article table').first.evaluate(f"t => [...t.rows].map(r => getComputedStyle(r.cells[{column}]).textAlign)"))
+    assert sides('nbs/tutorials/index.html', 1)==sides('nbs/tutorials/index.html', 3)=={'left'}
+    assert sides(RESULTS, 2)=={'right'}
+
+def test_headings_that_sort_are_large_enough_for_a_finger(watched, site):
+    watched.goto(site+RESULTS)
+    heads = watched.locator('article th button')
+    heads.first.wait_for()
+    assert min(heads.evaluate_all('all => all.flatMap(e => [e.offsetWidth, e.offsetHeight])')) >= 24
+
+def test_claims_fit_a_phone_with_their_numbers(watched, site):
+    watched.set_viewport_size(dict(width=390, height=844))
+    watched.goto(site+'claims.html')
+    cells = watched.locator('.claims tbody tr').first.locator('td')
+    boxes = [c.bounding_box() for c in cells.all()]
+    assert len(boxes)==4 and all(b['x'] >= 0 and b['x']+b['width'] <= 390 and b['y']+b['height'] < 844 for b in boxes), boxes
+    watched.set_viewport_size(dict(width=1300, height=900))
+    assert watched.locator('.claims').evaluate('e => e.scrollWidth-e.clientWidth') <= 1, 'the table fits next to the contents'
+
+def test_a_phone_shows_the_name_of_the_step(watched, site):
+    watched.set_viewport_size(dict(width=390, height=844))
+    watched.goto(site+'playground.html#step=2')
+    assert watched.locator('.story .text').evaluate("e => getComputedStyle(e, '::before').content").startswith('"2. The median.')
+
+def test_the_plane_is_next_to_the_pictures(watched, site):
+    watched.set_viewport_size(dict(width=1300, height=900))
+    watched.goto(site+'explorers.html')
+    watched.get_by_role('button', name='Coffee', pressed=True).wait_for()
+    slider, plane = watched.get_by_label('Plane at L'), watched.locator('.lab .planefigure canvas')
+    plane.wait_for()
+    top, below = slider.bounding_box()['y'], plane.bounding_box()
+    assert below['y']+below['height']-top < 700 and below['x'] > watched.locator('.lab .pictures4').bounding_box()['x']+400, 'the slider and its picture fit in one window'
+
+def test_formulas_are_not_stops_for_the_keyboard(watched, site):
+    watched.goto(site+'nbs/color/03_metrics.html')
+    watched.wait_for_selector('mjx-container svg', timeout=20_000)
+    assert watched.locator('mjx-container[tabindex="0"]').count()==0
+
+def test_excerpts_contain_no_tex():
+    pages = json.loads((HTML/'_static/search-index.js').read_text('utf8').removeprefix('globalThis.SEARCH = '))
+    assert len(pages)>90 and not [p['url'] for p in pages if '\\(' in p['text'] or '\\frac' in p['text']]

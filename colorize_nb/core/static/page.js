@@ -31,7 +31,7 @@
 
   const picture = img => () => large(make('img', {src: img.currentSrc || img.src, alt: img.alt}), img.dataset.title || img.closest('figure')?.querySelector('figcaption b, figcaption')?.textContent || '');
   function opens(img) {
-    if (img.closest('a, button, .wipe, #colorizer, #playground') || img.naturalWidth < 200) return;
+    if (img.closest('a, button, .wipe, #photo-colorizer, #playground-panel') || img.naturalWidth < 200) return;
     img.classList.add('opens');
     img.tabIndex = 0;
     img.setAttribute('role', 'button');
@@ -78,7 +78,7 @@
 
   const isText = t => isNaN(number(t.replace(/^[[(\u00b1~<>\u2264\u2265 ]+/, ''))) || /^\d+ [a-z]{4}/.test(t); // also '4 epochs of 1000'
   function words(table) { // columns of text are aligned at the left, and numbers at the right
-    if (table.matches('.params, .field-list') || table.closest('#playground')) return;
+    if (table.matches('.params, .field-list') || table.closest('#playground-panel')) return;
     const rows = [...table.tBodies[0]?.rows ?? []], most = Math.max(0, ...rows.map(r => r.cells.length)), full = rows.filter(r => r.cells.length === most);
     for (let i = 0; i < most; i++) {
       const texts = full.map(r => r.cells[i].textContent.trim()).filter(t => t && !/^[-\u2013\u2014]$/.test(t));
@@ -90,7 +90,7 @@
   function dress(table) {
     words(table);
     if (table.tHead && !table.tHead.textContent.trim()) { table.tHead.remove(); return } // a list of facts has no headings
-    if (!table.tHead || !table.tBodies[0] || table.matches('.params, .fastprogress, .field-list') || table.closest('#playground')) return;
+    if (!table.tHead || !table.tBodies[0] || table.matches('.params, .fastprogress, .field-list') || table.closest('#playground-panel')) return;
     unbroken(table);
     if (table.tBodies[0].rows.length > 2 && !table.querySelector('tbody [colspan], tbody [rowspan]')) sortable(table);
     if (table.closest('.cell_output, .numbers') && table.tBodies[0].rows.length > 4) bars(table);
@@ -114,7 +114,7 @@
 
   function widens(wipe) { // a wipe keeps its line where it was
     const caption = wipe.closest('figure')?.querySelector('figcaption'), title = caption?.querySelector('b')?.textContent ?? '';
-    if (!caption || wipe.closest('.hero, #colorizer')) return;
+    if (!caption || wipe.closest('.hero, #photo-colorizer')) return;
     const open = make('button', {type: 'button', className: 'open-wipe', textContent: 'Open large', tabIndex: -1}), line = wipe.querySelector('.line');
     open.setAttribute('aria-label', `${title}: open large`);
     open.onclick = () => apart(wipe, title);
