@@ -10,7 +10,7 @@ QUERIES = {
     'nbs/tutorials/03_why_brown': 'why is my photo gray brown dull sepia pale',
     'nbs/tutorials/10_old_photographs': 'old vintage restore black and white archive',
     'nbs/tutorials/13_hints_and_examples': 'add choose change pick a color colors by hand hint hints click paint scribble dress manually',
-    'nbs/tutorials/troubleshooting': 'problem wrong bad strange result help troubleshooting colors faces skin green look looks greenish',
+    'nbs/tutorials/troubleshooting': 'problem wrong bad strange result help troubleshooting faces skin green look looks greenish',
     'nbs/tutorials/15_the_field': 'which model best should use choose',
     'nbs/models/03_store': 'device mps apple silicon',
     'glossary': 'what does mean meaning term definition T temperature',

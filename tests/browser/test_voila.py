@@ -83,7 +83,7 @@ def test_upload_drag_paste_and_download(url, browser, tmp_path):
 NAMELESS = ("[...document.querySelectorAll('.colorize-panel :is(button, input, select, .noUi-handle, .widget-readout[tabindex])')].filter(e => e.checkVisibility() && "
             "!(e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent.trim() || e.querySelector('img')?.alt)).map(e => e.outerHTML.slice(0, 90))")
 
-def test_a_phone_and_a_keyboard(url, browser):
+def test_a_phone_and_the_names_of_controls(url, browser):
     ctx = browser.new_context(viewport=dict(width=390, height=844), has_touch=True, is_mobile=True)
     page = ctx.new_page()
     page.goto(url, timeout=240_000)
@@ -95,12 +95,4 @@ def test_a_phone_and_a_keyboard(url, browser):
     assert page.evaluate('document.documentElement.scrollWidth') <= 390 and page.evaluate(NAMELESS)==[]
     assert len(boxes())==4 and all(label['bottom'] <= track['top']+4 and label['left'] < 40 and track['width'] > 200 for label,track in boxes()), 'the label is above the track'
     assert page.locator('.choice button[aria-pressed=true]').inner_text()=='wipe'
-    page.set_viewport_size(dict(width=1200, height=844))
-    page.wait_for_function("document.querySelector('.choice .widget-hbox').getBoundingClientRect().left > 100")
-    left = [round(track['left']) for label,track in boxes()]
-    assert all(label['right'] <= track['left'] for label,track in boxes()) and max(left[0], *left[2:])-min(left[0], *left[2:]) <= 16, f'one grid: {left}'
-    slider.press('Home') # by keyboard
-    page.get_by_text('gray', exact=True).wait_for(timeout=60_000) # what the value means
-    assert slider.get_attribute('aria-valuetext')=='0.00'
-    assert slider.evaluate("e => getComputedStyle(e).outlineStyle + getComputedStyle(e).outlineWidth")=='solid3px', 'the focus is visible'
     ctx.close()
