@@ -284,7 +284,7 @@ def test_the_plane_is_next_to_the_pictures(watched, site):
     watched.set_viewport_size(dict(width=1300, height=900))
     watched.goto(site+'explorers.html')
     watched.get_by_role('button', name='Coffee', pressed=True).wait_for()
-    slider, plane = watched.get_by_label('Plane at L'), watched.locator('.lab .planefigure canvas')
+    slider, plane = watched.get_by_role('slider', name='Plane at L'), watched.locator('.lab .planefigure canvas')
     plane.wait_for()
     top, below = slider.bounding_box()['y'], plane.bounding_box()
     assert below['y']+below['height']-top < 700 and below['x'] > watched.locator('.lab .pictures4').bounding_box()['x']+400, 'the slider and its picture fit in one window'
