@@ -45,7 +45,7 @@ demo: $(READY) ## Color sample photos, train for a minute, print a table, and wr
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs
 PAGES  := OMP_NUM_THREADS=1 $(BIN)/python tools/run_pages.py --check --workers 2
 
-test: $(READY) ## Run the library's notebooks and the tests (8 minutes and 5 GB on two cores)
+test: $(READY) ## Run the library's notebooks and the tests (8 minutes and 4 GB on two idle cores)
 	@echo '== Notebooks'
 	@$(PAGES) nbs --skip tutorials
 	@echo '== Tests'
