@@ -10,7 +10,7 @@ from test_site import HTML, PAGES, ROOT, site, watched # fixtures of the site
 
 CHECKED = ['index.html', 'gallery.html', 'color.html', 'recipes.html', 'papers/fordham.html', 'nbs/claims/10_comparison.html',
         'nbs/tutorials/01_color_a_photo.html', 'nbs/tutorials/03_why_brown.html', 'nbs/infer/01_colorizer.html',
-        'nbs/infer/01_colorizer.html', 'glossary.html', 'model_card.html', 'search.html', 'playground.html', 'explorers.html',
+        'nbs/train/03_learner.html', 'glossary.html', 'model_card.html', 'search.html', 'playground.html', 'explorers.html',
         'nbs/widgets/index.html', 'nbs/widgets/03_tune.html']
 RESULTS = 'nbs/claims/10_comparison.html'
 
