@@ -33,12 +33,12 @@ PHOTO_STEPS, N_TEST, N_VALID, BS, SIZE, LR, SATURATION = 1800, 100, 40, 32, 128,
 
 def sources(photos, album, folder):
     "Return an album's photos to train on and to test on. Those of `train240` are saved in `folder` with corrected chroma."
-    pack = Path(photos)/ALBUMS[album]
+    pack = photos/ALBUMS[album]
     if pack.is_dir(): train, test = find_photos([pack/'train']), find_photos([pack/'test'])
     else:
         folder = Path(folder)/album
         folder.mkdir(parents=True, exist_ok=True)
-        files = sorted((Path(photos)/'train240').glob(f'*_{ALBUMS[album]}.avif'))
+        files = sorted((photos/'train240').glob(f'*_{ALBUMS[album]}.avif'))
         for f in files:
             to = folder/f'{f.stem}.png'
             if not to.exists(): to_image(arms.corrected(to_tensor(open_photo(f)))).save(to)

@@ -125,8 +125,8 @@ def evaluate_colorizer(
 
 # %% ../../nbs/infer/04_evaluate.ipynb #e7a10002
 _PAGE_INTRO = '<p>Each strip shows the gray input, the prediction of each model, and the original photo.</p>'
-_PAGE_FOOT = '''<p>PSNR: higher is better. CIEDE2000: lower is better. Colorfulness (Hasler and Suesstrunk): how much color
-there is, right or wrong. Predicted colors are guesses. They don't prove what the scene looked like.</p>'''
+_PAGE_FOOT = '''<p>PSNR: higher is better. CIEDE2000: lower is better. Colorfulness (Hasler and Suesstrunk): how much
+color there is, right or wrong. Predicted colors are guesses. They don't prove what the scene looked like.</p>'''
 
 def _strip(source, photo, pictures, scores):
     "Return the HTML of one photo: the input, the predictions, and the target, with their errors below."
