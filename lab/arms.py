@@ -13,8 +13,7 @@ import colorize_nb
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.metrics import ciede, colorfulness, gray_baseline
 from colorize_nb.core.files import whole_file
-from colorize_nb.core.photo import find_photos, open_photo, to_tensor
-from colorize_nb.data.folder import central_square
+from colorize_nb.core.photo import central_square, find_photos, open_photo, to_tensor
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.models.layers import create_model
 

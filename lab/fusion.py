@@ -19,8 +19,7 @@ from torch import nn
 
 from lab import arms
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.data.folder import central_square
-from colorize_nb.core.photo import open_photo, to_tensor
+from colorize_nb.core.photo import central_square, open_photo, to_tensor
 from colorize_nb.models.encoders import ClassScores, fuse
 from colorize_nb.models.compact import UnetCompact
 

@@ -19,9 +19,9 @@ from fastcore.script import call_parse
 
 from lab import arms
 from colorize_nb.color.metrics import dataset_mean_ab, mean_color_baseline
-from colorize_nb.core.photo import find_photos, open_photo, to_image, to_tensor
+from colorize_nb.core.photo import central_square, find_photos, open_photo, to_image, to_tensor
 from colorize_nb.core.show import image_grid
-from colorize_nb.data.folder import ColorizeDataLoaders, central_square, near_duplicates
+from colorize_nb.data.folder import ColorizeDataLoaders, near_duplicates
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.models.store import load_model_file
 from colorize_nb.train.learner import colorize_learner

@@ -21,9 +21,8 @@ from lab import train_shipped as shipped
 from lab.claims import STRIP, facts_of, measure, write
 from colorize_nb.color.metrics import SATURATIONS
 from colorize_nb.data.features import FeatureCache
-from colorize_nb.data.folder import central_square
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.core.photo import bundled_photos, find_photos, open_photo, to_image, to_tensor
+from colorize_nb.core.photo import bundled_photos, central_square, find_photos, open_photo, to_image, to_tensor
 from colorize_nb.core.show import image_grid
 from colorize_nb.models.layers import create_model
 from lab.trials import strip_name

@@ -38,9 +38,8 @@ from colorize_nb.color.classes import JointBins, class_weights, color_prior
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.color.space import ciede2000, lab2rgb, rgb2lab
 from colorize_nb.core.files import whole_file
-from colorize_nb.core.photo import PhotoError, find_photos, open_photo, to_tensor
+from colorize_nb.core.photo import PhotoError, central_square, find_photos, open_photo, to_tensor
 from colorize_nb.data.features import FeatureCache
-from colorize_nb.data.folder import central_square
 from colorize_nb.models.encoders import load_encoder
 from colorize_nb.models.layers import create_model, register_model
 from colorize_nb.models.lite import LiteDecoder, UnetLite

@@ -16,9 +16,9 @@ from lab import arms
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.core.show import image_grid
 from colorize_nb.color.metrics import dataset_mean_ab, mean_color_baseline
-from colorize_nb.core.photo import bundled_photos, open_photo, to_image, to_tensor
+from colorize_nb.core.photo import bundled_photos, central_square, open_photo, to_image, to_tensor
 from colorize_nb.data.features import FeatureCache
-from colorize_nb.data.folder import ColorizeDataLoaders, central_square
+from colorize_nb.data.folder import ColorizeDataLoaders
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.train.learner import colorize_learner
 

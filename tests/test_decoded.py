@@ -4,9 +4,9 @@ from PIL import Image
 
 from colorize_nb.data import features as module
 from colorize_nb.data.features import DecodedPhotos
-from colorize_nb.data.folder import central_square, crop_photos, split_files
+from colorize_nb.data.folder import crop_photos, split_files
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.core.photo import find_photos, open_photo
+from colorize_nb.core.photo import central_square, find_photos, open_photo
 from colorize_nb.train.learner import colorize_learner
 
 

@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 
 from ..core.files import whole_file
-from ..core.photo import PhotoError, open_photo, to_tensor
-from .folder import ColorizeDataLoaders, TensorColor, central_square, random_square, split_files
+from ..core.photo import PhotoError, central_square, open_photo, to_tensor
+from .folder import ColorizeDataLoaders, TensorColor, random_square, split_files
 from .stream import stream_loaders
 from fastai.torch_core import default_device
 

@@ -13,9 +13,9 @@ import torch
 from fastcore.basics import patch
 
 from ..color.codecs import LabAB
-from ..core.photo import PhotoError, open_photo, to_tensor
-from .folder import (ColorizeDataLoaders, EncodeColor, TensorColor, TensorGray, central_square,
-                                     random_square, show_strips)
+from ..core.photo import PhotoError, central_square, open_photo, to_tensor
+from .folder import (ColorizeDataLoaders, EncodeColor, TensorColor, TensorGray, random_square,
+                                     show_strips)
 from fastai.data.core import DataLoaders
 from fastai.torch_core import default_device
 
