@@ -25,7 +25,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads(two):
     for a,b in zip(*found): assert np.array_equal(a, b)
 
 def test_two_threads_share_the_work_and_start_no_others(two):
-    meet = threading.Barrier(2, timeout=20) # two threads must reach it at the same time
+    meet = threading.Barrier(2, timeout=200) # two threads must reach it at the same time
     def part(i):
         meet.wait()
         return threading.current_thread().name, torch.get_num_threads()

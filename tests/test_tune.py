@@ -44,9 +44,8 @@ def test_stopping_keeps_the_model(panel):
     panel.train()
     wait_until(lambda: len(panel.watch.losses)>=3)
     assert panel.running and panel.start.disabled and not panel.stop.disabled and 'training' in panel.busy.value
-    t = time.monotonic()
     panel.set(seed=4) # the kernel stays responsive, and the run keeps its settings
-    assert time.monotonic()-t < 5
+    assert panel.running, 'the change did not wait for the end of the run'
     panel.train() # a second start does nothing
     panel.stop.click()
     panel.wait(60)

@@ -61,7 +61,7 @@ class App:
             return getattr(m, 'pss', m.uss)/1e9
         return sum(gigabytes(p) for p in [self.process, *self.processes()])
 
-    def wait_until_empty(self, seconds):
+    def wait_until_empty(self, seconds=200):
         "Wait until no kernel is left. Return False if that takes longer than `seconds`."
         end = time.time()+seconds
         while self.kernels() and time.time()<end: time.sleep(.5)
@@ -87,7 +87,7 @@ def test_one_visitor_at_a_time(root, tmp_path):
         assert status==503 and 'This page is busy' in full and len(app.kernels())==1
         assert app.request(f'/api/kernels/{kernel}/channels', **WS)[0]==400, 'a client without the subprotocol would stop Voila 0.5 for everybody'
         assert app.request(f'/voila/api/shutdown/{kernel}', 'POST')[0]==204
-        assert app.wait_until_empty(20)
+        assert app.wait_until_empty()
     finally: app.stop()
 
 
@@ -100,10 +100,9 @@ def test_a_page_reloads_if_its_kernel_dies(root, tmp_path):
     try:
         thread = threading.Thread(target=kill_kernel)
         thread.start()
-        start = time.time()
         status, page = app.request()
         thread.join()
-        assert 'will reload' in page and 'http-equiv="refresh"' in page and time.time()-start<60
+        assert 'will reload' in page and 'http-equiv="refresh"' in page
         status, page = app.request()
         assert status==200 and 'will reload' not in page and 'kernelId' in page
     finally: app.stop()
@@ -124,14 +123,14 @@ def test_memory_is_freed_after_visits(root, tmp_path, browser, note):
         page = visit() # the first visit also warms up the process that kernels are forked from
         wait(page)
         leave(page)
-        assert app.wait_until_empty(90)
+        assert app.wait_until_empty()
         before, during = app.memory(), []
         for _ in range(10):
             page = visit()
             wait(page)
             during.append(app.memory())
             leave(page)
-        assert app.wait_until_empty(90)
+        assert app.wait_until_empty()
         after = app.memory()
         note(f'make app, memory in GB: {before:.2f} before; {during[0]:.2f} during the first visit, {during[-1]:.2f} during the tenth; '
              f'{after:.2f} after ten visits')
@@ -139,7 +138,7 @@ def test_memory_is_freed_after_visits(root, tmp_path, browser, note):
         for p in pages: wait(p)
         peak = app.memory()
         for p in pages: leave(p)
-        assert app.wait_until_empty(90)
+        assert app.wait_until_empty()
         note(f'five visitors at once: {peak:.2f} GB, {(peak-after)/5:.2f} each; {app.memory():.2f} GB after they left')
         assert max(during)<before+1 and after<before+.2 and app.memory()<before+.2
     finally: app.stop()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 sync = pytest.importorskip('playwright.sync_api')
+expect = sync.expect
 nbformat = pytest.importorskip('nbformat')
 pytest.importorskip('jupyterlab')
 
@@ -129,7 +130,7 @@ class Notebook:
                                   "const s = i.tagName==='IMG' ? i.src : i.querySelector('img').src;"
                                   "const b = new Uint8Array(await (await fetch(s)).arrayBuffer()); "
                                   "let h = b.length; for (const v of b) h = (h*31+v)>>>0; return h })()")
-    def wait_for_change(self, before, seconds=30):
+    def wait_for_change(self, before, seconds=120):
         "Wait until the first picture differs from `before`."
         end = time.monotonic()+seconds
         while self.picture()==before:
@@ -143,7 +144,7 @@ class Notebook:
             now = self.picture()
             same, last = (same+1 if now==last else 0), now
         return last
-    def until(self, js, seconds=60): self.page.wait_for_function(js, timeout=1000*seconds)
+    def until(self, js, seconds=120): self.page.wait_for_function(js, timeout=1000*seconds)
     def button(self, name): return self.page.locator('.jp-OutputArea button').get_by_text(name, exact=True).first
     def upload(self, file):
         with self.page.expect_file_chooser() as chooser: self.page.locator('.jp-OutputArea .uploader').first.click()
@@ -235,7 +236,7 @@ def test_compare(notebook):
         before = b.picture()
         b.upload(str(b.home/'other.png'))
         b.wait_for_change(before)
-        assert b.page.locator('.jp-OutputArea [role=alert]').count()==0
+        expect(b.page.locator('.jp-OutputArea [role=alert]')).to_have_count(0) # the message goes after the picture has changed
 
 def test_app(notebook):
     with notebook('app') as b:
@@ -251,15 +252,16 @@ def test_app(notebook):
         b.wait_for_change(before)
         with b.page.expect_download(timeout=60_000) as download:
             b.page.locator('.jp-OutputArea .downloader').click()
-            assert 'coloring 2.2 megapixels' in b.page.locator('.jp-OutputArea .downloader').inner_text(), 'the button shows what it is doing'
+            expect(b.page.locator('.jp-OutputArea .downloader')).to_contain_text('coloring 2.2 megapixels') # the button shows what it is doing
         assert download.value.suggested_filename=='big-color.jpg' and Image.open(download.value.path()).size==(1800,1200)
 
 def test_tune(notebook):
     with notebook('tune') as b:
         before = b.picture()
         b.button('Train').click()
-        b.wait_for_change(before, 60) # the picture is updated during training
-        assert b.button('Stop').is_enabled() and b.button('Train').is_disabled() and b.button('l1').is_disabled()
+        b.wait_for_change(before) # the picture is updated during training
+        expect(b.button('Stop')).to_be_enabled()
+        for name in ('Train','l1'): expect(b.button(name)).to_be_disabled()
         b.button('Stop').click() # the kernel stays responsive
         b.until("document.querySelector('.jp-OutputArea table')?.innerText.includes('stopped')")
         b.until("[...document.querySelectorAll('.jp-OutputArea button')].some(o => o.innerText==='Train' && !o.disabled)")
@@ -274,7 +276,7 @@ def test_tune(notebook):
 def test_turing(notebook):
     with notebook('turing') as b:
         left = b.button('left is colorized')
-        assert left.is_disabled()
+        expect(left).to_be_disabled()
         b.button('Begin').click()
         b.until("[...document.querySelectorAll('.jp-OutputArea button')].some(o => o.innerText==='left is colorized' && !o.disabled)")
         left.click()

@@ -94,7 +94,7 @@ def test_no_page_contains_widget_state():
 @pytest.mark.parametrize('word', ['annealed','PatchGAN'])
 def test_search_finds_the_glossary(watched, site, word):
     watched.goto(f'{site}search.html?q={word}')
-    watched.wait_for_selector('#search-results li a', timeout=20_000)
+    watched.wait_for_selector('#search-results li a')
     found = watched.locator('#search-results').inner_text()
     assert 'Glossary' in found and watched.problems==[]
 
@@ -121,7 +121,7 @@ def test_fits_a_phone(watched, site, where):
 
 def test_equations_are_drawn_offline(watched, site):
     watched.goto(site+'nbs/color/03_metrics.html')
-    watched.wait_for_selector('mjx-container svg', timeout=20_000)
+    watched.wait_for_selector('mjx-container svg')
     assert watched.problems==[]
 
 @pytest.mark.parametrize('name', ['explorers', 'playground', 'color', 'index', 'gallery'])
@@ -155,7 +155,7 @@ def test_dark_theme(watched, site):
 
 def colored_photo(page):
     "Wait until the photo is colored and return the canvas as an array."
-    page.wait_for_function("['done','failed'].includes(document.querySelector('#photo-colorizer').dataset.state)", timeout=90_000)
+    page.wait_for_function("['done','failed'].includes(document.querySelector('#photo-colorizer').dataset.state)", timeout=240_000)
     assert page.locator('#photo-colorizer').get_attribute('data-state')=='done', page.locator('#photo-colorizer .said').inner_text()
     png = base64.b64decode(page.evaluate("document.querySelector('canvas.after').toDataURL('image/png').split(',')[1]"))
     return np.asarray(Image.open(io.BytesIO(png)).convert('RGB'))
@@ -194,7 +194,7 @@ def test_a_wrong_file_gets_a_message(watched, site, tmp_path):
     (f := tmp_path/'notes.jpg').write_text('not a picture')
     watched.goto(site+'color.html')
     watched.set_input_files('#photo-colorizer input[type=file]', f)
-    watched.wait_for_function("document.querySelector('#photo-colorizer').dataset.state === 'failed'", timeout=30_000)
+    watched.wait_for_function("document.querySelector('#photo-colorizer').dataset.state === 'failed'")
     assert 'notes.jpg is not a picture' in watched.locator('#photo-colorizer .said').inner_text()
 
 def test_a_transparent_photo_stays_transparent_and_a_moved_slider_keeps_its_value(watched, site, tmp_path):
@@ -205,7 +205,7 @@ def test_a_transparent_photo_stays_transparent_and_a_moved_slider_keeps_its_valu
     watched.goto(site+'color.html')
     watched.set_input_files('#photo-colorizer input[type=file]', f)
     watched.evaluate("() => { const s = document.querySelector('.saturation'); s.value = .3; s.dispatchEvent(new Event('input')) }") # before the photo has loaded
-    watched.wait_for_function("document.querySelector('#photo-colorizer').dataset.state === 'done'", timeout=90_000)
+    watched.wait_for_function("document.querySelector('#photo-colorizer').dataset.state === 'done'", timeout=240_000)
     assert watched.locator('#photo-colorizer output').inner_text()=='0.30' and 'transparency' in watched.locator('#photo-colorizer .said').inner_text()
     with watched.expect_download() as d: watched.get_by_role('button', name='Save as PNG').click()
     saved = np.asarray(Image.open(d.value.path()))
@@ -217,7 +217,7 @@ def test_a_slider_moved_while_the_network_runs_decides_the_colors(watched, site,
     Image.effect_noise((3000, 2000), 60).convert('RGB').save(f := tmp_path/'large.jpg', quality=70)
     watched.goto(site+'color.html')
     watched.set_input_files('#photo-colorizer input[type=file]', f)
-    watched.locator('#photo-colorizer.opened[data-state=busy]').wait_for(timeout=90_000)
+    watched.locator('#photo-colorizer.opened[data-state=busy]').wait_for(timeout=240_000)
     watched.evaluate("() => { const s = document.querySelector('.saturation'); s.value = 0; s.dispatchEvent(new Event('input')) }")
     gray = colored_photo(watched)
     assert watched.locator('#photo-colorizer output').inner_text()=='0.00' and np.ptp(gray, 2).max() <= 1
@@ -286,7 +286,7 @@ def test_pages_cannot_send_data(browser, site, where):
         code = leak if leak.startswith(('document','setTimeout')) else 'return ' + leak
         page.evaluate(f"() => {{ blocked.length = 0; const away = 'http://127.0.0.1:{server.server_port}/'; "
                       f"try {{ const p = (() => {{ {code} }})(); p && p.catch && p.catch(() => 0) }} catch (e) {{}} }}")
-        until(page, 'blocked.length', timeout=5000)
+        until(page, 'blocked.length')
         assert directive in page.evaluate('blocked'), leak
     assert not page.evaluate('window.ran') and requests==[]
     ctx.close()
