@@ -4,8 +4,7 @@
 
 PHOTOS contains `train240` (every fifth photo is used) and `eval256`, whose odd photos are the test photos. The results
 go to `colorize_nb/course/queries.json`, one row per decoder and seed; rows that the file already contains aren't
-computed again. The network with queries of seed 0 goes to `colorize_nb/course/queries.safetensors`. It takes about
-20 minutes on one core.
+computed again. It takes about 20 minutes on one core.
 """
 import argparse
 import json
@@ -14,7 +13,6 @@ import time
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 import colorize_nb
 from colorize_nb.color.codecs import LabAB
@@ -86,9 +84,6 @@ def main(args):
             data['rows'].append(dict(arm=arm, decoding='', test='held', seed=seed, steps=steps, seconds=round(seconds), trained=trained, **row))
             print(arm, f'seed {seed}: {steps} steps, {seconds:.0f} s, CIEDE2000 {row["mean"]:.2f}', flush=True)
             if seed==0: strip(net).save(COURSE/f'queries-{arm.replace(" ", "-")}.jpg', quality=85)
-            if seed==0 and arm!='convolutions':
-                own = {k: v.half().contiguous() for k,v in net.state_dict().items() if not k.startswith('encoder.')}
-                save_file(own, COURSE/'queries.safetensors')
             write(path, data)
 
 
