@@ -4,7 +4,6 @@ The scores of each photo go to one result file. Rows that the file already conta
 """
 import json
 import platform
-import random
 from pathlib import Path
 
 import torch
@@ -59,13 +58,6 @@ def scores(pred, true):
     "Return CIEDE2000 of a prediction `(1,3,H,W)` and of gray, and the colorfulness of the prediction and of the photo."
     values = ciede(pred, true), ciede(gray_baseline(true), true), colorfulness(pred), colorfulness(true)
     return [round(v.item(), 3) for v in values]
-
-
-def split(photos, n, held):
-    "Return the files to train on and the files to test on, drawn from a folder in a fixed random order."
-    files = find_photos([Path(photos)])
-    random.Random(0).shuffle(files)
-    return files[held:held+n], files[:held]
 
 
 def run(path, arms, seeds, facts, train_and_measure):

@@ -2,10 +2,14 @@
 
     python -m lab.fusion PHOTOS
 
-PHOTOS is a folder of color photos. The network starts from random weights, like Koalarization's encoder. The class
+PHOTOS contains `train240` and `eval256`. The network starts from random weights, like Koalarization's encoder. The class
 scores are the outputs of EfficientNet-Lite0, before the softmax, for the lightness of the photo. The results go to
 `colorize_nb/course/fusion.json`, one row per variant and seed. Rows that the file already contains aren't computed
-again. This takes about 15 minutes on one core.
+again. The first network with the right scores also colors a few bundled photos, each of them with the scores of each
+(`fusion-cross.jpg`). This takes about 20 minutes on one core.
+
+The rows in the package were measured on an earlier pack of photos, `train128`, and the picture comes from `train240`. To
+repeat the measurement on `train240`, remove `fusion.json` first.
 """
 import time
 from pathlib import Path
@@ -19,12 +23,16 @@ from torch import nn
 
 from lab import arms
 from colorize_nb.color.codecs import LabAB
-from colorize_nb.core.photo import central_square, open_photo, to_tensor
+from colorize_nb.color.space import rgb2lab
+from colorize_nb.core.photo import bundled_photos, central_square, open_photo
+from colorize_nb.core.show import image_grid
+from colorize_nb.infer.paint import paint
 from colorize_nb.models.encoders import ClassScores, fuse
 from colorize_nb.models.compact import UnetCompact
 
 ARMS = ('right scores', "another photo's scores", 'no scores')
 CODEC, SIZE, BS = LabAB(ab_scale=50), 64, 32
+STRIP = ('hills', 'coast', 'soccer', 'strawberries', 'burger', 'asters')
 
 
 class Mix(nn.Module):
@@ -50,12 +58,9 @@ class FusedUnet(UnetCompact):
 @torch.no_grad()
 def read_photos(files):
     "Return RGB squares `(N,3,SIZE,SIZE)`, and the class scores `(N,1000)` of their lightness at 224 px."
-    classifier, rgb, scores = ClassScores('efficientnet_lite0', pretrained=True).eval(), [], []
-    for f in files:
-        photo = open_photo(f)
-        rgb.append(to_tensor(central_square(photo, SIZE)))
-        scores.append(classifier(CODEC.encode(to_tensor(central_square(photo, 224)))[0]))
-    return torch.cat(rgb), torch.cat(scores)
+    classifier = ClassScores('efficientnet_lite0', pretrained=True).eval()
+    scores = [classifier(CODEC.encode(arms.squares([f], 224))[0]) for f in files]
+    return arms.squares(files, SIZE), torch.cat(scores)
 
 
 def fused_scores(arm, scores, seed):
@@ -87,9 +92,21 @@ def measure(net, rgb, scores):
     return [arms.scores(CODEC.decode(x, net(x, s)), photo) for x,s,photo in triples]
 
 
+@torch.no_grad()
+def cross(net):
+    "Color each bundled photo of `STRIP` (rows) with the class scores of each (columns)."
+    files = [bundled_photos('all')[n] for n in STRIP]
+    rgb, scores = read_photos(files)
+    def color(i, j):
+        x = CODEC.encode(rgb[i:i+1])[0]
+        pred = CODEC.decode(x, net(x, scores[j:j+1]))
+        return paint(central_square(open_photo(files[i]), 128), rgb2lab(pred)[:,1:])
+    return image_grid([color(i, j) for i in range(len(files)) for j in range(len(files))], ncols=len(files), gap=0)
+
+
 @call_parse
 def main(
-    photos:Path, # folder of color photos
+    photos:Path, # folder that contains train240 and eval256
     n:int=2000, # photos to train on
     held:int=300, # photos to test on
     steps:int=310, # optimizer steps, rounded to whole epochs
@@ -97,11 +114,13 @@ def main(
     lr:float=3e-3, # maximum learning rate
 ):
     "Measure how much fused class scores help."
-    files, held_files = arms.split(photos, n, held)
+    torch.set_num_threads(1)
+    files, held_files = arms.train_and_test(photos, n, held)
     (rgb, scores), (held_rgb, held_scores) = read_photos(files), read_photos(held_files)
-    facts = dict(data=Path(photos).name, n_train=n, n_held=held, steps=steps, batch=BS, size=SIZE,
+    facts = dict(data='train240', cross=dict(data='train240', photos=STRIP), n_train=n, n_held=held, steps=steps, batch=BS, size=SIZE,
                  loss='smooth_l1', lr=lr)
     def train_and_measure(arm, seed):
         net, done, seconds = train(rgb, fused_scores(arm, scores, seed), seed, steps, lr)
+        if seed==0 and arm=='right scores': cross(net).save(arms.RESULTS/'fusion-cross.jpg', quality=85)
         return done, seconds, measure(net, held_rgb, fused_scores(arm, held_scores, seed))
     arms.run(arms.RESULTS/'fusion.json', ARMS, seeds, facts, train_and_measure)
