@@ -39,10 +39,12 @@ def load_results(
 def copy_to_course(
     folder, # Where the tutorials read their data: `colorize_nb/course`
 ):
-    "Copy the rows of `PAPERS` to `papers.json`."
+    "Copy the rows of `PAPERS` to `papers.json`, and the pagoda as each of them colors it to `papers.jpg`."
     found = load_results()
-    rows = {n: {k: found[n][k] for k in PAPER_FACTS if k in found[n]} for n in PAPERS}
+    rows = {n: {k: found[n][k] for k in PAPER_FACTS if k in found[n]} | {'vs. gray': _difference(found[n], found['gray'])} for n in PAPERS}
     (Path(folder)/'papers.json').write_text(json.dumps(rows, indent=1)+'\n')
+    pictures = [Image.open(RESULTS/f'{n}.jpg').crop((339, 0, 503, 110)) for n in ('photo', *PAPERS[2:])]
+    image_grid(pictures, gap=0).save(Path(folder)/'papers.jpg', quality=90)
 
 def label(
     row:dict, # Contents of a result file
