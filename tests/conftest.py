@@ -118,14 +118,20 @@ def closed_panels():
 @pytest.fixture(scope='session')
 def browser():
     from playwright.sync_api import expect, sync_playwright
-    expect.set_options(timeout=120_000)
+    expect.set_options(timeout=240_000)
     with sync_playwright() as p:
         b = p.chromium.launch(executable_path=find_chromium(), args=['--no-sandbox','--disable-gpu','--disable-background-networking',
                                                                      '--disable-component-update','--disable-sync'])
+        new_context = b.new_context
+        def patient_context(**options):
+            context = new_context(**options)
+            context.set_default_timeout(240_000) # Playwright's 30 s are too short for a busy machine
+            return context
+        b.new_context = patient_context
         yield b
         b.close()
 
-def until(page, expression, timeout=120_000, **_):
+def until(page, expression, timeout=240_000, **_):
     "Wait until a JavaScript expression is true. Playwright's `wait_for_function` needs eval, which the site's policy forbids."
     end = time.monotonic()+timeout/1000
     while not page.evaluate(expression):

