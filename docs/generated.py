@@ -322,11 +322,12 @@ def papers(folder):
         p.write_text(text.replace('% numbers', '\n'.join(table)), 'utf8')
 
 def card(folder):
-    "Write the model card as a page, with an audit of the current model."
-    text = shipped_models()['shipped'].with_suffix('.md').read_text('utf8')
+    "Write the model card as a page, with an audit of the current model and the card of the model for old photographs."
+    text, archive = (shipped_models()[name].with_suffix('.md').read_text('utf8') for name in ('shipped', 'archive'))
     tables = '\n\n'.join(table.to_markdown() for table in audit('shipped'))
     method = f'{LIMITS} [The audit](nbs/claims/11_audit.ipynb) explains how we measured this.'
-    (folder/'model_card.md').write_text(f'{text}\n\n## Skin tones and scenes\n\n{method}\n\n{tables}\n', 'utf8')
+    archive = re.sub('^#', '##', archive, flags=re.M) # one level down
+    (folder/'model_card.md').write_text(f'{text}\n\n## Skin tones and scenes\n\n{method}\n\n{tables}\n\n{archive}', 'utf8')
 
 def models(static, names=('shipped',)):
     "Export models for the browser, and their settings as JSON. Every model adds several megabytes to the site."
