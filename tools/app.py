@@ -111,6 +111,7 @@ def main():
     App.visitors = a.visitors
     warm.use()
     culling = [f'--MappingKernelManager.{k}={v}' for k,v in dict(cull_idle_timeout=a.idle, cull_interval=max(1, a.idle//4)).items()]
-    App.launch_instance([a.notebook, '--theme=light', *culling, *more])
+    patience = '--VoilaExecutor.iopub_timeout=60' # by default, a kernel that is busy for 4 s loses its output, and the page stays empty
+    App.launch_instance([a.notebook, '--theme=light', *culling, patience, *more])
 
 if __name__=='__main__': main()
