@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-import lab.train_shipped # registers the candidates' architectures
 from colorize_nb.color.metrics import bootstrap_interval, ciede, gray_baseline
 from colorize_nb.color.space import lab2rgb, rgb2lab
 from colorize_nb.core.photo import find_photos, open_photo, to_image, to_tensor
 from colorize_nb.core.show import Results
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.paint import paint
+from lab.measure_shipped import interpolate # the module also registers the candidates' architectures
 from lab.old_scans import BLUE_SENSITIVE, ORTHOCHROMATIC, PANCHROMATIC, film_lightness, simulate_scan
 
 EXPOSURES = {'panchromatic': PANCHROMATIC, 'green exposure': (0., 1., 0.), 'blue exposure': (0., 0., 1.)}
@@ -84,20 +84,12 @@ def table(name, found):
     return Results(rows, f'{len(next(iter(found.values())))} photos', '.2f')
 
 
-def at_chroma(scores, chroma):
-    "Interpolate each photo's error at the saturation where the mean chroma of all photos is `chroma`."
-    means = scores[:,:,2].mean(0)
-    i = int(np.clip(np.searchsorted(means, chroma), 1, len(means)-1))
-    t = (chroma-means[i-1])/(means[i]-means[i-1])
-    return (1-t)*scores[:,i-1,0]+t*scores[:,i,0]
-
-
 def compare(names, first, second):
     "Compare the second model with the first at its default saturation and at the same mean chroma, paired over photos."
     rows = []
     for kind,scores in first.items():
         ours, gray = scores[:,SATURATIONS.index(1.25)], scores[:,0,1]
-        errors = at_chroma(second[kind], ours[:,2].mean())
+        errors = interpolate(second[kind][:,:,0], second[kind][:,:,2].mean(0), ours[:,2].mean())
         low, high = bootstrap_interval(torch.tensor(errors-ours[:,0]))
         rows.append({'sees': kind, **{n: f'{100*(e.mean()/gray.mean()-1):+.1f}%' for n,e in zip(names, (ours[:,0], errors))},
                      'difference': f'{(errors-ours[:,0]).mean():+.2f} [{low:+.2f}, {high:+.2f}]', 'better on': f'{100*(errors<ours[:,0]).mean():.0f}%'})

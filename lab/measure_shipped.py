@@ -79,12 +79,16 @@ def frontier_table(name, scores, base):
     return Results(rows, f'{len(scores)} photos', '.2f')
 
 
+def interpolate(scores, strengths, target):
+    "Interpolate each photo's score `(photos,saturations)` at the saturation where `strengths` `(saturations,)` is `target`."
+    i = int(np.clip(np.searchsorted(strengths, target), 1, len(strengths)-1))
+    t = (target-strengths[i-1])/(strengths[i]-strengths[i-1])
+    return (1-t)*scores[:,i-1]+t*scores[:,i]
+
+
 def at_colorfulness(scores, base, share, column=0):
-    "Interpolate each photo's score at the saturation where mean colorfulness is `share` of the photos' own."
-    shares = scores[:,:,2].mean(0)/base[:,1,2].mean()
-    i = int(np.clip(np.searchsorted(shares, share), 1, len(shares)-1))
-    t = (share-shares[i-1])/(shares[i]-shares[i-1])
-    return (1-t)*scores[:,i-1,column] + t*scores[:,i,column]
+    "Return each photo's score at the saturation where mean colorfulness is `share` of the photos' own."
+    return interpolate(scores[:,:,column], scores[:,:,2].mean(0)/base[:,1,2].mean(), share)
 
 
 def comparison(first, second, base, names):
