@@ -39,9 +39,9 @@ class App:
         with r: return r.status, r.read().decode()
 
     def processes(self):
-        "Return the living child processes."
+        "Return the living child processes. While a thread of a process is still ending, the process shares its parent's memory."
         def is_alive(p):
-            try: return p.status()!=psutil.STATUS_ZOMBIE
+            try: return p.status()!=psutil.STATUS_ZOMBIE or p.num_threads()>1
             except psutil.Error: return False
         return [p for p in self.process.children(recursive=True) if is_alive(p)]
 
@@ -49,6 +49,7 @@ class App:
         "Return the kernels' processes, which are started directly or forked."
         def is_kernel(p):
             try: command = ' '.join(p.cmdline())
+            except psutil.ZombieProcess: return True # its other threads are still ending
             except psutil.Error: return False # the process has just ended
             return 'ipykernel' in command and not ('forkserver' in command and p.ppid()==self.process.pid)
         return [p for p in self.processes() if is_kernel(p)]
@@ -140,5 +141,5 @@ def test_memory_is_freed_after_visits(root, tmp_path, browser, note):
         for p in pages: leave(p)
         assert app.wait_until_empty()
         note(f'five visitors at once: {peak:.2f} GB, {(peak-after)/5:.2f} each; {app.memory():.2f} GB after they left')
-        assert max(during)<before+1 and after<before+.5 and app.memory()<after+.2, 'memory does not grow with each visit'
+        assert max(during)<before+1 and after<before+.2 and app.memory()<before+.2
     finally: app.stop()
