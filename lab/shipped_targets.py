@@ -42,7 +42,7 @@ def train(target, seed, files, held, folder, args):
     shipped.np.random.seed(seed)
     model = create_model('unet_lite', n_out=codec.n_out, pretrained=True, freeze=True, version=0, norm=False)
     cache = FeatureCache.build(folder/'features', files, model, codec, size=SQUARE, device=device)
-    options = argparse.Namespace(encoder=0, scale=1, workers=0, old=0., lr=args.lr, photos=args.photos, settle=100)
+    options = shipped.arguments([str(args.photos_folder), f'--lr={args.lr}', f'--photos={args.photos}'])
     with tempfile.TemporaryDirectory() as part:
         part = Path(part)
         model = shipped.train_decoder(model, cache, codec, args.cached, args.decoder_lr, part/'decoder.pt', device)

@@ -114,30 +114,43 @@ def model_spec(codec, args):
 
 # Losses
 
-def color_loss(ab, lab):
-    "Return CIEDE2000 plus the mean log of each photo's squared RGB error, weighted to contribute equally."
+def soft_colorfulness(rgb, eps=1e-2):
+    "Return Hasler and Süsstrunk's colorfulness `(B,)` of `(B,3,H,W)`, with signed opponents and a finite gradient at gray."
+    r, g, b = (255*rgb).unbind(1)
+    o = torch.stack([r-g, (r+g)/2-b], 1).flatten(2)
+    return (o.var(2, unbiased=False).sum(1)+eps).sqrt()+.3*(o.mean(2).square().sum(1)+eps).sqrt()
+
+
+def color_loss(ab, lab, vivid=0.):
+    """Return CIEDE2000 plus the mean log of each photo's squared RGB error, weighted to contribute equally.
+
+    With `vivid`, also add `vivid` times DDColor's colorfulness loss, `1 - CF/100`. The sum is the Lagrangian of the lowest
+    error at a given mean colorfulness, so the network learns where more color costs least."""
     ours = torch.cat([lab[:,:1], ab], 1)
-    mse = (lab2rgb(ours)-lab2rgb(lab)).square().mean((1,2,3))
-    return .1*ciede2000(ours, lab).mean() + .25*(mse+2e-4).log().mean()
+    rgb = lab2rgb(ours)
+    mse = (rgb-lab2rgb(lab)).square().mean((1,2,3))
+    loss = .1*ciede2000(ours, lab).mean() + .25*(mse+2e-4).log().mean()
+    if vivid: loss = loss + vivid*(1-soft_colorfulness(rgb.clamp(0, 1)).mean()/100)
+    return loss
 
 
-def class_loss(codec, raw, lab, weights=None):
-    "Return cross-entropy with soft targets (the nearest cells), plus twice `color_loss` of the distribution's mean."
+def class_loss(codec, raw, lab, weights=None, vivid=0., saturation=1.):
+    "Return cross-entropy with soft targets (the nearest cells), plus twice `color_loss` of the mean times `saturation`."
     logp = raw.log_softmax(1)
     near, share = codec.encode(lab2rgb(lab))[1].chunk(2, 1)
     near = near.long()
     if weights is not None: share = share*weights.to(raw.device)[near]
     entropy = -(logp.gather(1, near)*share).sum(1).mean()
     mean = torch.einsum('bqhw,qc->bchw', logp.exp(), codec.centers.to(raw.device))
-    return entropy + 2*color_loss(mean, lab)
+    return entropy + 2*color_loss(saturation*mean, lab, vivid)
 
 
-def make_loss(codec, weights=None):
+def make_loss(codec, weights=None, vivid=0., saturation=1.):
     "Build a loss that takes the raw prediction `(B,n_out,h,w)` and the photo's Lab `(B,3,h,w)`."
     def loss(raw, lab):
         raw, lab = raw.as_subclass(torch.Tensor).float(), lab.as_subclass(torch.Tensor)
-        if codec.kind=='classification': return class_loss(codec, raw, lab, weights)
-        return color_loss(codec.ab(None, raw), lab)
+        if codec.kind=='classification': return class_loss(codec, raw, lab, weights, vivid, saturation)
+        return color_loss(saturation*codec.ab(None, raw), lab, vivid)
     return loss
 
 
@@ -167,10 +180,11 @@ def read_square(path, size):
     return to_rgb(central_square(open_photo(path), size), path)
 
 
-def random_crop(photo, h, w, rng):
-    "Cut a random `h` x `w` crop out of a photo, mirrored half of the time. Sharp photos are hardly enlarged."
+def random_crop(photo, h, w, rng, least=.6):
+    """Cut a random `h` x `w` crop out of a photo, mirrored half of the time. Sharp photos are hardly enlarged. The crop has
+    at least `least` of the width of the largest possible one."""
     full = min(photo.width, photo.height*w/h)
-    width = full*rng.uniform(min(1, max(.6, .9*w/full)), 1)
+    width = full*rng.uniform(min(1, max(least, .9*w/full)), 1)
     height = width*h/w
     left, top = rng.uniform(0, photo.width-width), rng.uniform(0, photo.height-height)
     crop = photo.resize((w, h), 2 if w<width else 3, box=(left, top, left+width, top+height)) # bilinear or bicubic
@@ -179,8 +193,8 @@ def random_crop(photo, h, w, rng):
 
 class Crops(IterableDataset):
     "Endless batches of random crops `(B,3,h,w)` in [0,1]. Photos are opened on demand; unreadable ones are dropped."
-    def __init__(self, files, scale=1):
-        self.files, self.scale, self.epoch = [*files], scale, 0
+    def __init__(self, files, scale=1, least=.6):
+        self.files, self.scale, self.least, self.epoch = [*files], scale, least, 0
 
     def __len__(self): return 10**9
 
@@ -188,7 +202,7 @@ class Crops(IterableDataset):
         "Return one crop of a random photo."
         while self.files:
             i = rng.randrange(len(self.files))
-            try: return to_rgb(random_crop(open_photo(self.files[i]), h, w, rng), self.files[i])
+            try: return to_rgb(random_crop(open_photo(self.files[i]), h, w, rng, self.least), self.files[i])
             except (PhotoError, OSError) as e:
                 print(f'dropped: {e}', flush=True)
                 self.files[i] = self.files[-1]
@@ -320,7 +334,7 @@ class Job(Callback):
 
     def before_train(self):
         self.data.epoch = self.epochs
-        self.began, self.cpu = time.time(), time.process_time()
+        self.began, self.cpu_began = time.time(), time.process_time()
 
     def before_batch(self):
         if self.training: self.opt.set_hypers(lr=[r*self.rate() for r in self.rates])
@@ -333,7 +347,7 @@ class Job(Callback):
         if time.time()-self.began>CHECKPOINT or self.photos>=self.n: raise CancelTrainException
 
     def before_validate(self):
-        self.seconds += time.process_time()-self.cpu
+        self.seconds += time.process_time()-self.cpu_began
         self.kept, self.learn.model = self.model, self.mean.module
         self.model.eval()
 
@@ -430,7 +444,7 @@ def train_decoder(model, cache, codec, photos, lr, checkpoint, device, weights=N
 
 def train_whole(model, files, held, codec, args, checkpoint, device, weights=None, finish=False):
     "Train end to end; returns the model with the mean weights, and its training totals. `finish` skips training."
-    crops = Crops(files, args.scale)
+    crops = Crops(files, args.scale, args.crop)
     dls = DataLoaders(DataLoader(crops, batch_size=None, num_workers=args.workers, pin_memory=device.type=='cuda'),
                       DataLoader(Squares([] if finish else held[:128]), batch_size=None), device=device)
     scale_kernels(model, args.encoder)
@@ -438,7 +452,8 @@ def train_whole(model, files, held, codec, args, checkpoint, device, weights=Non
         if isinstance(m, nn.BatchNorm2d): m.momentum = .02 # batches differ in size
     net = EveryOther(model.to(device, memory_format=torch.channels_last))
     cbs = [MakeTargets(codec, device, args.old), GradientClip(5.)]
-    learn = Learner(dls, net, make_loss(codec, weights), splitter=encoder_and_rest, opt_func=adam, cbs=cbs)
+    loss = make_loss(codec, weights, args.vivid, args.saturation)
+    learn = Learner(dls, net, loss, splitter=encoder_and_rest, opt_func=adam, cbs=cbs)
     job = Job(checkpoint, crops, args.photos, [args.lr*ENCODER_RATE, args.lr], net, device)
     if finish: job.resume(learn)
     else: run_job(learn, job)
@@ -478,7 +493,7 @@ def main(args):
     model, before = first_model(codec, files, args, folder, device, weights)
     model, facts = train_whole(model, files, held, codec, args, folder/'whole.pt', device, weights, bool(args.export))
     facts = {k: before.get(k, 0)+facts.get(k, 0) for k in STEPS}
-    facts.update(data=args.packs, n_files=len(files), device=device.type, knobs=DEFAULTS[args.target])
+    facts.update(data=args.packs, n_files=len(files), device=device.type, knobs=DEFAULTS[args.target]|dict(saturation=args.saturation))
     out = args.export or folder/f'{args.name}.safetensors'
     log(stage='saved', file=str(save_model(out, model, codec, model_spec(codec, args), facts)))
 
@@ -496,6 +511,9 @@ def arguments(argv=None):
     p.add_argument('--rebalance', type=float, default=1., metavar='LAMBDA', help='1: no rebalancing; .5: half of it')
     p.add_argument('--old', type=float, default=0., metavar='SHARE',
                    help='share of the training photos that are turned into simulated old scans')
+    p.add_argument('--crop', type=float, default=.6, metavar='SHARE', help='smallest crop; 1: as much as the shape allows')
+    p.add_argument('--vivid', type=float, default=0., metavar='WEIGHT', help='weight of the colorfulness loss, end to end')
+    p.add_argument('--saturation', type=float, default=1., help='saturation of the colors that the end-to-end loss compares')
     p.add_argument('--cached', type=int, default=64_000, help='photo steps of the decoder alone')
     p.add_argument('--photos', type=int, default=200_000, help='photo steps end to end')
     p.add_argument('--decoder-lr', type=float, default=2e-3, help='learning rate of the decoder alone')
