@@ -7,8 +7,6 @@ options, and the facts about training come from the first file.
 """
 import argparse
 
-import torch
-
 from colorize_nb.models.store import load_model_file, save_model
 
 
@@ -16,8 +14,9 @@ def average(files, shares=None):
     "Return the network, codec, spec, and facts of the first file, with the mean of all weights; `shares` sum to 1."
     shares = shares or [1/len(files)]*len(files)
     if len(shares)!=len(files): raise ValueError(f'{len(files)} files need as many shares, but there are {len(shares)}')
-    (model, *rest), *others = [load_model_file(f) for f in files]
-    states = [model.state_dict(), *(m.state_dict() for m,*_ in others)]
+    loaded = [load_model_file(f) for f in files]
+    states = [model.state_dict() for model,*_ in loaded]
+    model, *rest = loaded[0]
     for f,state in zip(files[1:], states[1:]):
         if [(k, v.shape) for k,v in state.items()]!=[(k, v.shape) for k,v in states[0].items()]:
             raise ValueError(f'{f} contains another network than {files[0]}')
@@ -34,4 +33,4 @@ if __name__=='__main__':
     p.add_argument('files', nargs='+', metavar='FILE', help='model files, or names of shipped models')
     p.add_argument('--shares', nargs='+', type=float, help='share of each file; default: all the same')
     args = p.parse_args()
-    with torch.no_grad(): print(save_model(args.out, *average(args.files, args.shares)))
+    print(save_model(args.out, *average(args.files, args.shares)))

@@ -44,6 +44,7 @@ from colorize_nb.models.encoders import load_encoder
 from colorize_nb.models.layers import create_model, register_model
 from colorize_nb.models.lite import LiteDecoder, UnetLite
 from colorize_nb.models.store import load_model_file, save_model
+from colorize_nb.train.losses import _colorfulness
 from lab.arms import corrected
 from lab.old_scans import simulate_scan
 
@@ -57,7 +58,7 @@ CHECKPOINT = 600 # seconds
 COOL_DOWN = .2 # share of the steps in which the learning rate falls to zero
 ENCODER_RATE = 1/3 # of the decoder's learning rate
 CODECS = {'classes': JointBins, 'regression': partial(LabAB, ab_scale=50.)}
-DEFAULTS = dict(classes=dict(how='mean', saturation=1.), regression=dict(saturation=1.)) # options stored in the file
+DEFAULTS = dict(classes=dict(how='mean'), regression={}) # options stored in the file, besides the saturation
 STEPS = ('photos_cached', 'photos', 'steps', 'minutes') # totals of all training; all but the first are end to end
 
 
@@ -114,23 +115,16 @@ def model_spec(codec, args):
 
 # Losses
 
-def soft_colorfulness(rgb, eps=1e-2):
-    "Return Hasler and Süsstrunk's colorfulness `(B,)` of `(B,3,H,W)`, with signed opponents and a finite gradient at gray."
-    r, g, b = (255*rgb).unbind(1)
-    o = torch.stack([r-g, (r+g)/2-b], 1).flatten(2)
-    return (o.var(2, unbiased=False).sum(1)+eps).sqrt()+.3*(o.mean(2).square().sum(1)+eps).sqrt()
-
-
 def color_loss(ab, lab, vivid=0.):
     """Return CIEDE2000 plus the mean log of each photo's squared RGB error, weighted to contribute equally.
 
-    With `vivid`, also add `vivid` times DDColor's colorfulness loss, `1 - CF/100`. The sum is the Lagrangian of the lowest
-    error at a given mean colorfulness, so the network learns where more color costs least."""
+    With `vivid`, also add `vivid` times DDColor's colorfulness loss, `1 - CF/100`, with signed opponents. The sum is the
+    Lagrangian of the lowest error at a given mean colorfulness, so the network learns where more color costs least."""
     ours = torch.cat([lab[:,:1], ab], 1)
     rgb = lab2rgb(ours)
     mse = (rgb-lab2rgb(lab)).square().mean((1,2,3))
     loss = .1*ciede2000(ours, lab).mean() + .25*(mse+2e-4).log().mean()
-    if vivid: loss = loss + vivid*(1-soft_colorfulness(rgb.clamp(0, 1)).mean()/100)
+    if vivid: loss = loss + vivid*(1-_colorfulness(rgb.clamp(0, 1), signed=True).mean()/100)
     return loss
 
 

@@ -1,5 +1,5 @@
 "The program that trains the shipped model uses each of its options."
-import pytest, torch
+import pytest, random, torch
 from PIL import Image, ImageOps
 
 from colorize_nb.color.classes import JointBins
@@ -18,6 +18,7 @@ def lab():
 
 def test_vivid_adds_the_colorfulness_loss(lab):
     ab = .5*lab[:,1:]
+    ab[...,32:] *= -1 # opposite colors, so that signed opponents differ from absolute ones
     painted = lab2rgb(torch.cat([lab[:,:1], ab], 1)).clamp(0, 1)
     added = shipped.color_loss(ab, lab, vivid=.5)-shipped.color_loss(ab, lab)
     assert added.item() == pytest.approx(.5*(1-colorfulness(painted).item()/100), abs=1e-4)
@@ -38,7 +39,6 @@ def test_saturation_is_part_of_the_loss():
 
 @pytest.mark.parametrize('least', [.6, 1.])
 def test_smallest_crop(least):
-    import random
     photo = open_photo(bundled_photos()['chelsea']).resize((320,240))
     rng = random.Random(0)
     crops = [shipped.random_crop(photo, 120, 160, rng, least) for _ in range(8)]

@@ -182,11 +182,12 @@ class RebalancedCE(SoftCE):
         return super().__call__(logits, y)*self.v.to(logits)[y[:,0].long()] # v(z) sum_q ...
 
 # %% ../../nbs/train/00_losses.ipynb #d9685751
-def _colorfulness(rgb, eps=1e-8):
+def _colorfulness(rgb, eps=1e-8, signed=False):
     """Return Hasler and Süsstrunk's colorfulness `(B,)`, about 0 to 100, of `(B,3,H,W)` in [0,1],
-    with absolute opponents."""
+    with absolute opponents as in DDColor's code, or with signed ones as in the paper."""
     r,g,b = (255*rgb).unbind(1)
-    opponents = torch.stack([(r-g).abs(), ((r+g)/2-b).abs()], 1).flatten(2)
+    opponents = torch.stack([r-g, (r+g)/2-b], 1).flatten(2)
+    if not signed: opponents = opponents.abs()
     spread = opponents.var(2, unbiased=False).sum(1)
     center = opponents.mean(2).square().sum(1)
     return (spread+eps).sqrt() + .3*(center+eps).sqrt() # eps: a finite gradient at gray
