@@ -3,9 +3,10 @@
     python -m lab.soup OUT FILE FILE ...
 
 All files have to continue from the same model: networks trained from different starts can't be averaged. The codec, the
-options, and the facts about training come from the first file.
+options, and the facts about training come from the first file. `average_of` is added to the facts: the share of each file.
 """
 import argparse
+from pathlib import Path
 
 from colorize_nb.models.store import load_model_file, save_model
 
@@ -16,7 +17,7 @@ def average(files, shares=None):
     if len(shares)!=len(files): raise ValueError(f'{len(files)} files need as many shares, but there are {len(shares)}')
     loaded = [load_model_file(f) for f in files]
     states = [model.state_dict() for model,*_ in loaded]
-    model, *rest = loaded[0]
+    model, codec, spec, facts = loaded[0]
     for f,state in zip(files[1:], states[1:]):
         if [(k, v.shape) for k,v in state.items()]!=[(k, v.shape) for k,v in states[0].items()]:
             raise ValueError(f'{f} contains another network than {files[0]}')
@@ -24,7 +25,8 @@ def average(files, shares=None):
         total = sum(s*t.double() for s,t in zip(shares, tensors))
         return total.to(tensors[0].dtype) if tensors[0].is_floating_point() else tensors[0]
     model.load_state_dict({k: mean([s[k] for s in states]) for k in states[0]})
-    return model, *rest
+    names = [Path(f).stem for f in files]
+    return model, codec, spec, facts | dict(average_of=dict(zip(names, shares)))
 
 
 if __name__=='__main__':

@@ -36,6 +36,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from colorize_nb.color.classes import JointBins, class_weights, color_prior
 from colorize_nb.color.codecs import LabAB
+from colorize_nb.color.metrics import colorfulness
 from colorize_nb.color.space import ciede2000, lab2rgb, rgb2lab
 from colorize_nb.core.files import whole_file
 from colorize_nb.core.photo import PhotoError, central_square, find_photos, open_photo, to_tensor
@@ -44,7 +45,6 @@ from colorize_nb.models.encoders import load_encoder
 from colorize_nb.models.layers import create_model, register_model
 from colorize_nb.models.lite import LiteDecoder, UnetLite
 from colorize_nb.models.store import load_model_file, save_model
-from colorize_nb.train.losses import _colorfulness
 from lab.arms import corrected
 from lab.old_scans import simulate_scan
 
@@ -124,7 +124,7 @@ def color_loss(ab, lab, vivid=0.):
     rgb = lab2rgb(ours)
     mse = (rgb-lab2rgb(lab)).square().mean((1,2,3))
     loss = .1*ciede2000(ours, lab).mean() + .25*(mse+2e-4).log().mean()
-    if vivid: loss = loss + vivid*(1-_colorfulness(rgb.clamp(0, 1), signed=True).mean()/100)
+    if vivid: loss = loss + vivid*(1-colorfulness(rgb.clamp(0, 1)).mean()/100)
     return loss
 
 
@@ -180,8 +180,9 @@ def random_crop(photo, h, w, rng, least=.6):
     full = min(photo.width, photo.height*w/h)
     width = full*rng.uniform(min(1, max(least, .9*w/full)), 1)
     height = width*h/w
-    left, top = rng.uniform(0, photo.width-width), rng.uniform(0, photo.height-height)
-    crop = photo.resize((w, h), 2 if w<width else 3, box=(left, top, left+width, top+height)) # bilinear or bicubic
+    left, top = (rng.uniform(0, max(0, free)) for free in (photo.width-width, photo.height-height)) # rounding can make it negative
+    box = (left, top, min(photo.width, left+width), min(photo.height, top+height))
+    crop = photo.resize((w, h), 2 if w<width else 3, box=box) # bilinear or bicubic
     return crop.transpose(0) if rng.random()<.5 else crop
 
 

@@ -1,5 +1,5 @@
 "The registry: names, patterns, one loading rule, errors, and warnings."
-import sys, warnings
+import math, sys, warnings
 import pytest
 from colorize_nb.core.registry import Registry
 from colorize_nb.core.show import Results
@@ -54,6 +54,20 @@ def test_replacing_another_object_warns_but_running_a_cell_again_does_not(home):
         filters.register('negative')(own) # the package isn't loaded yet
     assert caught[0].filename==__file__
     assert filters.remove('negative') is own and 'negative' not in filters._entries
+
+def test_a_notebook_may_define_its_module_again(home, tmp_path):
+    "Python compiles a call of an imported module differently where the import is in another cell, as in notebooks."
+    tmp_path.joinpath(home, 'calls.py').write_text('from colorize_nb.core.registry import Registry\nimport math\n'
+        '@Registry("filter", "darkroom").register\ndef root(x): return math.sqrt(x)\n')
+    filters, cell = Registry('filter', home), {'math': math, '__name__': '__main__'}
+    filters.list()
+    exec('def root(x): return math.sqrt(x)', cell)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        filters.register(cell['root'])
+    exec('def root(x, y): return math.sqrt(x+y)', cell)
+    cell['root'].__module__ = 'another_notebook'
+    with pytest.warns(UserWarning, match="'root' of __main__ is replaced by 'root' of another_notebook"): filters.register(cell['root'])
 
 def test_values_and_classes_can_be_registered_too(home):
     filters = Registry('filter', home)

@@ -46,6 +46,11 @@ def test_smallest_crop(least):
     same = [any(c.tobytes()==w.tobytes() for w in (whole, ImageOps.mirror(whole))) for c in crops]
     assert all(same) if least==1 else not any(same)
 
+def test_largest_crop_stays_inside_the_photo():
+    "For 134 x 100 pixels, the height of the largest crop is rounded to a little more than 100."
+    photo = open_photo(bundled_photos()['chelsea']).resize((134,100))
+    assert all(shipped.random_crop(photo, 120, 160, random.Random(i), 1.).size==(160,120) for i in range(8))
+
 def test_options_reach_training_and_the_file(tmp_path, monkeypatch):
     "Two photo steps, starting from the shipped file."
     seen = {}
@@ -73,5 +78,6 @@ def test_soup_averages_weights(tmp_path):
         save_model(tmp_path/f'{name}.safetensors', model, codec, spec, meta)
     files = [tmp_path/'a.safetensors', tmp_path/'b.safetensors']
     assert average(files)[0].head.weight.unique().tolist()==[3.]
-    assert average(files, [.75, .25])[0].head.weight.unique().tolist()==[2.]
+    model, _, _, facts = average(files, [.75, .25])
+    assert model.head.weight.unique().tolist()==[2.] and facts['average_of']=={'a': .75, 'b': .25}
     with pytest.raises(ValueError, match='another network'): average([files[0], shipped_models()['compact']])

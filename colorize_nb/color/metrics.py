@@ -72,10 +72,12 @@ def ciede(
 # %% ../../nbs/color/03_metrics.ipynb #cb63b80d
 def _opponents(rgb):
     "Return red minus green and yellow minus blue of each pixel, on the scale of 8-bit values: `(B,2,H*W)`."
-    r,g,b = (rgb.detach().as_subclass(torch.Tensor).float()*255).flatten(-2).unbind(-2)
+    r,g,b = (rgb.as_subclass(torch.Tensor).float()*255).flatten(-2).unbind(-2)
     return torch.stack([r - g, (r + g)/2 - b], -2)
 
-def _m3(o): return o.var(-1, unbiased=False).sum(-1).sqrt() + .3*(o.mean(-1)**2).sum(-1).sqrt()
+def _m3(o):
+    def root(t): return t/(t + 1e-8).sqrt() # a square root whose gradient is finite, even for a gray photo
+    return root(o.var(-1, unbiased=False).sum(-1)) + .3*root((o.mean(-1)**2).sum(-1))
 
 def colorfulness(
     rgb, # `(B,3,H,W)` sRGB in [0,1]

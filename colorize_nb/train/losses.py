@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..color.classes import class_weights
+from ..color.metrics import colorfulness_abs
 from ..core.registry import Registry
 from ..core.show import Results
 from ..models.encoders import IMAGENET_MEAN, IMAGENET_STD, load_classifier
@@ -182,22 +183,12 @@ class RebalancedCE(SoftCE):
         return super().__call__(logits, y)*self.v.to(logits)[y[:,0].long()] # v(z) sum_q ...
 
 # %% ../../nbs/train/00_losses.ipynb #d9685751
-def _colorfulness(rgb, eps=1e-8, signed=False):
-    """Return Hasler and Süsstrunk's colorfulness `(B,)`, about 0 to 100, of `(B,3,H,W)` in [0,1],
-    with absolute opponents as in DDColor's code, or with signed ones as in the paper."""
-    r,g,b = (255*rgb).unbind(1)
-    opponents = torch.stack([r-g, (r+g)/2-b], 1).flatten(2)
-    if not signed: opponents = opponents.abs()
-    spread = opponents.var(2, unbiased=False).sum(1)
-    center = opponents.mean(2).square().sum(1)
-    return (spread+eps).sqrt() + .3*(center+eps).sqrt() # eps: a finite gradient at gray
-
 @register_loss('colorfulness', source='DDColor (Kang 2023), section 3.4: L_col = 1 - CF/100')
 class ColorfulnessLoss:
     "`1 - CF/100`, with the colorfulness CF of the predicted photo. It ignores the target."
     needs_x = True
     def __init__(self, codec): self.codec = codec
-    def __call__(self, pred, y, x): return 1 - _colorfulness(self.codec.decode(x, pred))/100
+    def __call__(self, pred, y, x): return 1 - colorfulness_abs(self.codec.decode(x, pred))/100
 
 # %% ../../nbs/train/00_losses.ipynb #08b4108e
 LAYERS = { # architecture -> {index in its `features`: weight}

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from conftest import until
 from test_site import site, watched # fixtures of the site
 from colorize_nb.color.space import rgb2lab
 from colorize_nb.data.shapes import COLORS, best_color
@@ -14,13 +15,6 @@ from colorize_nb.core.photo import to_tensor
 
 STATE = "document.querySelector('#playground-panel').dataset"
 RED, BLUE = (np.array(c[1:]) for c in COLORS['shirt'])
-
-def until(page, expression, seconds=60):
-    "Wait until a JavaScript expression is true. Playwright's `wait_for_function` needs eval, which the site's policy forbids."
-    end = time.time()+seconds
-    while not page.evaluate(expression):
-        assert time.time() < end, f'{expression} was not true within {seconds} s'
-        page.wait_for_timeout(100)
 
 def pair(page, kind, loss):
     "Return the predicted ab, the best ab, and their difference, as displayed next to a swatch."
@@ -45,7 +39,7 @@ def test_training_reaches_the_best_predictions(watched, site, note):
     watched.get_by_role('button', name='Train', exact=True).click()
     until(watched, f'+{STATE}.step > 0')
     note(f'playground: first step {time.time()-t0:.1f} s after the click')
-    until(watched, f"['done','failed'].includes({STATE}.state)", 800)
+    until(watched, f"['done','failed'].includes({STATE}.state)", 800_000)
     assert step(watched)==400, watched.locator('.said').inner_text()
     note(f'playground: 400 steps of two networks in {time.time()-t0:.0f} s')
 
@@ -91,10 +85,10 @@ def test_the_steps_check_off_tasks(watched, site):
     text = watched.locator('.story .text').inner_text()
     assert 'median' in text and tasks(watched)==[False]*3
     watched.get_by_role('button', name='Train', exact=True).click()
-    until(watched, "document.querySelectorAll('.tasks .done').length===1", 400)
+    until(watched, "document.querySelectorAll('.tasks .done').length===1", 400_000)
     assert 'red shirts' in watched.locator('.tasks li').first.inner_text()
     watched.get_by_role('slider', name='Share of red shirts').fill('20')
-    until(watched, "document.querySelectorAll('.tasks .done').length===3", 600)
+    until(watched, "document.querySelectorAll('.tasks .done').length===3", 600_000)
     assert 'blue shirts' in watched.locator('.tasks li').last.inner_text() # L1 has switched to the other color
     assert watched.locator('.story .text').inner_text()==text, 'the text of the step does not change'
     assert watched.locator('.story ol button').nth(1).get_attribute('aria-label')=='The median, done'
