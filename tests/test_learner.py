@@ -421,6 +421,7 @@ def test_fine_tune_gently_lowers_the_loss_or_keeps_the_model(folder, trained, ca
     learn, before, lower = continued(folder, trained, lr=.5, decay=0.)
     assert not lower and all(torch.equal(v, before[k]) for k,v in learn.model.state_dict().items())
     assert 'kept the model as it was' in capsys.readouterr().out
+    assert learn.training_record.facts==dict(epochs=0, photos=0, seconds=0.) # nothing that the kept weights didn't go through
 
 
 @pytest.mark.parametrize('share', [0, .1, 1])

@@ -111,13 +111,15 @@ def fine_tune_gently(self:Learner,
     cbs=None, # Callbacks for this fit
 )->bool: # Did the validation loss fall?
     """Continue a trained model without damaging it: a low learning rate, frozen BatchNorm statistics, and a running
-    mean of the weights. Puts the old weights back if the validation loss isn't lower in the end."""
+    mean of the weights. If the validation loss isn't lower in the end, the model stays as it was."""
     before = {k: v.clone() for k,v in self.model.state_dict().items()}
+    record = dict(self.training_record.facts)
     with self.no_bar(): start = self.validate()[0]
     if not encoder: self.freeze()
     self.fit_one_cycle(epochs, slice(lr*(encoder or 1), lr), cbs=[FrozenNorm(), MeanWeights(decay), *L(cbs)])
     if (end := self.recorder.final_record[1])<start: return True
     get_model(self.model).load_state_dict(before)
+    self.training_record.facts = record
     print(f'validation loss {end:.4g} after training and {start:.4g} before: kept the model as it was')
     return False
 
