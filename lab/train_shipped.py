@@ -179,10 +179,9 @@ def random_crop(photo, h, w, rng, least=.6):
     at least `least` of the width of the largest possible one."""
     full = min(photo.width, photo.height*w/h)
     width = full*rng.uniform(min(1, max(least, .9*w/full)), 1)
-    height = width*h/w
-    left, top = (rng.uniform(0, max(0, free)) for free in (photo.width-width, photo.height-height)) # rounding can make it negative
-    box = (left, top, min(photo.width, left+width), min(photo.height, top+height))
-    crop = photo.resize((w, h), 2 if w<width else 3, box=box) # bilinear or bicubic
+    height = min(photo.height, width*h/w) # rounding can make it a little larger
+    left, top = rng.uniform(0, photo.width-width), rng.uniform(0, photo.height-height)
+    crop = photo.resize((w, h), 2 if w<width else 3, box=(left, top, left+width, top+height)) # bilinear or bicubic
     return crop.transpose(0) if rng.random()<.5 else crop
 
 

@@ -424,6 +424,12 @@ def test_fine_tune_gently_lowers_the_loss_or_keeps_the_model(folder, trained, ca
     assert learn.training_record.facts==dict(epochs=0, photos=0, seconds=0.) # nothing that the kept weights didn't go through
 
 
+def test_fine_tune_gently_needs_no_training_record(folder, trained):
+    learn = quiet(colorize_learner(make_dls(folder, augment=False), trained, metrics=[]))
+    learn.remove_cb(learn.training_record) # like a learner that fastai made
+    with learn.no_bar(): assert not learn.fine_tune_gently(1, .5, decay=0.)
+
+
 @pytest.mark.parametrize('share', [0, .1, 1])
 def test_the_encoder_learns_at_a_share_of_the_rate(folder, trained, share):
     rates = []

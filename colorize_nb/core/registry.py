@@ -19,7 +19,8 @@ from .show import Results
 def _same(old, new):
     "Return whether `new` is just `old` after its cell was run again, in its notebook or in the notebook of its module."
     def name(o): return getattr(o, '__qualname__', o)
-    def about(o): return o.__doc__, getattr(getattr(o, '__code__', None), 'co_varnames', None) # bytecode differs by module
+    # Python may compile the same lines differently in a notebook and in a module, so don't compare the bytecode
+    def about(o): return o.__doc__, getattr(getattr(o, '__code__', None), 'co_varnames', None)
     return name(old)==name(new) and (old.__module__==new.__module__ or about(old)==about(new))
 
 class Registry:

@@ -113,13 +113,14 @@ def fine_tune_gently(self:Learner,
     """Continue a trained model without damaging it: a low learning rate, frozen BatchNorm statistics, and a running
     mean of the weights. If the validation loss isn't lower in the end, the model stays as it was."""
     before = {k: v.clone() for k,v in self.model.state_dict().items()}
-    record = dict(self.training_record.facts)
+    record = getattr(self, 'training_record', None) # only learners of `colorize_learner` have one
+    facts = dict(record.facts) if record else None
     with self.no_bar(): start = self.validate()[0]
     if not encoder: self.freeze()
     self.fit_one_cycle(epochs, slice(lr*(encoder or 1), lr), cbs=[FrozenNorm(), MeanWeights(decay), *L(cbs)])
     if (end := self.recorder.final_record[1])<start: return True
     get_model(self.model).load_state_dict(before)
-    self.training_record.facts = record
+    if record: record.facts = facts
     print(f'validation loss {end:.4g} after training and {start:.4g} before: kept the model as it was')
     return False
 
