@@ -69,7 +69,10 @@ def test_final_picture_matches_the_original(name, size, key):
     got = np.array(network(name).original(Image.fromarray(want['photo']), size))
     if key.endswith('_sub'): got = got[::2,::2]
     assert got.shape==want[key].shape
-    assert np.abs(got.astype(int)-want[key]).max()<=1
+    diff = np.abs(got.astype(int)-want[key])
+    # A value next to a rounding boundary depends on the processor. In DeOldify's 8-bit YUV, a step of U is 2 or 3 steps of blue.
+    assert diff.max()<=(3 if name.startswith('deoldify') else 1)
+    assert np.count_nonzero(diff)<(20 if name.startswith('deoldify') else 200)
 
 @pytest.mark.parametrize('name', ALL)
 def test_layout_is_complete_in_both_directions(name):
