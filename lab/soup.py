@@ -3,7 +3,7 @@
     python -m lab.soup OUT FILE FILE ...
 
 All files have to continue from the same model: networks trained from different starts can't be averaged. The codec, the
-options, and the facts about training come from the first file. `average_of` is added to the facts: the share of each file.
+options, and the facts about training come from the first file. `average_of` is added to the facts: the name and share of each file.
 """
 import argparse
 from pathlib import Path
@@ -25,8 +25,7 @@ def average(files, shares=None):
         total = sum(s*t.double() for s,t in zip(shares, tensors))
         return total.to(tensors[0].dtype) if tensors[0].is_floating_point() else tensors[0]
     model.load_state_dict({k: mean([s[k] for s in states]) for k in states[0]})
-    names = [Path(f).stem for f in files]
-    return model, codec, spec, facts | dict(average_of=dict(zip(names, shares)))
+    return model, codec, spec, facts | dict(average_of=[[Path(f).stem, share] for f,share in zip(files, shares)])
 
 
 if __name__=='__main__':

@@ -79,5 +79,5 @@ def test_soup_averages_weights(tmp_path):
     files = [tmp_path/'a.safetensors', tmp_path/'b.safetensors']
     assert average(files)[0].head.weight.unique().tolist()==[3.]
     model, _, _, facts = average(files, [.75, .25])
-    assert model.head.weight.unique().tolist()==[2.] and facts['average_of']=={'a': .75, 'b': .25}
+    assert model.head.weight.unique().tolist()==[2.] and facts['average_of']==[['a', .75], ['b', .25]]
     with pytest.raises(ValueError, match='another network'): average([files[0], shipped_models()['compact']])
