@@ -22,7 +22,7 @@ from colorize_nb.color.metrics import dataset_mean_ab, mean_color_baseline
 from colorize_nb.core.photo import central_square, find_photos, open_photo, to_image, to_tensor
 from colorize_nb.core.show import image_grid
 from colorize_nb.data.folder import ColorizeDataLoaders, near_duplicates
-from colorize_nb.infer.colorizer import Colorizer
+from colorize_nb.infer.colorizer import Colorizer, load_colorizers
 from colorize_nb.models.store import load_model_file
 from colorize_nb.train.learner import colorize_learner
 
@@ -60,7 +60,8 @@ def train(files, gently, seed, start):
     with learn.no_bar(), learn.no_logging():
         if gently: learn.fine_tune_gently(epochs, LR)
         else: learn.fit_one_cycle(epochs, LR)
-    return Colorizer(learn.model.eval(), codec, 256), epochs*len(dls.train), time.process_time()-began
+    [after] = load_colorizers(learn).values()
+    return after, epochs*len(dls.train), time.process_time()-began
 
 
 def measure(colorizer, photos):

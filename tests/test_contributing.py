@@ -54,6 +54,6 @@ def test_the_diff_works(registries, title, page, diff, holds):
 def test_hidden_cells_are_collapsed():
     from collapse import collapse
     def cell(source, **metadata): return dict(cell_type='code', source=source, metadata=metadata, outputs=[])
-    nb = dict(cells=[cell('#| hide\nx = 1'), cell('x'), cell('y', jupyter=dict(source_hidden=True))])
-    assert collapse(nb) and [c['metadata'] for c in nb['cells']]==[{'jupyter': {'source_hidden': True}}, {}, {}]
+    nb = dict(cells=[cell('#| hide\nx = 1'), cell('#| code-fold: true\nx'), cell('x'), cell('y', jupyter=dict(source_hidden=True))])
+    assert collapse(nb) and [c['metadata'] for c in nb['cells']]==[{'jupyter': {'source_hidden': True}}]*2+[{}, {}]
     assert not collapse(nb)

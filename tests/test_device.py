@@ -5,6 +5,7 @@ from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.infer.paint import enlarge_chroma, lightness
 from colorize_nb.core.photo import bundled_photos, open_photo
 from colorize_nb.models import store as devices
+from colorize_nb.models.released.table import create_released
 from colorize_nb.models.store import device_line, full_precision, pick_device
 
 def needs_gpu(test): return pytest.mark.cuda(pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')(test))
@@ -85,6 +86,15 @@ def test_gpu_and_cpu_colors_are_the_same(name):
     photo = open_photo(bundled_photos()[name])
     photo.thumbnail((600,600))
     cpu, gpu = (np.asarray(Colorizer.load('shipped', d)(photo).image).astype(int) for d in ('cpu','cuda'))
+    assert np.abs(cpu-gpu).max()<=1
+
+
+@needs_gpu
+@pytest.mark.parametrize('name', ['eccv16', 'siggraph17'])
+def test_original_programs_run_on_the_gpu(name):
+    torch.manual_seed(0)
+    net, photo = create_released(name).eval(), open_photo(bundled_photos()['coffee']).resize((90, 60))
+    cpu, gpu = (np.asarray(net.to(d).original(photo)).astype(int) for d in ('cpu','cuda'))
     assert np.abs(cpu-gpu).max()<=1
 
 

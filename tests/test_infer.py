@@ -271,6 +271,8 @@ def test_load_a_model_file(tmp_path):
     with pytest.raises(StoreError, match='shipped'): Colorizer.load('nope')
     assert list(load_colorizers([f, 'shipped', f, f]))==['m','shipped','m 2','m 3']
     assert list(load_colorizers({'mine': f}))==['mine']
+    save_model(tmp_path/'n.safetensors', create_model('unet_compact', **TINY), codec, spec)
+    assert list(load_colorizers({'mine': tmp_path}))==['mine m','mine n']
 
 
 def test_results_have_a_note_and_the_mark(coffee, tmp_path):

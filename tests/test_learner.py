@@ -10,8 +10,9 @@ from conftest import torch_threads
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.data.folder import ColorPhoto
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
+from colorize_nb.infer.colorizer import Colorizer, load_colorizers
 from colorize_nb.models.layers import create_model
-from colorize_nb.models.store import load_model_file, read_header
+from colorize_nb.models.store import load_model_file, read_header, save_model
 from colorize_nb.train.callbacks import Amp, DataTimer, FrozenNorm, MeanWeights, TimeBudget
 from colorize_nb.train.learner import colorize_learner, split_params
 from fastai.callback.channelslast import ChannelsLast
@@ -190,6 +191,16 @@ def test_save_and_load_a_colorizer(folder, tmp_path, tanh):
     again = make(dls, arch=str(path), model_kwargs=None)
     again.fit(1, 1e-3)
     assert again.spec==learn.spec and read_header(again.save_colorizer(tmp_path/'b.safetensors'))['spec']==spec
+
+def test_a_continued_model_keeps_its_default_options_and_license(folder, tmp_path):
+    start = Colorizer.load('shipped')
+    meta = {**start.meta, 'license': 'apache-2.0', 'minutes': 132}
+    save_model(tmp_path/'start.safetensors', start.model, start.codec, load_model_file(start.path)[2], meta)
+    learn = make(make_dls(folder, codec=start.codec), arch=str(tmp_path/'start.safetensors'), loss='ce', model_kwargs=None)
+    saved = Colorizer.load(learn.save_colorizer(tmp_path/'mine.safetensors'))
+    [unsaved] = load_colorizers(learn).values()
+    assert saved.knobs==unsaved.knobs=={'how': 'mean', 'saturation': 1.25} and saved.size==unsaved.size==256
+    assert saved.meta['license']=='apache-2.0' and 'minutes' not in saved.meta
 
 def test_your_own_module_trains_but_cannot_be_saved(dls, tmp_path):
     learn = make(dls, arch=nn.Conv2d(1, 2, 3, padding=1))
@@ -395,6 +406,15 @@ def test_time_budget_counts_training_but_not_validation(dls):
     learn = make(dls)
     learn.fit(100, 1e-3, cbs=[Clock(), TimeBudget(5, clock=lambda: now[0]), Share()])
     assert len(dls.train)<5 and shares==[0, .2, .4, .6, .8]
+
+
+def test_a_canceled_epoch_counts_as_training_time(dls):
+    learn = make(dls)
+    learn.fit(1, 1e-3, cbs=TimeBudget(1e-9)) # ends after the first batch
+    facts = dict(learn.training_record.facts)
+    learn.validate()
+    assert facts['epochs']==0 and facts['photos']==4 and facts['seconds']>0 and learn.training_record.facts==facts
+    assert not learn.finite_loss.in_fit
 
 
 @pytest.fixture(scope='module')

@@ -174,7 +174,7 @@ def test_fit_recipe_lowers_the_rate_tenfold_and_stops(folder):
     class Watch(Callback):
         order = 100
         def after_epoch(self): rates.append(self.opt.hypers[0]['lr'])
-    with learn.no_bar(), learn.no_logging(): learn.fit_recipe(30, cbs=[Watch()])
+    with learn.no_bar(), learn.no_logging(): learn.fit_recipe(30, cbs=Watch())
     assert len(learn.recorder.values)<30 and {round(b/a, 3) for a,b in zip(rates, rates[1:])}-{1.}=={.1}
 
 @pytest.fixture

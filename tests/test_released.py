@@ -261,6 +261,7 @@ def test_evaluation(colorizer):
 
 def test_faithful_is_only_for_released_models():
     with pytest.raises(ValueError, match='faithful=True is for released models'): Colorizer.load('shipped')(Image.new('RGB', (64, 64)), faithful=True)
+    with pytest.raises(ValueError, match='leave out saturation, banana'): Colorizer.load('shipped')(Image.new('RGB', (64, 64)), faithful=True, saturation=2., how=None, banana=3)
 
 @pytest.mark.slow
 def test_onnx_export(colorizer, tmp_path):

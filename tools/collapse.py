@@ -1,4 +1,4 @@
-"Collapse the input of cells marked `#| hide`, so that JupyterLab shows them as a thin bar: python tools/collapse.py [NOTEBOOK ...]"
+"Collapse the input of cells marked `#| hide` or `#| code-fold: true`, so that JupyterLab shows them as a thin bar: python tools/collapse.py [NOTEBOOK ...]"
 import json, sys
 from pathlib import Path
 
@@ -10,7 +10,8 @@ def collapse(nb):
     "Set or remove the collapsed state of every code cell of a notebook (a dict). Return whether anything changed."
     changed = False
     for c in (c for c in nb['cells'] if c['cell_type']=='code'):
-        hidden = 'hide' in directives(text(c['source']))[0]
+        opts, _ = directives(text(c['source']))
+        hidden = 'hide' in opts or opts.get('code-fold')=='true'
         if hidden==bool(c['metadata'].get('jupyter', {}).get('source_hidden')): continue
         changed = True
         if hidden: c['metadata']['jupyter'] = dict(source_hidden=True)

@@ -306,14 +306,17 @@ class Colorizer(Predictor):
         gamut:str=None, # 'chroma' or 'clip', see `paint`
         upsample:str=None, # 'guided', 'bilinear', or 'nearest', see `paint`
         salvage:bool=False, # Use what is left of a truncated JPEG?
-        faithful:bool=False, # Color it exactly like the original program? Only for released models
+        faithful:bool=False, # Color it exactly like the original program, without other options? Only for released models
         **knobs, # Options of the codec; default: `.knobs`
     )->ColorizedPhoto:
         "Color one photo. Raises `PhotoError` if it can't be opened, `ColorizeMemoryError` if `size` is too large."
         photo = _path_or_image(photo)
-        if faithful: return self._original(photo, size, salvage)
-        [result] = self.colorize_many([photo], 1, size, salvage, saturation=saturation, gamut=gamut, upsample=upsample,
-                                      **knobs)
+        knobs = dict(saturation=saturation, gamut=gamut, upsample=upsample, **knobs)
+        if faithful:
+            given = ', '.join(k for k,v in knobs.items() if v is not None)
+            if given: raise ValueError(f"faithful=True colors exactly like the original program; leave out {given}")
+            return self._original(photo, size, salvage)
+        [result] = self.colorize_many([photo], 1, size, salvage, **knobs)
         if isinstance(result, Exception): raise result
         return result
 
@@ -322,8 +325,8 @@ def _load_one(m):
     "Load the colorizers for one entry of `load_colorizers`, as a dict by name."
     if isinstance(m, Colorizer): return {m.name: m}
     if hasattr(m, 'dls') and hasattr(m, 'model'): # a `Learner`
-        name = (getattr(m, 'spec', None) or {}).get('arch', 'learner')
-        return {name: Colorizer(m.model, m.dls.codec, m.dls.size, device=m.dls.device)}
+        spec = getattr(m, 'spec', None) or dict(arch='learner', size=m.dls.size)
+        return {spec['arch']: Colorizer(m.model, m.dls.codec, spec['size'], meta=getattr(m, 'kept', None), device=m.dls.device)}
     if Path(m).is_dir():
         found = {f.stem: Colorizer.load(f) for f in sorted(Path(m).glob('*.safetensors'))}
         if not found: raise ValueError(f'{m}: this folder has no .safetensors files; learn.save_colorizer writes one')
@@ -341,9 +344,12 @@ def load_colorizers(
     pairs = models.items() if isinstance(models, dict) else [(None, m) for m in models]
     found = {}
     for given,m in pairs:
-        for name,c in _load_one(m).items():
+        loaded = _load_one(m)
+        for name,c in loaded.items():
             taken = sum(f'{n} '.startswith(f'{name} ') for n in found)
-            found[given or (f'{name} {taken+1}' if taken else name)] = c
+            if given: name = given if len(loaded)==1 else f'{given} {name}'
+            elif taken: name = f'{name} {taken+1}'
+            found[name] = c
     return found
 
 # %% ../../nbs/infer/01_colorizer.ipynb #b92c95d0

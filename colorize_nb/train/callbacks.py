@@ -51,6 +51,12 @@ class TrainingRecord(Callback):
         row = zip(list(self.recorder.metric_names)[1:], self.recorder.log[1:])
         self.facts.update({k: v if v is None else round(float(v), 5) for k,v in row})
         self.facts['epochs'] += 1
+        self._stop()
+
+    def after_fit(self):
+        if self._started is not None: self._stop() # the last epoch was canceled
+
+    def _stop(self):
         self.facts['seconds'] = round(self.facts['seconds']+time.perf_counter()-self._started, 3)
         self._started = None
 
@@ -74,6 +80,7 @@ class FiniteLoss(Callback):
 
     def before_train(self): self.in_fit = True
     def after_validate(self): self.in_fit = False # `learn.validate()` by itself may return NaN
+    def after_fit(self): self.in_fit = False # a canceled epoch has no validation
     def before_fit(self): self.run = not hasattr(self.learn, 'lr_finder') # `lr_find` goes on until the loss explodes
 
     def after_loss(self):

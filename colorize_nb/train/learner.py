@@ -30,21 +30,21 @@ from .metrics import color_metrics
 
 # %% ../../nbs/train/03_learner.ipynb #c8f815f5
 def _load_saved(path, codec):
-    "Return the model of a saved colorizer and its spec. Raise `ValueError` if it was trained with another codec."
-    model,saved_codec,spec,_ = load_model_file(path)
-    if saved_codec==codec: return model,spec
+    "Return the model of a saved colorizer, its spec, and its facts. Raise `ValueError` if it was trained with another codec."
+    model,saved_codec,spec,meta = load_model_file(path)
+    if saved_codec==codec: return model,spec,meta
     raise ValueError(f'{path} was trained with {saved_codec}, but these batches are made with {codec}; give the data '
                      'that codec')
 
 def _create_model(arch, codec, size, pretrained, kwargs):
-    "Return a model for `codec` and the spec to create it again (None for a module of your own)."
-    if isinstance(arch, torch.nn.Module): return arch,None
+    "Return a model for `codec`, the spec to create it again (None for a module of your own), and facts from its file."
+    if isinstance(arch, torch.nn.Module): return arch,None,{}
     if str(arch) in shipped_models() or str(arch).endswith('.safetensors'): return _load_saved(arch, codec)
     if pretrained and arch=='unet_compact':
         raise ValueError("unet_compact has no pretrained encoder; use arch='shipped' to start from the shipped model")
     if pretrained: kwargs = {**kwargs, 'pretrained': True}
     spec = dict(arch=arch, n_in=codec.n_in, n_out=codec.n_out, size=size, kwargs=kwargs)
-    return create_model(arch, codec.n_in, codec.n_out, size, **kwargs),spec
+    return create_model(arch, codec.n_in, codec.n_out, size, **kwargs),spec,{}
 
 # %% ../../nbs/train/03_learner.ipynb #713bda36
 def split_params(
@@ -81,7 +81,7 @@ def colorize_learner(
     pretrained=True)`. Raises `ValueError` for unknown names and for choices that don't fit the codec."""
     if amp not in (None, 'fp16', 'bf16'): raise ValueError(f"amp is {amp!r}; it must be None, 'bf16' or 'fp16'")
     loss_func = get_loss(loss, dls.codec)
-    model,spec = _create_model(arch, dls.codec, dls.size, pretrained, dict(model_kwargs or {}))
+    model,spec,start = _create_model(arch, dls.codec, dls.size, pretrained, dict(model_kwargs or {}))
     if metrics is None: metrics = color_metrics(dls.codec)
     cbs = [TrainingRecord(), PassInput(), FiniteLoss(), StopOnInterrupt(), *L(cbs)]
     if channels_last: cbs.append(ChannelsLast())
@@ -90,6 +90,7 @@ def colorize_learner(
     learn = Learner(dls, model, loss_func, metrics=metrics, cbs=cbs, **kwargs)
     learn.loss_func.decodes = dls.codec.activate # `predict` and `show_results` need activated output
     learn.spec = spec
+    learn.kept = {k: start[k] for k in ('knobs','license') if k in start} # what a continued model still needs
     learn.loss_name = loss if isinstance(loss, str) else getattr(loss, '__name__', type(loss).__name__)
     if pretrained: learn.freeze()
     return learn
@@ -146,4 +147,4 @@ def save_colorizer(self:Learner,
     _check_finite(self.model)
     facts = dict(loss=self.loss_name, n_train=len(self.dls.train_ds), n_valid=len(self.dls.valid_ds),
                  trained_at=self.dls.size)
-    return save_model(path, self.model, self.dls.codec, self.spec, {**facts, **self.training_record.facts, **meta})
+    return save_model(path, self.model, self.dls.codec, self.spec, {**self.kept, **facts, **self.training_record.facts, **meta})

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from fastai.callback.schedule import Learner
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau
 from fastai.optimizer import Adam
-from fastcore.basics import patch
+from fastcore.all import L, patch
 
 from ..color.classes import ChannelBins, JointBins
 from ..color.codecs import LabAB, RGB
@@ -414,11 +414,11 @@ def recipe_learner(
 @patch
 def fit_recipe(self:Learner,
     epochs:int=None, # By default, the recipe's
-    cbs=(), # Callbacks, in addition to those of the recipe's schedule
+    cbs=None, # Callbacks, in addition to those of the recipe's schedule
     **kwargs # For `fit`
 ):
     "Train a learner from `recipe_learner` at the recipe's learning rate and with its schedule."
     r,schedule = self.recipe,[]
     if r.plateau: schedule.append(ReduceLROnPlateau(monitor=r.monitor, patience=r.plateau, factor=10.))
     if r.stop: schedule.append(EarlyStoppingCallback(monitor=r.monitor, patience=r.stop))
-    self.fit(epochs or r.epochs, r.lr, cbs=[*schedule, *cbs], **kwargs)
+    self.fit(epochs or r.epochs, r.lr, cbs=[*schedule, *L(cbs)], **kwargs)

@@ -37,11 +37,12 @@ class StanfordNet(nn.Module):
         size:int=64, # Side of the photo; other shapes are resized
         depth:int=9, # 3 or 9 convolutions
         dropout:float=0., # Fraction dropped after each BatchNorm
-        head_cells:int=None, # Limit for the side of the prediction, which the codec enlarges; `size` by default
+        head_cells:int=None, # Limit for the side of the prediction, which the codec enlarges; by default `size`, or 16 for classes
     ):
         super().__init__()
         if depth not in _WIDTHS: raise ValueError(f'depth is {depth}; it must be 3 or 9')
-        self.size, self.n_out, self.cells = size, n_out, min(size, head_cells or size)
+        if not head_cells: head_cells = size if n_out<=4 else 16 # 20 to 100 classes at each of 64x64 pixels wouldn't fit
+        self.size, self.n_out, self.cells = size, n_out, min(size, head_cells)
         self.convs = stanford_convs(n_in, _WIDTHS[depth], dropout)
         self.head = nn.Linear(_WIDTHS[depth][-1]*size**2, n_out*self.cells**2)
 
@@ -55,16 +56,12 @@ class StanfordNet(nn.Module):
         return interpolate(y, size=back, mode='bilinear')
 
 # %% ../../../nbs/models/papers/02_stanford.ipynb #c5e5baee
-def _limit_head(n_out, kwargs):
-    "Limit the head to 16x16 cells for classifiers: 20 to 100 classes at each of 64x64 pixels wouldn't fit."
-    return kwargs if n_out<=4 else {'head_cells': 16, **kwargs}
-
 @register_model(about='three 5x5 convolutions and a fully connected head', source='Stanford, section 4.1')
 def stanford_conv3(n_in, n_out, size=64, **kwargs): return StanfordNet(n_in, n_out, size, **{'depth': 3, **kwargs})
 
 @register_model(about='nine 5x5 convolutions and a fully connected head', source='Stanford, section 4.2')
-def stanford_conv9(n_in, n_out, size=64, **kwargs): return StanfordNet(n_in, n_out, size, **_limit_head(n_out, kwargs))
+def stanford_conv9(n_in, n_out, size=64, **kwargs): return StanfordNet(n_in, n_out, size, **kwargs)
 
 @register_model(about='the same with dropout', source='Stanford, section 4.2.7')
 def stanford_conv9_dropout(n_in, n_out, size=64, **kwargs):
-    return StanfordNet(n_in, n_out, size, **{'dropout': .4, **_limit_head(n_out, kwargs)})
+    return StanfordNet(n_in, n_out, size, **{'dropout': .4, **kwargs})

@@ -27,11 +27,12 @@ def stretch_and_color(
     img, # RGB PIL image
     predict, # Function of L `(1,1,size,size)`, 0 to 100, that returns ab `(1,2,h,w)` in CIELAB units
     size:int=256, # Side of the square
+    device='cpu', # Device of the network
 )->Image.Image:
     "Color a photo like the demo program of Zhang 2016 and 2017: on a square, and truncated to 8 bits."
     from skimage.color import lab2rgb, rgb2lab
     small, full = (rgb2lab(np.asarray(i)).astype('float32') for i in (img.resize((size, size), Image.BICUBIC), img))
-    with torch.no_grad(): ab = predict(torch.from_numpy(small[...,0])[None,None])
+    with torch.no_grad(): ab = predict(torch.from_numpy(small[...,0])[None,None].to(device)).cpu()
     ab = F.interpolate(ab, size=full.shape[:2], mode='bilinear')[0].permute(1, 2, 0).numpy()
     with warnings.catch_warnings():
         warnings.simplefilter('ignore') # about colors that a screen can't show
@@ -54,7 +55,7 @@ class ReleasedECCV16(ReleasedNet):
         "Return what the original network returns: a and b at the full size of `L`."
         return F.interpolate(self(L/50-1), scale_factor=4, mode='bilinear')
 
-    def original(self, img, size=None): return stretch_and_color(img, self.enlarged, size or 256)
+    def original(self, img, size=None): return stretch_and_color(img, self.enlarged, size or 256, next(self.parameters()).device)
 
     def remark(self):
         tens = 11*self.colors.weight
