@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from colorize_nb.color.metrics import bootstrap_interval, ciede, gray_baseline
+from colorize_nb.color.response import balance_exposures
 from colorize_nb.color.space import lab2rgb, rgb2lab
 from colorize_nb.core.photo import find_photos, open_photo, to_image, to_tensor
 from colorize_nb.core.show import Results
@@ -32,9 +33,7 @@ SHOWN = (1., 1.25) # in the tables of each model
 
 def read_plate(path):
     "Read a plate with each exposure stretched from its 1st to its 99th percentile."
-    plate = np.asarray(Image.open(path).convert('RGB'), np.float32)
-    low, high = np.percentile(plate, (1, 99), axis=(0, 1))
-    return Image.fromarray(((plate-low)/(high-low)*255).clip(0, 255).round().astype(np.uint8))
+    return to_image(balance_exposures(to_tensor(Image.open(path).convert('RGB'))))
 
 
 def gray_photo(L):

@@ -9,6 +9,7 @@ import argparse, json, time
 from pathlib import Path
 
 import torch
+from PIL import Image
 from fastai.torch_core import set_seed
 
 from colorize_nb.color.classes import ChannelBins, density_bins
@@ -20,7 +21,7 @@ from colorize_nb.color.space import ciede2000, lab2rgb
 from colorize_nb.data.shapes import COLORS, KINDS, ambiguous_shapes, best_color
 from colorize_nb.data.stream import GeneratedBatches, stream_loaders
 from colorize_nb.core.files import whole_file
-from colorize_nb.core.photo import find_photos, open_photo, to_tensor
+from colorize_nb.core.photo import central_square, find_photos, open_photo, to_tensor
 from colorize_nb.train.learner import colorize_learner
 
 OUT = Path(__file__).resolve().parent.parent/'colorize_nb/course'
@@ -102,10 +103,7 @@ def shapes(steps, seeds, again):
 
 def square(path, size):
     "Read the central square of a photo as `(1,3,size,size)`."
-    im = open_photo(path)
-    side = min(im.size)
-    x, y = ((d-side)//2 for d in im.size)
-    return to_tensor(im.resize((size,size), 1, box=(x, y, x+side, y+side)))
+    return to_tensor(central_square(open_photo(path), size, Image.LANCZOS))
 
 def photos(folder, steps, again, n_test, limit, size=64):
     "Train on photos with every codec and loss, and measure each decoding on held-out photos."

@@ -10,13 +10,9 @@ import torch
 from fastai.learner import Metric
 
 from ..color.metrics import ciede, colorfulness, needs_truth, psnr
+from .losses import _full_precision
 
 # %% ../../nbs/train/01_metrics.ipynb #057e87f7
-def _full_precision(t):
-    "Return a plain tensor, in float32 if it was in half precision."
-    t = t.detach().as_subclass(torch.Tensor)
-    return t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
-
 class DecodedBatch:
     "Decode prediction and target of the current batch once, for all metrics that share this object."
     def __init__(self,
