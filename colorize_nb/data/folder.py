@@ -16,7 +16,8 @@ from pathlib import Path
 
 from ..color.codecs import LabAB
 from ..color.space import lab2rgb, rgb2lab
-from ..core.photo import PhotoError, bundled_photos, central_square, find_photos, is_gray, open_photo
+from ..core.files import unique_names
+from ..core.photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo
 
 import numpy as np
 import torch
@@ -255,7 +256,7 @@ def crop_photos(
 )->Path: # The folder
     """Fill a folder with `n` square crops of a few photos, named `<photo>_<k>.jpg`.
     Good for practice, not for learning color."""
-    if isinstance(photos, (list,tuple)): photos = {Path(p).stem: p for p in photos}
+    if isinstance(photos, (list,tuple)): photos = dict(zip(unique_names([Path(p).stem for p in photos], '-'), photos))
     photos = photos or bundled_photos()
     dest, rng = Path(dest), np.random.default_rng(seed)
     dest.mkdir(parents=True, exist_ok=True)
