@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..color.codecs import LabAB
-from ..color.space import lab2rgb, rgb2lab
+from ..color.metrics import gray_baseline
 from ..core.files import unique_names
 from ..core.photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo
 
@@ -162,9 +162,7 @@ class EncodeColor(ItemTransform):
     def decodes(self, b):
         x, y = (t.as_subclass(torch.Tensor) for t in b)
         rgb = self.codec.decode(x, y)
-        L = rgb2lab(rgb)[:,:1]
-        gray = lab2rgb(torch.cat([L, L*0, L*0], 1)).clamp(0, 1)
-        return gray.as_subclass(GrayPhoto), rgb.as_subclass(ColorPhoto)
+        return gray_baseline(rgb).as_subclass(GrayPhoto), rgb.as_subclass(ColorPhoto)
 
 # %% ../../nbs/data/00_folder.ipynb #eb08c12d
 def _strip(photos):
