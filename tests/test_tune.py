@@ -6,7 +6,8 @@ import numpy as np, pytest
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.photo import bundled_photos
-from colorize_nb.color.classes import JointBins
+from colorize_nb.color.classes import ChannelBins, JointBins
+from colorize_nb.color.codecs import LabAB
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.widgets.compare import compare
 from colorize_nb.widgets.tune import tune
@@ -237,6 +238,18 @@ def test_the_panel_starts_with_the_settings_of_loaders_or_learner(dls):
     s = tune(learn).state()
     assert (s['codec'], s['loss'], s['model'])==('joint bins', 'ce', 'unet_lite')
     assert tune(dls).state()['loss']=='smooth_l1'
+
+def test_codecs_are_recognized_or_reported(dls):
+    from colorize_nb.widgets.tune import own_codec
+    bins = JointBins(20)
+    assert own_codec(bins)==own_codec(bins.with_prior([1/bins.n]*bins.n))==dict(codec='joint bins', bins=10), '10 bins of 20 units'
+    assert own_codec(JointBins(20, k=1))==own_codec(ChannelBins(70))=={}
+    kw = dict(valid_files=list(dls.valid_ds.items), size=32, bs=4, device='cpu')
+    odd = ColorizeDataLoaders.from_files(list(dls.train_ds.items), codec=LabAB(110.), **kw)
+    panel = tune(colorize_learner(odd, 'unet_lite', loss='l1'))
+    s = panel.state()
+    assert (s['codec'], s['loss'], s['model'])==('LabAB', 'l1', 'unet_lite')
+    assert 'codec: LabAB(ab_scale=110.0' in panel.clamped.value and 'so LabAB is used' in panel.clamped.value
 
 def test_empty_parts_are_hidden_before_training(dls):
     panel = tune(dls, SMALL)
