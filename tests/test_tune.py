@@ -251,6 +251,12 @@ def test_codecs_are_recognized_or_reported(dls):
     assert (s['codec'], s['loss'], s['model'])==('LabAB', 'l1', 'unet_lite')
     assert 'codec: LabAB(ab_scale=110.0' in panel.clamped.value and 'so LabAB is used' in panel.clamped.value
 
+def test_a_learner_with_a_module_of_your_own(dls):
+    from torch import nn
+    panel = tune(colorize_learner(dls, nn.Conv2d(1, 2, 3, padding=1), loss='l1'))
+    assert (panel.state()['loss'], panel.state()['model'])==('l1', 'unet_compact')
+    assert "model: Conv2d isn" in panel.clamped.value
+
 def test_empty_parts_are_hidden_before_training(dls):
     panel = tune(dls, SMALL)
     assert panel.saver.row.layout.display=='none' and 'Press Train' in panel.says.value
