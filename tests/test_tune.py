@@ -99,14 +99,11 @@ def test_settings_reach_the_network(panel):
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules()) and net.drop.p==.4
     assert panel.set(dropout=.4, batchnorm=False).code().count("'drop': 0.4, 'norm': False")==1
 
-def test_the_code_trains(panel, tmp_path):
-    crop_photos(tmp_path/'photos', n=8, size=48)
-    panel.set(codec='joint bins', bins=8, epochs=1, batch=2)
+def test_the_code_repeats_the_run(panel):
+    panel.take('rare colors count more').set(bins=8, epochs=1, seed=3).train().wait(60)
     ns = {}
-    exec('from colorize_nb.all import *', ns)
-    code = panel.code().replace("'photos'", repr(str(tmp_path/'photos')))
-    exec(code.replace('learn.fit', 'with learn.no_bar(), learn.no_logging(): learn.fit'), ns)
-    assert len(ns['learn'].recorder.losses)>=1
+    exec(panel.script().replace('learn.fit', 'with learn.no_bar(), learn.no_logging(): learn.fit'), ns)
+    assert ns['learn'].recorder.values[-1][1]==pytest.approx(panel.watch.valid[-1][1]), 'the same seed and prior'
 
 def test_the_table_sorts_and_hides_constant_columns(panel):
     for lr in (1e-5, 1e-2): panel.set(lr=lr, epochs=1).train().wait(60)

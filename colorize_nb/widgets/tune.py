@@ -169,6 +169,12 @@ def _source(asked):
     more = ''.join(f', {k}={v!r}' for k,v in asked.items() if k!='folder' and v is not None)
     return f"dls = ColorizeDataLoaders.from_folder({asked['folder']!r}{more}"
 
+def _prior(asked, codec):
+    "Return lines of code that measure the prior of `codec` on the training photos."
+    load = f'{_source(asked)})\n' if asked else ''
+    return (f'{load}codec, photos = {codec!r}, (to_tensor(open_photo(f)) for f in dls.train_ds.items[:200])\n'
+            'codec = codec.with_prior(color_prior(codec, photos))\n')
+
 def line_of(
     s:dict, # The settings
     models:dict=None, # See `model_kwargs_of`
@@ -177,10 +183,13 @@ def line_of(
 )->str:
     "Return code that creates the same learner as `learner_of` and trains it."
     codec, kw = codec_menu()[s['codec']](s['bins']), model_kwargs_of(s, models)
+    asked = dict(folder='photos') if asked is None else asked
+    shown, prior = ('codec', _prior(asked, codec)) if s['loss']=='rebalanced_ce' else (repr(codec), '')
     network = f', model_kwargs={kw}' if kw else ''
     where = '' if device is None or torch.device(device)==default_device() else f', device={str(device)!r}'
     size = f"size={s['size']}, bs={s['batch']}, augment='flip'{where}"
-    return (f"{_source(dict(folder='photos') if asked is None else asked)}, codec={codec!r}, {size})\n"
+    return (f"from fastai.torch_core import set_seed\n\n{prior}set_seed({s['seed']})\n"
+            f"{_source(asked)}, codec={shown}, {size})\n"
             f"learn = colorize_learner(dls, {s['model']!r}, loss={s['loss']!r}, wd={s['decay']:.3g}{network})\n"
             f"learn.fit_one_cycle({s['epochs']}, {s['lr']:.3g})")
 
