@@ -45,6 +45,10 @@ def test_options_start_with_the_defaults_of_the_model(photo):
     w = compare(photo, {'mine': model}, side=60)
     assert 'saturation=1.5' in w.code() and 'T=0.6' in w.code() and 'saturation=1,' in compare(photo, {'a': net(LabAB())}, side=60).code()
 
+def test_size_starts_with_the_size_of_the_model(photo):
+    size = compare(photo, {'mine': Colorizer(net(LabAB()).model, LabAB(), 224)}, side=60).controls['size']
+    assert size.value==224 and size.options==(32,64,96,128,192,224,256,384,512)
+
 def test_prediction_matches_the_colorizer(photo):
     w = compare(photo, 'shipped', side=200)
     img = w.predictions.photo(w.state())
