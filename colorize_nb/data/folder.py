@@ -346,7 +346,7 @@ class ColorizeDataLoaders(DataLoaders):
     @property
     def skipped(self)->list:
         "The photos skipped so far, as `(path, reason)`."
-        return [s for dl in self.loaders for s in dl.dataset.skipped]
+        return [s for dl in self.loaders for s in getattr(dl.dataset, 'skipped', [])]
 
     @classmethod
     def from_files(cls,
