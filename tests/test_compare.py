@@ -11,7 +11,7 @@ from colorize_nb.core.photo import bundled_photos, open_photo, to_tensor
 from colorize_nb.core.show import image_grid
 from colorize_nb.models.layers import create_model
 from colorize_nb.train.learner import colorize_learner
-from colorize_nb.widgets.base import Choice, divided
+from colorize_nb.widgets.base import Choice, divided, named_photos
 from colorize_nb.infer.colorizer import load_colorizers
 from colorize_nb.widgets.compare import compare
 
@@ -36,10 +36,18 @@ def message(name, content): return dict(name=name, size=len(content), at=0), [co
 def test_side_is_the_longest_side_of_a_picture(photo, side):
     assert max(compare(photo, side=side).answer('shipped').size)==side
 
+def test_photos_with_the_same_name_are_numbered():
+    photos = ['a/sea.jpg', 'b/sea.jpg', Image.new('RGB', (8,8)), 'c/sea 2.jpg']
+    assert list(named_photos(photos).items())==[*zip(['sea', 'sea 2', 'photo 3', 'sea 2 2'], photos)]
+
 def test_options_start_with_the_defaults_of_the_model(photo):
     model = Colorizer(net(JointBins(grid=20)).model, JointBins(grid=20), 64, meta=dict(knobs=dict(saturation=1.5, T=.6)))
     w = compare(photo, {'mine': model}, side=60)
     assert 'saturation=1.5' in w.code() and 'T=0.6' in w.code() and 'saturation=1,' in compare(photo, {'a': net(LabAB())}, side=60).code()
+
+def test_size_starts_with_the_size_of_the_model(photo):
+    size = compare(photo, {'mine': Colorizer(net(LabAB()).model, LabAB(), 224)}, side=60).controls['size']
+    assert size.value==224 and size.options==(32,64,96,128,192,224,256,384,512)
 
 def test_prediction_matches_the_colorizer(photo):
     w = compare(photo, 'shipped', side=200)

@@ -261,6 +261,15 @@ def test_the_same_seed_gives_the_same_crops(tmp_path):
     other = sorted(crop_photos(tmp_path/'c', n=13, size=40, seed=1).iterdir())
     assert [p.name for p in other]==[p.name for p in fa] and all(p.read_bytes()!=q.read_bytes() for p,q in zip(fa, other))
 
+def test_photos_with_the_same_name_are_all_cropped(tmp_path):
+    photos = [tmp_path/d/'1.png' for d in 'ab']
+    for p,color in zip(photos, ((200,0,0), (0,0,200))):
+        p.parent.mkdir()
+        Image.new('RGB', (50,50), color).save(p)
+    crops = sorted(crop_photos(tmp_path/'crops', 4, 32, photos).iterdir())
+    assert [p.name for p in crops]==['1-2_0001.jpg', '1-2_0003.jpg', '1_0000.jpg', '1_0002.jpg']
+    assert [Image.open(p).getpixel((9,9))[0]>100 for p in crops]==[False, False, True, True]
+
 measure = '''
 import sys, resource, gc
 from colorize_nb.data.folder import ColorizeDataLoaders

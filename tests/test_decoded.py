@@ -103,6 +103,8 @@ def test_validation_targets_match_the_codec(photos, cache):
     want = torch.stack([torch.tensor(np.asarray(central_square(open_photo(photos[r]), 48))) for r in sorted(rows)])
     assert torch.allclose(y.as_subclass(torch.Tensor), LabAB().encode(want.permute(0,3,1,2)/255)[1])
 
+def test_the_loaders_skip_nothing(cache): assert cache.dataloaders(size=32, bs=4, device='cpu').skipped==[]
+
 def test_a_learner_trains_from_the_cache(cache):
     dls, small = cache.dataloaders(size=32, bs=8, device='cpu'), dict(widths=[8,16,24], depths=[0,0,0])
     learn = colorize_learner(dls, 'unet_compact', model_kwargs=small, metrics=[])

@@ -117,6 +117,22 @@ def test_the_seed_decides_the_split_of_a_cache(files, tmp_path):
         assert sorted(dls.valid_ds)==cache.split_rows(.25, seed)[1]
     assert cache.split_rows(.25, 1)!=cache.split_rows(.25, 2)
 
+def test_features_cannot_be_drawn(files, tmp_path):
+    net = create_model('unet_lite', freeze=True)
+    cache = FeatureCache.build(tmp_path/'cache', iter(files), net, LabAB(), size=64)
+    dls = cache.dataloaders(LabAB(), bs=4)
+    learn = colorize_learner(dls, net, metrics=[])
+    for show in (dls.show_batch, learn.show_results):
+        with pytest.raises(ValueError, match='features instead of photos'), learn.no_bar(): show()
+    assert len(cache)==12 and dls.skipped==[]
+
+def test_a_cache_without_usable_photos_raises_one_line(tmp_path):
+    (tmp_path/'broken.jpg').write_bytes(b'not a photo')
+    net = create_model('unet_lite', freeze=True)
+    cache = FeatureCache.build(tmp_path/'cache', [tmp_path/'broken.jpg']*3, net, LabAB(), size=64)
+    with pytest.raises(ValueError, match='0 of 3 rows can be used, too few'): cache.dataloaders(LabAB())
+    with pytest.raises(ValueError, match='no photos were given'): FeatureCache.build(tmp_path/'cache', [], net, LabAB())
+
 def test_a_stale_cache_is_never_used(files, tmp_path):
     net = create_model('unet_lite', freeze=True)
     first = FeatureCache.build(tmp_path/'cache', files, net, LabAB(), size=64).folder

@@ -2,6 +2,7 @@
 import matplotlib
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 matplotlib.use('agg')
@@ -129,8 +130,8 @@ def test_tune(tmp_path):
     w.set(epochs=1, lr=1e-3).train().wait()
     assert not w.error.value
     learn = run(w)['learn']
-    mine, other = learn.model.state_dict(), w.models['run 1'].model.state_dict() # training is random, so the weights differ
-    assert {k: v.shape for k,v in mine.items()}=={k: v.shape for k,v in other.items()}
+    mine, other = learn.model.state_dict(), w.models['run 1'].model.state_dict()
+    assert mine.keys()==other.keys() and all(torch.allclose(v, other[k]) for k,v in mine.items())
     assert learn.dls.codec==w.models['run 1'].codec and learn.opt.hypers[-1]['wd']==.01 and len(learn.recorder.values)==1
 
 def test_a_rejected_upload_changes_nothing():

@@ -6,7 +6,8 @@ import numpy as np, pytest
 from colorize_nb.data.folder import ColorizeDataLoaders, crop_photos
 from colorize_nb.infer.colorizer import Colorizer
 from colorize_nb.core.photo import bundled_photos
-from colorize_nb.color.classes import JointBins
+from colorize_nb.color.classes import ChannelBins, JointBins
+from colorize_nb.color.codecs import LabAB
 from colorize_nb.train.learner import colorize_learner
 from colorize_nb.widgets.compare import compare
 from colorize_nb.widgets.tune import tune
@@ -98,14 +99,11 @@ def test_settings_reach_the_network(panel):
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules()) and net.drop.p==.4
     assert panel.set(dropout=.4, batchnorm=False).code().count("'drop': 0.4, 'norm': False")==1
 
-def test_the_code_trains(panel, tmp_path):
-    crop_photos(tmp_path/'photos', n=8, size=48)
-    panel.set(codec='joint bins', bins=8, epochs=1, batch=2)
+def test_the_code_repeats_the_run(panel):
+    panel.take('rare colors count more').set(bins=8, epochs=1, seed=3).train().wait(60)
     ns = {}
-    exec('from colorize_nb.all import *', ns)
-    code = panel.code().replace("'photos'", repr(str(tmp_path/'photos')))
-    exec(code.replace('learn.fit', 'with learn.no_bar(), learn.no_logging(): learn.fit'), ns)
-    assert len(ns['learn'].recorder.losses)>=1
+    exec(panel.script().replace('learn.fit', 'with learn.no_bar(), learn.no_logging(): learn.fit'), ns)
+    assert ns['learn'].recorder.values[-1][1]==pytest.approx(panel.watch.valid[-1][1]), 'the same seed and prior'
 
 def test_the_table_sorts_and_hides_constant_columns(panel):
     for lr in (1e-5, 1e-2): panel.set(lr=lr, epochs=1).train().wait(60)
@@ -237,6 +235,24 @@ def test_the_panel_starts_with_the_settings_of_loaders_or_learner(dls):
     s = tune(learn).state()
     assert (s['codec'], s['loss'], s['model'])==('joint bins', 'ce', 'unet_lite')
     assert tune(dls).state()['loss']=='smooth_l1'
+
+def test_codecs_are_recognized_or_reported(dls):
+    from colorize_nb.widgets.tune import own_codec
+    bins = JointBins(20)
+    assert own_codec(bins)==own_codec(bins.with_prior([1/bins.n]*bins.n))==dict(codec='joint bins', bins=10), '10 bins of 20 units'
+    assert own_codec(JointBins(20, k=1))==own_codec(ChannelBins(70))=={}
+    kw = dict(valid_files=list(dls.valid_ds.items), size=32, bs=4, device='cpu')
+    odd = ColorizeDataLoaders.from_files(list(dls.train_ds.items), codec=LabAB(110.), **kw)
+    panel = tune(colorize_learner(odd, 'unet_lite', loss='l1'))
+    s = panel.state()
+    assert (s['codec'], s['loss'], s['model'])==('LabAB', 'l1', 'unet_lite')
+    assert 'codec: LabAB(ab_scale=110.0' in panel.clamped.value and 'so LabAB is used' in panel.clamped.value
+
+def test_a_learner_with_a_module_of_your_own(dls):
+    from torch import nn
+    panel = tune(colorize_learner(dls, nn.Conv2d(1, 2, 3, padding=1), loss='l1'))
+    assert (panel.state()['loss'], panel.state()['model'])==('l1', 'unet_compact')
+    assert "model: Conv2d isn" in panel.clamped.value
 
 def test_empty_parts_are_hidden_before_training(dls):
     panel = tune(dls, SMALL)

@@ -13,6 +13,7 @@ import threading
 import torch
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 # %% ../../nbs/core/00_files.ipynb #d6813f60
@@ -52,6 +53,18 @@ def whole_file(
         else: _rename_to_new(part, path)
         _fsync_folder(path.parent)
     finally: part.unlink(missing_ok=True)
+
+# %% ../../nbs/core/00_files.ipynb #5f0c1a02
+def unique_names(
+    names, # Any iterable of texts
+    sep:str=' ', # Between a name and its number
+)->list:
+    "Return `names` in the same order, with a number after each name that's taken."
+    found = {}
+    for name in names:
+        numbered = (f'{name}{sep}{k}' if k>1 else name for k in count(1))
+        found[next(n for n in numbered if n not in found)] = None
+    return list(found)
 
 # %% ../../nbs/core/00_files.ipynb #fa10d008
 _pool = None # (the pool, its number of threads, the process it belongs to)

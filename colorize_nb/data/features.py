@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from ..core.files import whole_file
 from ..core.photo import PhotoError, central_square, open_photo, to_tensor
 from .folder import ColorizeDataLoaders, TensorColor, random_square, split_files
-from .stream import stream_loaders
+from .stream import StreamDL, stream_loaders
 from fastai.torch_core import default_device
 
 # %% ../../nbs/data/03_features.ipynb #d19f98b8
@@ -97,25 +97,20 @@ def _n_done(folder):
     return int(path.read_text()) if path.exists() else 0
 
 # %% ../../nbs/data/03_features.ipynb #7310c4d3
-class _FeatureDL:
+class _FeatureDL(StreamDL):
     "Batches `(list of features, TensorColor)` from a `FeatureCache`. `gray` is the input that the features come from."
-    n_inp = 1
     def __init__(self, cache, rows, codec, bs, shuffle, device):
-        self.cache, self.rows, self.codec, self.bs, self.shuffle = cache, np.asarray(rows), codec, bs, shuffle
-        self.device, self.size, self.dataset = torch.device(device or default_device()), cache.facts['size'], self.rows
+        super().__init__(np.asarray(rows), codec, device, cache.facts['size'])
+        self.cache, self.bs, self.shuffle = cache, bs, shuffle
 
-    def __len__(self): return len(self.rows)//self.bs if self.shuffle else -(-len(self.rows)//self.bs)
+    def __len__(self): return len(self.dataset)//self.bs if self.shuffle else -(-len(self.dataset)//self.bs)
 
     def __iter__(self):
-        rows = self.rows[torch.randperm(len(self.rows)).numpy()] if self.shuffle else self.rows
+        rows = self.dataset[torch.randperm(len(self.dataset)).numpy()] if self.shuffle else self.dataset
         for i in range(len(self)):
             features, rgb = self.cache[rows[i*self.bs:(i+1)*self.bs]]
             self.gray, y = self.codec.encode(rgb.to(self.device))
             yield [f.to(self.device) for f in features], TensorColor(y)
-
-    def to(self, device):
-        self.device = torch.device(device)
-        return self
 
 class FeatureCache:
     "Features and small RGB targets of photos on disk. Create it with `FeatureCache.build`."
@@ -140,10 +135,12 @@ class FeatureCache:
         device=None, # Device of the encoder; fastai's default if None
         progress=None, # Called with (finished rows, all rows) after each batch
     ):
-        "Compute all rows that aren't there yet. Raises `ValueError` if the encoder isn't frozen."
+        "Compute all rows that aren't there yet. Raises `ValueError` without files or a frozen encoder."
         if not getattr(model, 'frozen', False):
             raise ValueError("the model's encoder isn't frozen, so its features would change during training")
-        device, files, n = torch.device(device or default_device()), [str(f) for f in files], len(files)*versions
+        device, files = torch.device(device or default_device()), [str(f) for f in files]
+        if not files: raise ValueError('no photos were given')
+        n = len(files)*versions
         was_training, model = model.training, model.to(device).eval()
         facts = dict(weights=_weights_digest(model), files=_files_digest(files), x=_input_scale(codec),
                      model=type(model).__name__, size=size, versions=versions)
@@ -178,12 +175,16 @@ class FeatureCache:
         seed:int=42, # Seed of that split
         device=None, # fastai's default if None
     )->ColorizeDataLoaders:
-        "Create data loaders for `colorize_learner`. Raises `ValueError` for an unfinished cache or a different input."
+        """Create data loaders for `colorize_learner`.
+        Raises `ValueError` for a cache that's unfinished or too small, or for a different input."""
         if self.done<len(self):
             raise ValueError(f'{self.folder}: only {self.done} of {len(self)} rows are done; call build again')
         if _input_scale(codec)!=self.facts['x']:
             raise ValueError(f'{self.folder} was built for a different input than that of {codec}')
         train, valid = self.split_rows(valid_pct, seed)
+        if not train or not valid:
+            raise ValueError(f'{self.folder}: {self.ok.sum()} of {len(self)} rows can be used, '
+                             'too few for training and validation')
         bs = min(bs, len(train))
         two = _FeatureDL(self, train, codec, bs, True, device), _FeatureDL(self, valid, codec, bs, False, device)
         return ColorizeDataLoaders(*two, device=two[0].device)

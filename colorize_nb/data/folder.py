@@ -15,8 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..color.codecs import LabAB
-from ..color.space import lab2rgb, rgb2lab
-from ..core.photo import PhotoError, bundled_photos, central_square, find_photos, is_gray, open_photo
+from ..color.metrics import gray_baseline
+from ..core.files import unique_names
+from ..core.photo import PhotoError, bundled_photos, find_photos, is_gray, open_photo
 
 import numpy as np
 import torch
@@ -161,9 +162,7 @@ class EncodeColor(ItemTransform):
     def decodes(self, b):
         x, y = (t.as_subclass(torch.Tensor) for t in b)
         rgb = self.codec.decode(x, y)
-        L = rgb2lab(rgb)[:,:1]
-        gray = lab2rgb(torch.cat([L, L*0, L*0], 1)).clamp(0, 1)
-        return gray.as_subclass(GrayPhoto), rgb.as_subclass(ColorPhoto)
+        return gray_baseline(rgb).as_subclass(GrayPhoto), rgb.as_subclass(ColorPhoto)
 
 # %% ../../nbs/data/00_folder.ipynb #eb08c12d
 def _strip(photos):
@@ -255,7 +254,7 @@ def crop_photos(
 )->Path: # The folder
     """Fill a folder with `n` square crops of a few photos, named `<photo>_<k>.jpg`.
     Good for practice, not for learning color."""
-    if isinstance(photos, (list,tuple)): photos = {Path(p).stem: p for p in photos}
+    if isinstance(photos, (list,tuple)): photos = dict(zip(unique_names([Path(p).stem for p in photos], '-'), photos))
     photos = photos or bundled_photos()
     dest, rng = Path(dest), np.random.default_rng(seed)
     dest.mkdir(parents=True, exist_ok=True)
@@ -347,7 +346,7 @@ class ColorizeDataLoaders(DataLoaders):
     @property
     def skipped(self)->list:
         "The photos skipped so far, as `(path, reason)`."
-        return [s for dl in self.loaders for s in dl.dataset.skipped]
+        return [s for dl in self.loaders for s in getattr(dl.dataset, 'skipped', [])]
 
     @classmethod
     def from_files(cls,

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from importlib.resources import files
 from pathlib import Path
 
+from ..core.files import unique_names
 from ..core.photo import PhotoError, bundled_photos, open_photo, to_image
 from ..core.show import data_uri
 
@@ -412,12 +413,12 @@ def _too_large(name, size, largest=LARGEST):
 def named_photos(
     photos=None, # A path, a PIL image, a list of these, or a dict of them by name; the sample photos by default
 )->dict: # Paths or PIL images by name
-    "Return photos by name: the file name without its extension, or a number."
+    "Return photos by name: the file name without its extension, or a number. A name that's taken is numbered."
     if photos is None: return dict(bundled_photos())
     if isinstance(photos, dict): return dict(photos)
     if not isinstance(photos, (list, tuple)): photos = [photos]
     def name(i, p): return Path(p).stem if isinstance(p, (str, Path)) else f'photo {i+1}'
-    return {name(i, p): p for i,p in enumerate(photos)}
+    return dict(zip(unique_names(name(i, p) for i,p in enumerate(photos)), photos))
 
 def model_code(
     colorizer, # A `Colorizer`

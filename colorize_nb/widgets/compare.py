@@ -49,14 +49,14 @@ def _controls(photos, models):
     "Return the controls of `Compare` by name. They start with the defaults of the first model."
     names, first = list(models), next(iter(models.values()))
     size, knobs = first.size, first.merge_knobs()
-    sides = ['gray', *names, 'photo']
+    sides, sizes = ['gray', *names, 'photo'], sorted({*_SIZES, size})
     left, right = names[:2] if len(names)>1 else ('gray', names[0])
     return dict(photo=_menu(list(photos), next(iter(photos)), 'photo'),
                 left=_menu(sides, left, 'left'), right=_menu(sides, right, 'right'),
                 view=Choice(['side by side','wipe','blend','all'], description='view'),
                 gamut=Choice(['chroma','clip'], description='gamut'),
                 wipe=_dial(.5, 1, .01, 'wipe'), blend=_dial(.5, 1, .05, 'blend'),
-                size=slider(W.SelectionSlider, options=_SIZES, value=size if size in _SIZES else 128, name='size'),
+                size=slider(W.SelectionSlider, options=sizes, value=size, name='size'),
                 saturation=_dial(knobs['saturation'], 2, .05, 'saturation'),
                 T=_dial(knobs.get('T', .38), 1, .02, 'temperature'))
 

@@ -13,7 +13,6 @@ import json
 import re
 import torch
 import traitlets
-from PIL import Image
 
 from ..color.classes import ChannelBins, JointBins, collapse, density_bins
 from ..color.metrics import ciede

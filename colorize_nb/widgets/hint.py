@@ -220,7 +220,7 @@ PALETTE = {'skin': '#d9a384', 'hair': '#6b4a2f', 'wood': '#b5642e', 'brick': '#a
 def palette(
     pick, # Called with '#rrggbb'
 )->W.HBox:
-    "A row of colors to click."
+    "Return a row of colors to click."
     buttons = []
     for name,color in PALETTE.items():
         look = dict(layout=W.Layout(width='30px', height='24px'), style=dict(button_color=color))

@@ -93,15 +93,16 @@ def _nearest(v, options): return min(options, key=lambda o: abs(o-v))
 def own_codec(
     codec, # A codec
 )->dict: # `codec` and `bins`, or empty if the menu has no such codec
-    "Return the settings of a codec in the panel's menu."
-    bins = next((b for b in (getattr(codec, 'n', None), round(200/getattr(codec, 'grid', 10))) if b and 2<=b<=60), 20)
-    return next((dict(codec=k, bins=bins) for k,make in codec_menu().items() if make(bins)==codec), {})
+    "Return the settings of a codec in the panel's menu. Its prior is ignored, because the panel measures its own."
+    config = {k: v for k,v in codec.config().items() if k!='prior'}
+    bins = min(max(config.get('n') or round(200/config.get('grid', 10)), 2), 60)
+    return next((dict(codec=k, bins=bins) for k,make in codec_menu().items() if make(bins).config()==config), {})
 
 def own_loss(
-    codec, # A codec
+    fits, # Names of the losses that fit a codec
 )->str:
     "Return the loss to start with: smooth L1 for numbers, cross-entropy for classes."
-    return next(l for l in ('smooth_l1','soft_ce','ce', *loss_menu()) if l in list_losses(codec))
+    return next(l for l in ('smooth_l1','soft_ce','ce', *loss_menu()) if l in fits)
 
 def _step(options, value, name): return slider(W.SelectionSlider, options=options, value=value, name=name)
 
@@ -168,6 +169,12 @@ def _source(asked):
     more = ''.join(f', {k}={v!r}' for k,v in asked.items() if k!='folder' and v is not None)
     return f"dls = ColorizeDataLoaders.from_folder({asked['folder']!r}{more}"
 
+def _prior(asked, codec):
+    "Return lines of code that measure the prior of `codec` on the training photos."
+    load = f'{_source(asked)})\n' if asked else ''
+    return (f'{load}codec, photos = {codec!r}, (to_tensor(open_photo(f)) for f in dls.train_ds.items[:200])\n'
+            'codec = codec.with_prior(color_prior(codec, photos))\n')
+
 def line_of(
     s:dict, # The settings
     models:dict=None, # See `model_kwargs_of`
@@ -176,10 +183,13 @@ def line_of(
 )->str:
     "Return code that creates the same learner as `learner_of` and trains it."
     codec, kw = codec_menu()[s['codec']](s['bins']), model_kwargs_of(s, models)
+    asked = dict(folder='photos') if asked is None else asked
+    shown, prior = ('codec', _prior(asked, codec)) if s['loss']=='rebalanced_ce' else (repr(codec), '')
     network = f', model_kwargs={kw}' if kw else ''
     where = '' if device is None or torch.device(device)==default_device() else f', device={str(device)!r}'
     size = f"size={s['size']}, bs={s['batch']}, augment='flip'{where}"
-    return (f"{_source(dict(folder='photos') if asked is None else asked)}, codec={codec!r}, {size})\n"
+    return (f"from fastai.torch_core import set_seed\n\n{prior}set_seed({s['seed']})\n"
+            f"{_source(asked)}, codec={shown}, {size})\n"
             f"learn = colorize_learner(dls, {s['model']!r}, loss={s['loss']!r}, wd={s['decay']:.3g}{network})\n"
             f"learn.fit_one_cycle({s['epochs']}, {s['lr']:.3g})")
 
@@ -283,6 +293,8 @@ def different(
     return in_turn[:n] if len(groups)>1 else list(files)[::max(1, len(files)//n)][:n]
 
 # %% ../../nbs/widgets/03_tune.ipynb #7c0e0002
+def _arch(learn): return (getattr(learn, 'spec', None) or {}).get('arch') # None for a module of the user's own
+
 class SettingsPanel(Explorer):
     "A panel with the settings of a training run, presets, and the code that trains with these settings."
     def __init__(self,
@@ -302,23 +314,24 @@ class SettingsPanel(Explorer):
         self.knobs = knob_widgets(list(self.menu), dls.size, dls.train.bs)
         super().__init__(**self.knobs, **controls)
         self._start_from(dls, learn)
-        self.clamped.value, self.first = as_html(self._fitted(dls)), self.settings()
+        self.clamped.value, self.first = as_html(self._fitted(dls, learn)), self.settings()
 
     def _start_from(self, dls, learn):
         "Select the loaders' codec, and the learner's loss and network."
-        own = own_codec(dls.codec)
-        if not own: return
-        loss = getattr(learn, 'loss_name', None)
-        own['loss'] = loss if loss in fitting(own['codec'], own['bins']) else own_loss(dls.codec)
-        arch = learn.spec.get('arch') if learn and hasattr(learn, 'spec') else None
+        own = own_codec(dls.codec) or {k: self.knobs[k].value for k in ('codec','bins')}
+        loss, fits, arch = getattr(learn, 'loss_name', None), fitting(**own), _arch(learn)
+        own['loss'] = loss if loss in fits else own_loss(fits)
         if arch in self.menu: own['model'] = arch
         self.set(**own)
 
-    def _fitted(self, dls):
-        "Return messages about values of the data loaders that the controls can't represent."
-        s = self.settings()
+    def _fitted(self, dls, learn):
+        "Return messages about settings of the loaders and the learner that the controls can't represent."
+        s, other = self.settings(), {}
+        if not own_codec(dls.codec): other['codec'] = dls.codec
+        if learn and _arch(learn) not in self.menu: other['model'] = _arch(learn) or type(learn.model).__name__
         asked = dict(size=dls.size, batch=dls.train.bs)
-        return [f'{k}: the loaders use {v}; the closest option here is {s[k]}' for k,v in asked.items() if v!=s[k]]
+        return [*(f'{k}: the loaders use {v}; the closest option here is {s[k]}' for k,v in asked.items() if v!=s[k]),
+                *(f"{k}: {v} isn't an option here, so {s[k]} is used" for k,v in other.items())]
 
     def settings(self)->dict:
         "Return the settings of a training run, which `learner_of` and `line_of` accept."
