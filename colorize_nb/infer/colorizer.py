@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..color.codecs import LabAB
+from ..core.files import unique_names
 from ..core.photo import PhotoError, marked, open_photo, photo_meta, save_photo
 from .paint import PAINT_KNOBS, STRIDE, check_knobs, lightness, pad_to_stride, paint, small_copy
 from ..models.released.onnx import OnnxNet
@@ -342,15 +343,11 @@ def load_colorizers(
     "Load models by name. Raises `ValueError` for anything that isn't a model."
     if not isinstance(models, (list, tuple, dict)): models = [models]
     pairs = models.items() if isinstance(models, dict) else [(None, m) for m in models]
-    found = {}
+    found = []
     for given,m in pairs:
         loaded = _load_one(m)
-        for name,c in loaded.items():
-            taken = sum(f'{n} '.startswith(f'{name} ') for n in found)
-            if given: name = given if len(loaded)==1 else f'{given} {name}'
-            elif taken: name = f'{name} {taken+1}'
-            found[name] = c
-    return found
+        found += [(name if given is None else given if len(loaded)==1 else f'{given} {name}', c) for name,c in loaded.items()]
+    return dict(zip(unique_names(name for name,_ in found), (c for _,c in found)))
 
 # %% ../../nbs/infer/01_colorizer.ipynb #b92c95d0
 def output_path(
