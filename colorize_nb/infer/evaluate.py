@@ -166,11 +166,11 @@ CARD_BEGIN, CARD_END = '<!-- table -->', '<!-- end of table -->'
 def describe_model(
     path:Path, # A model file
 )->str:
-    "Describe a model file in one line: parameters, size, codec, default options, and facts about its training."
+    "Describe a model file in one line: network, parameters, size, codec, default options, and facts about its training."
     model, codec, spec, meta = load_model_file(path)
     meta = {**meta, **meta.get('knobs', {})}
     meta.pop('knobs', None)
-    facts = [f'{n_params(model)/1e6:.1f} million parameters', f'{path.stat().st_size/1e6:.1f} MB']
+    facts = [spec['arch'], f'{n_params(model)/1e6:.1f} million parameters', f'{path.stat().st_size/1e6:.1f} MB']
     facts += [type(codec).__name__, f"input {spec['size']} px"]
     return ', '.join(facts + [f"{k.replace('_', ' ')} {v}" for k,v in meta.items() if not isinstance(v, (list, dict))])
 
