@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from upath import UPath
 
 from conftest import torch_threads
 from colorize_nb.app.album import color_album, plan_album
@@ -113,7 +114,8 @@ def test_no_worker_outlives_the_command(album):
 def test_problems_are_reported_before_the_first_photo(album):
     Path('mine.csv').write_text('photo\n')
     for options, message in [(dict(report='mine.csv'), "isn't a report"), (dict(model='nope'), 'shipped'),
-                             (dict(saturation=-1), 'saturation is -1'), (dict(steady=2), 'steady is 2')]:
+                             (dict(saturation=-1), 'saturation is -1'), (dict(steady=2), 'steady is 2'),
+                             (dict(size=5), 'size is 5')]:
         with pytest.raises(ValueError, match=message): color_album(['album'], 'out', **options)
     with pytest.raises(ValueError, match='nowhere'): color_album(['nowhere://a'], 'out')
     assert Path('mine.csv').read_text()=='photo\n' and not Path('out').exists()
@@ -144,6 +146,11 @@ def test_what_a_folder_contains(album):
     assert plan.skipped=={'.pdf': 2, '.txt': 1, 'no extension': 1, '-color': 1} and not plan.rows
     named = plan_album(['album/0/00.jpg'], suffix='')
     assert not named.jobs and 'overwrite the photo' in named.rows[0]['message']
+
+
+def test_one_path_is_an_album(album):
+    for given in ('album', Path('album'), UPath('album')):
+        assert plan_album(given, 'out').jobs==plan_album(['album'], 'out').jobs and len(plan_album(given).jobs)==11
 
 
 def test_a_bucket_gets_the_pictures_of_a_local_run(album, bucket):

@@ -51,6 +51,13 @@ def test_a_file_without_repeats_stays_so(tmp_path, pictures, fast):
     assert read_timing(tmp_path/'a.gif').loop is None and read_timing(color_animation(tmp_path/'a.gif', colorizer=fast)).loop is None
 
 
+@pytest.mark.parametrize('kind,duration,want', [('png', 65_535, 65_535), ('png', 70_600, 71_000), ('gif', 655_350, 655_350), ('gif', 700_000, 655_350)])
+def test_frames_can_be_shown_for_minutes(tmp_path, pictures, kind, duration, want):
+    frames = [p.convert('RGB') for p in pictures]
+    f = save_animation(frames, Timing([duration, 100, 100], 0), tmp_path/f'a.{kind}')
+    assert read_timing(f).durations==[want, 100, 100]
+
+
 @pytest.mark.parametrize('kind', ['gif', 'png'])
 def test_other_programs_read_the_result(tmp_path, pictures, kind):
     "FFmpeg's own decoders see the same frames."

@@ -468,7 +468,7 @@ def test_smoothing_weights():
         s = TemporalSmoothing(.8, cut=cut)
         s(torch.zeros(1,2,9,9), L)
         assert torch.allclose(s(torch.ones(1,2,9,9), changed)[...,5], torch.tensor(1-kept))
-    with pytest.raises(ValueError, match='steady is 1'): TemporalSmoothing(1.)
+    with pytest.raises(ValueError, match='steady is 1'): TemporalSmoothing(steady=1.)
 
 def test_flicker_of_a_known_change():
     frames = [Image.new('RGB', (8,8), (119,119,119)), Image.new('RGB', (8,8), (135,115,119))]

@@ -52,6 +52,12 @@ def test_lightness_equals_cielab():
     assert (lightness(a)-rgb2lab(to_tensor(a))[:,:1]).abs().max()<1e-2
 
 
+def test_gray_images_can_be_painted():
+    painted = paint(mid_gray(), torch.tensor([10., -5.])[None,:,None,None].expand(-1,-1,24,32))
+    assert (lightness(mid_gray())-50).abs().max()<.1
+    assert torch.allclose(rgb2lab(to_tensor(painted))[0].mean((1,2)), torch.tensor([50., 10., -5.]), atol=.5)
+
+
 def test_photo_keeps_its_lightness_and_gets_the_predicted_chroma(coffee):
     ab = (12., 15.)
     out = constant(*ab)(coffee)

@@ -1,8 +1,11 @@
 "Released models: outputs that match the originals, file layouts, downloads, and files that must not be loaded."
 import functools, hashlib, re, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 import numpy as np, pytest, torch
 from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from colorize_nb.app.cli import main
 from colorize_nb.color.codecs import LabAB
@@ -233,6 +236,21 @@ def test_verify_reports_hash_layout_and_error(cache):
     row, = verify_released('siggraph17', [open_photo(bundled_photos()['coffee']).resize((90, 60))]).rows
     assert row['layout']=='fits' and row['SHA-256']==sha256_of(cache/row['file'])[:8] and float(row['CIEDE2000'])>0 and row['all-gray']=='21.43'
 
+class Copy:
+    "A model that returns the photo itself."
+    model = SimpleNamespace(remark=str)
+    def __call__(self, photo, faithful): return SimpleNamespace(image=photo)
+
+def test_verify_uses_photos_of_the_package(monkeypatch):
+    monkeypatch.setattr('colorize_nb.core.photo._samples', dict) # as without scikit-image and scikit-learn
+    monkeypatch.setattr('colorize_nb.infer.released.fetch_released', lambda n: Path(__file__))
+    monkeypatch.setattr(Colorizer, 'load', lambda *_, **__: Copy())
+    found = verify_released('siggraph17')
+    labs = [rgb2lab(Image.open(p).convert('RGB')) for p in list(bundled_photos('color').values())[::8]]
+    gray = np.mean([deltaE_ciede2000(lab, lab*[1, 0, 0]).mean() for lab in labs])
+    assert found.note.endswith('of 4 photos') and found.rows[0]['CIEDE2000']=='0.00'
+    assert float(found.rows[0]['all-gray'])==pytest.approx(gray, abs=.05)
+
 def test_the_table_is_complete():
     for n,f in released_models().items():
         assert f['license'] and f['citation'] and f['url'].startswith('https://') and f['size']>0 and len(f['telltale'])==1, n
@@ -288,3 +306,10 @@ def test_blend_is_the_weighted_mean():
 def test_blend_rejects_wrong_weights(weights):
     with pytest.raises(ValueError, match='weights is'): blend(['shipped', 'compact'], weights)
     with pytest.raises(ValueError, match='at least two'): blend('shipped')
+
+def test_a_blend_is_not_exported(tmp_path):
+    pytest.importorskip('onnx')
+    from colorize_nb.infer.onnx import export_onnx
+    with pytest.raises(StoreError, match="a blend of shipped and compact can't be exported") as e:
+        export_onnx(blend(['shipped', 'compact']), tmp_path/'m.onnx')
+    assert one_line(e) and not list(tmp_path.iterdir())

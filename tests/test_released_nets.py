@@ -325,7 +325,9 @@ def test_evaluate_takes_files_and_pictures_together(color_photos):
     from colorize_nb.core.photo import find_photos, open_photo
     from colorize_nb.infer.evaluate import evaluate_colorizer
     first, *_ = find_photos(color_photos)
-    assert len(evaluate_colorizer('shipped', [first, open_photo(first)], sizes=[64]))==2
+    both = [first, open_photo(first)]
+    assert len(evaluate_colorizer('shipped', both, sizes=[64]))==len(evaluate_colorizer('shipped', iter(both), sizes=[64]))==2
+    assert len(evaluate_colorizer('shipped', both[1], sizes=[64]))==1
 
 def test_evaluate_compares_released_networks_by_the_same_scores(color_photos):
     from colorize_nb.color.codecs import LabAB

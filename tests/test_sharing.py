@@ -8,9 +8,10 @@ from huggingface_hub import constants
 
 from colorize_nb.color.codecs import LabAB
 from colorize_nb.infer.colorizer import Colorizer
-from colorize_nb.infer.hub import HUB_FILE, file_digest, hub_card, download_from_hub, push_to_hub
+from colorize_nb.infer.hub import HUB_FILE, hub_card, download_from_hub, push_to_hub
 from colorize_nb.core.photo import bundled_photos
 from colorize_nb.models.layers import create_model
+from colorize_nb.models.released.table import sha256_of
 from colorize_nb.models.store import StoreError, save_model
 
 KW = dict(widths=[8,16,24], depths=[0,0,0])
@@ -84,7 +85,7 @@ def test_upload_and_download(server, mine):
     assert 'you/colors' in address and set(server.tokens)=={'Bearer hf_mine'}
     files, = server.repos['you/colors']
     assert files[HUB_FILE]==mine.read_bytes() and files['README.md'].decode()==hub_card(mine, 'you/colors')
-    c = Colorizer.from_hub('you/colors', sha256=file_digest(mine), **server.here)
+    c = Colorizer.from_hub('you/colors', sha256=sha256_of(mine), **server.here)
     assert c.name=='colors' and c.meta['photos']==7
     photo = bundled_photos()['coffee']
     assert np.array_equal(np.asarray(c(photo).image), np.asarray(Colorizer.load(mine)(photo).image))
@@ -94,7 +95,7 @@ def test_card_has_license_digest_and_usage(mine):
     head = card.split('---')[1]
     assert 'license: cc0-1.0' in head
     assert 'library_name: colorize_nb' in head
-    assert file_digest(mine) in card
+    assert sha256_of(mine) in card
     assert "from_hub('you/colors'" in card
     mine.with_suffix('.md').write_text('# What I did\n')
     assert '# What I did' in hub_card(mine, 'you/colors')
@@ -102,21 +103,21 @@ def test_card_has_license_digest_and_usage(mine):
 
 def test_earlier_revisions_remain_available(server, mine):
     push_to_hub(mine, 'you/colors', **server.here)
-    first = file_digest(mine)
+    first = sha256_of(mine)
     with open(mine, 'r+b') as f:
         f.seek(-1, 2)
         f.write(b'\1')
     push_to_hub(mine, 'you/colors', **server.here)
-    assert file_digest(download_from_hub('you/colors', **server.here))==file_digest(mine)!=first
-    assert file_digest(download_from_hub('you/colors', sha('you/colors', 0), **server.here))==first
-    with pytest.raises(ValueError, match="isn't the expected file; its SHA-256 is "+file_digest(mine)):
+    assert sha256_of(download_from_hub('you/colors', **server.here))==sha256_of(mine)!=first
+    assert sha256_of(download_from_hub('you/colors', sha('you/colors', 0), **server.here))==first
+    with pytest.raises(ValueError, match="isn't the expected file; its SHA-256 is "+sha256_of(mine)):
         download_from_hub('you/colors', sha256=first, **server.here)
 
 def test_cached_files_need_no_network(server, mine, monkeypatch):
     push_to_hub(mine, 'you/colors', **server.here)
     download_from_hub('you/colors', **server.here)
     monkeypatch.setattr(server, 'do_HEAD', lambda self: pytest.fail('contacted the Hub'))
-    assert download_from_hub('you/colors', sha256=file_digest(mine), **server.here).name==HUB_FILE
+    assert download_from_hub('you/colors', sha256=sha256_of(mine), **server.here).name==HUB_FILE
     monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
     assert Colorizer.from_hub('you/colors').size==64
 

@@ -23,6 +23,7 @@ from ..core.photo import EXTENSIONS, PhotoError, _collect_warnings, find_files, 
 from ..infer.colorizer import Colorizer
 from ..infer.film import (ANIMATION_FORMATS, FILM_FORMATS, FILM_SUFFIXES, TemporalSmoothing, color_moving,
     is_animation, is_moving)
+from ..infer.paint import STRIDE
 from ..models.store import pick_device
 
 # %% ../../nbs/app/01_album.ipynb #49950927
@@ -75,7 +76,7 @@ class Album:
 def _find(paths, suffix, album):
     "Yield each photo or film, its path inside the given folder, and whether it was named itself."
     def cannot_search(e): album._fail(e.filename, f'this folder cannot be searched ({e.strerror or e})')
-    for given in map(UPath, paths):
+    for given in map(UPath, [paths] if isinstance(paths, (str, Path, UPath)) else paths):
         if given.is_dir():
             found = list(find_files(given, EXTENSIONS|FILM_SUFFIXES, album.skipped, onerror=cannot_search))
             photos = [f for f in found if not (suffix and f.stem.endswith(suffix))]
@@ -93,13 +94,14 @@ def _names_in(folder):
     except OSError: return set()
 
 def plan_album(
-    photos, # Files and folders: paths, or URLs such as s3://bucket/album
+    photos, # A file or folder, or several: paths, or URLs such as s3://bucket/album
     out=None, # Folder for the results, path or URL; next to each photo if not given
     suffix:str='-color', # Added to the name of each result
     force:bool=False, # Overwrite existing results?
     exact:bool=False, # Save photos in a lossless format?
 )->Album:
-    "Decide where each result goes. None overwrites an input or another result. Raises `ValueError` if `out` is a file."
+    """Decide where each result goes. Never lets a result overwrite an input or another result.
+    Raises `ValueError` if `out` is a file."""
     album, found, kinds, names = Album(), {}, {}, lru_cache(_names_in)
     out = None if out is None else UPath(out)
     if isinstance(out, Path) and not out.is_dir() and (out.exists() or out.suffix.lower() in EXTENSIONS|FILM_SUFFIXES):
@@ -277,6 +279,8 @@ def _run_on_ray(jobs, n, model, device, options, address):
 def _check_options(colorizer, mark=False, size=None, steady=.8, salvage=False, **knobs):
     "Raise `ValueError` for an option that can't be used."
     TemporalSmoothing(steady)
+    if size is not None and not STRIDE<=size<=4096:
+        raise ValueError(f'size is {size}; it must be between {STRIDE} and 4096')
     colorizer.merge_knobs(**knobs)
 
 def _collect(album, rows):

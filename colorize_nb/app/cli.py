@@ -224,6 +224,7 @@ def models(
     verify:bool=False, # check released models: hash, layout, and the colors of a photo; those you name are downloaded
 )->int: # Exit status
     "List the models, or describe or verify some of them."
+    from colorize_nb.infer.evaluate import describe_model
     from colorize_nb.infer.released import describe_released, verify_released
     from colorize_nb.models.released.table import released_models
     from colorize_nb.models.store import shipped_models
@@ -231,18 +232,11 @@ def models(
         print(verify_released(files).to_text())
         return 0
     shipped, released = shipped_models(), released_models()
-    for name in (f for f in files or shipped if f not in released): print(_describe(Path(shipped.get(name, name))))
+    for name in (f for f in files or shipped if f not in released):
+        path = Path(shipped.get(name, name))
+        print(f'{path.stem}: {describe_model(path)}')
     if chosen := [n for n in released if not files or n in files]: print(describe_released(chosen).to_text())
     return 0
-
-def _describe(path):
-    "Return one line about a model file: architecture, codec, default options, and facts about its training."
-    from colorize_nb.models.store import read_header
-    h = read_header(path)
-    knobs = ''.join(f', {k} {v}' for k,v in (h['meta'].get('knobs') or {}).items())
-    facts = ', '.join(f"{k.replace('_',' ')} {v}" for k,v in h['meta'].items() if not isinstance(v, (list, dict)))
-    spec, codec, megabytes = h['spec'], h['codec']['name'], path.stat().st_size/1e6
-    return f"{path.stem}: {spec['arch']}, {codec}, input {spec['size']} px{knobs}, {megabytes:.1f} MB; {facts}"
 
 def demo()->int: # Exit status
     "Color photos, train for a minute, and show both."

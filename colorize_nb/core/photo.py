@@ -369,7 +369,7 @@ def find_photos(
     paths, # A path or several paths; files are returned as they are, and folders are searched
     recurse:bool=True, # Search subfolders too?
     skipped:dict=None, # Filled with the number of files left out, by extension
-)->list: # Sorted paths
+)->list: # Paths in the given order, those in a folder sorted by name
     "Find photos by file extension. Files that you name are always included. Raises `PhotoError` for missing paths."
     found, skipped = [], {} if skipped is None else skipped
     for p in map(Path, [paths] if isinstance(paths, (str, Path)) else paths):

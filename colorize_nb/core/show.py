@@ -51,8 +51,9 @@ class Results:
 
     def _groups(self):
         "Return the columns after the first, by group."
-        groups = {}
-        for c in self._columns()[1:]: groups.setdefault(c[0] if isinstance(c, tuple) else '', []).append(c)
+        columns = self._columns()
+        groups = {'': []} if len(columns)==1 else {}
+        for c in columns[1:]: groups.setdefault(c[0] if isinstance(c, tuple) else '', []).append(c)
         return groups
 
     def _is_best(self, row, group, column):

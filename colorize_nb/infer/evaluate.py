@@ -36,7 +36,7 @@ _SPLITS = None, 'even', 'odd'
 def _select_photos(photos, split=None, every=1):
     "Return every `every`-th photo of a split. Raises `PhotoError` or `ValueError`."
     if split not in _SPLITS: raise ValueError(f"split is {split!r}; it must be 'even' or 'odd'")
-    if isinstance(photos, (str, Path)): photos = [photos]
+    photos = [photos] if isinstance(photos, (str, Path, Image.Image)) else list(photos)
     images = [p for p in photos if isinstance(p, Image.Image)]
     found = find_photos([p for p in photos if not isinstance(p, Image.Image)]) + images
     if split: found = found[_SPLITS.index(split)-1::2]
@@ -112,7 +112,7 @@ def _usable_photos(photos, split, every):
 
 def evaluate_colorizer(
     model, # A `Colorizer`, or an argument for `Colorizer.load`
-    photos, # A folder, files, or PIL images; their own colors are the target
+    photos, # Folders, files, or PIL images, one or several; their own colors are the target
     sizes=EVALUATION_SIZES, # Short sides of the network's input to compare
     split:str=None, # 'even' or 'odd': every second photo; default: all
     every:int=1, # Use only every `every`-th photo
@@ -141,7 +141,7 @@ def _strip(source, photo, pictures, scores):
 
 def evaluate_models(
     models, # As for `load_colorizers`: names, files, or a dictionary by name
-    photos, # A folder, files, or PIL images; their own colors are the target
+    photos, # Folders, files, or PIL images, one or several; their own colors are the target
     page:Path=None, # HTML file to write, with a strip for each photo and the table
     sizes=None, # Short sides of the networks' input; default: each model's own
     split:str=None, # 'even' or 'odd': every second photo; default: all
@@ -166,11 +166,11 @@ CARD_BEGIN, CARD_END = '<!-- table -->', '<!-- end of table -->'
 def describe_model(
     path:Path, # A model file
 )->str:
-    "Describe a model file in one line: parameters, size, codec, default options, and facts about its training."
+    "Describe a model file in one line: network, parameters, size, codec, default options, and facts about its training."
     model, codec, spec, meta = load_model_file(path)
     meta = {**meta, **meta.get('knobs', {})}
     meta.pop('knobs', None)
-    facts = [f'{n_params(model)/1e6:.1f} million parameters', f'{path.stat().st_size/1e6:.1f} MB']
+    facts = [spec['arch'], f'{n_params(model)/1e6:.1f} million parameters', f'{path.stat().st_size/1e6:.1f} MB']
     facts += [type(codec).__name__, f"input {spec['size']} px"]
     return ', '.join(facts + [f"{k.replace('_', ' ')} {v}" for k,v in meta.items() if not isinstance(v, (list, dict))])
 

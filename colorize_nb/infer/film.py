@@ -30,19 +30,19 @@ class TemporalSmoothing:
     Call it with the chroma and lightness of each frame in turn."""
     def __init__(
         self,
-        keep:float=.8, # Weight of the past where nothing changes, from 0 (no smoothing) to below 1
+        steady:float=.8, # Weight of the past where nothing changes, from 0 (no smoothing) to below 1
         sigma:float=6., # Change in L at which the past stops counting
         cut:float=15., # Mean change in L that starts a new scene
     ):
-        if not 0<=keep<1: raise ValueError(f'steady is {keep}; it must be at least 0 and below 1, for example 0.8')
-        self.keep, self.sigma, self.cut, self.L, self.ab = keep, sigma, cut, None, None
+        if not 0<=steady<1: raise ValueError(f'steady is {steady}; it must be at least 0 and below 1, for example 0.8')
+        self.steady, self.sigma, self.cut, self.L, self.ab = steady, sigma, cut, None, None
 
     def _past_weight(self, L):
         "Return the weight of the past at each pixel, `(1,1,h,w)`."
         change = L-self.L
         change = change-change.median() # a change of the whole frame is exposure
         if change.abs().mean()>=self.cut: return 0.
-        return self.keep*(-.5*(change/self.sigma)**2).exp()
+        return self.steady*(-.5*(change/self.sigma)**2).exp()
 
     def __call__(
         self,
@@ -189,7 +189,7 @@ def _write_gif(frames, timing, file):
         if not file.tell():
             info = dict(comment=COLOR_NOTE.encode(), **({} if timing.loop is None else {'loop': timing.loop}))
             file.writelines(getheader(frame, info=info)[0])
-        file.writelines(getdata(frame, duration=duration, include_color_table=True))
+        file.writelines(getdata(frame, duration=min(duration, 655_350), include_color_table=True))
     file.write(b';')
 
 def _write_png(frames, timing, file):
@@ -204,7 +204,8 @@ def _write_png(frames, timing, file):
             chunk(b'IHDR', struct.pack('>IIBBBBB', w, h, 8, 2, 0, 0, 0))
             chunk(b'acTL', struct.pack('>II', len(timing), 1 if timing.loop is None else timing.loop))
             chunk(b'tEXt', b'Comment\0'+COLOR_NOTE.encode('latin1'))
-        chunk(b'fcTL', struct.pack('>IIIIIHHBB', number, w, h, 0, 0, duration, 1000, 0, 0))
+        delay = (duration, 1000) if duration<2**16 else (min(round(duration/1000), 2**16-1), 1) # 16 bits each
+        chunk(b'fcTL', struct.pack('>IIIIIHHBB', number, w, h, 0, 0, *delay, 0, 0))
         rows = np.asarray(frame).reshape(h, 3*w)
         above = np.vstack([np.zeros_like(rows[:1]), rows[:-1]])
         data = zlib.compress(np.insert(rows-above, 0, 2, axis=1).tobytes()) # filter 2: the difference to the row above
@@ -217,7 +218,8 @@ def save_animation(
     timing:Timing, # From `read_timing`
     to:Path, # .gif, .webp, .png, .avif, or .mpo
 )->Path:
-    "Write an animation completely or not at all; WebP and PNG are lossless. Raises `ValueError` for another suffix."
+    """Write an animation completely or not at all; WebP and PNG are lossless. Raises `ValueError` for another suffix.
+    PNG rounds durations of more than 65 seconds to whole seconds, and GIF limits them to 655 seconds."""
     to = Path(to)
     kind = ANIMATION_FORMATS.get(to.suffix.lower())
     if not kind: raise ValueError(f'{to}: the name of an animation must end in {", ".join(ANIMATION_FORMATS)}')
@@ -466,7 +468,7 @@ def _add_others(out, film, kind):
             notes.append(f'a stream of {s.type} was left out')
     return others, notes
 
-def _add_video(out, film, video, first, crf):
+def _add_video(out, video, first, crf):
     "Add the stream of colored frames to `out`, tagged as BT.709 like any HD video; `first` is the first frame."
     vp9 = out.format.name=='webm'
     options = {'crf': str(min(63, round(1.4*crf))), 'deadline': 'good', 'cpu-used': '4',
@@ -507,7 +509,7 @@ def _color_into(film, out, first, src, colorizer, crf, kwargs):
     "Color the open `film` into the open `out`. Return the number of missing frames and a list of notes."
     from tqdm import tqdm
     video = _main_video(film)
-    v, rate, last = _add_video(out, film, video, first, crf), _rate(video), -1
+    v, rate, last = _add_video(out, video, first, crf), _rate(video), -1
     others, notes = _add_others(out, film, out.format.name)
     _add_metadata(out, film, f'{COLOR_NOTE} (model {colorizer.name})')
     more = len(film.streams.video)-len(_covers(film))-1

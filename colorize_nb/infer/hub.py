@@ -6,13 +6,13 @@
 __all__ = ['push_to_hub', 'download_from_hub']
 
 # %% ../../nbs/infer/05_hub.ipynb #f930be3e
-import hashlib
 import re
 from fastcore.basics import patch
 from pathlib import Path
 
 from .colorizer import Colorizer
 from .evaluate import CARD_BEGIN, CARD_END, describe_model
+from ..models.released.table import sha256_of
 from ..models.store import read_header, shipped_models
 
 # %% ../../nbs/infer/05_hub.ipynb #ff127ca5
@@ -35,12 +35,6 @@ c('photo.jpg').save('color.png')
 ```
 '''
 
-def file_digest(
-    path:Path, # A file
-)->str: # Hexadecimal SHA-256
-    "Return the digest of a file."
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
 def hub_card(
     model, # A shipped name, or a model file
     repo:str, # `user/name` on the Hub
@@ -51,7 +45,7 @@ def hub_card(
     card = path.with_suffix('.md')
     text = card.read_text('utf8') if card.exists() else f'# {repo.split("/")[-1]}\n\n{describe_model(path)}.\n'
     head = _HEAD.format(license=f'license: {license}\n' if license else '')
-    return head+text.replace(CARD_BEGIN, '').replace(CARD_END, '')+_USE.format(repo=repo, digest=file_digest(path))
+    return head+text.replace(CARD_BEGIN, '').replace(CARD_END, '')+_USE.format(repo=repo, digest=sha256_of(path))
 
 # %% ../../nbs/infer/05_hub.ipynb #c97c8ae0
 def _hub():
@@ -102,10 +96,10 @@ def download_from_hub(
     "Download a model file. Raises `ValueError` with a one-line message if that fails or the digest differs."
     _check_name(repo)
     hub, request = _hub(), dict(repo_id=repo, filename=file, revision=revision, token=token, endpoint=endpoint)
-    if sha256 and (cached := _cached(hub, request)) and file_digest(cached)==sha256: return cached
+    if sha256 and (cached := _cached(hub, request)) and sha256_of(cached)==sha256: return cached
     try: path = Path(hub.hf_hub_download(**request))
     except Exception as e: raise ValueError(f"{repo}: {file} can't be downloaded ({_one_line(e)})") from None
-    digest = file_digest(path) if sha256 else None
+    digest = sha256_of(path) if sha256 else None
     if digest!=sha256: raise ValueError(f"{repo}: {file} isn't the expected file; its SHA-256 is {digest}")
     return path
 

@@ -18,10 +18,11 @@ from ..color.space import _RGB2XYZ, _f, clip_chroma, lab2rgb, srgb2linear
 
 # %% ../../nbs/infer/00_paint.ipynb #d4fbb852
 def lightness(
-    img, # PIL RGB image, or `(H,W,3)` uint8 array
+    img, # RGB or gray PIL image, or `(H,W,3)` uint8 array
     device='cpu', # Device of the result
 )->torch.Tensor: # `(1,1,H,W)`, 0 to 100
     "Compute CIE L (D65) of an 8-bit sRGB image, with one look-up per channel and one cube root per pixel."
+    if isinstance(img, Image.Image): img = img.convert('RGB')
     linear, a = srgb2linear(torch.arange(256)/255.).to(device), torch.from_numpy(np.array(img)).to(device)
     y = sum(w*linear.index_select(0, a[...,c].flatten().int()) for c,w in enumerate(_RGB2XYZ[1]))
     return (116*_f(y)-16).view(1, 1, *a.shape[:2])
@@ -112,7 +113,7 @@ def _enlarger(img, ab, upsample):
     return lambda L,y: enlarge_chroma(ab, small_L, L, y, H, sigma)
 
 def paint(
-    img:Image.Image, # RGB photo whose lightness is kept
+    img:Image.Image, # RGB or gray photo whose lightness is kept
     ab:torch.Tensor, # `(1,2,h,w)` chroma for the whole photo, CIELAB units (D65), on any device
     upsample:str='guided', # 'guided' by lightness (`enlarge_chroma`), 'bilinear', or 'nearest'
     gamut:str='chroma', # For colors outside sRGB: 'chroma' keeps L and hue, 'clip' clips R, G, and B

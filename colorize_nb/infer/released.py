@@ -17,6 +17,7 @@ from ..core.show import Results
 from .colorizer import Colorizer, load_colorizers
 from .paint import PAINT_KNOBS, STRIDE
 from ..models.released.table import fetch_released, released_facts, released_models, released_path
+from ..models.store import StoreError
 
 # %% ../../nbs/infer/06_released.ipynb #a6593be4
 class _BlendedNet(nn.Module):
@@ -33,6 +34,9 @@ class _BlendedNet(nn.Module):
 
     def _one(self, c, L):
         "Return a and b of one model."
+        if torch.jit.is_tracing():
+            names = ' and '.join(c.name for c in self.colorizers)
+            raise StoreError(f"a blend of {names} can't be exported; export its models one by one")
         shape = [max(STRIDE, round(n*c.size/self.size/STRIDE)*STRIDE) for n in L.shape[-2:]]
         if c.size!=self.size: L = F.interpolate(L, size=shape, mode='bilinear', antialias=True)
         x, options = c.codec.x_from_L(L), {k: v for k,v in c.knobs.items() if k not in PAINT_KNOBS}
@@ -70,7 +74,7 @@ def verify_released(
     "Check files of released models: hash, layout, and the error on photos. Downloads those that are named but missing."
     names = [names] if isinstance(names, str) else list(names or filter(_is_cached, released_models()))
     if not names: raise ValueError('no released model is in the cache; name those to download and verify')
-    opened = [open_photo(p) for p in photos or [bundled_photos()[n] for n in ('coffee', 'chelsea', 'flower', 'rocket')]]
+    opened = [open_photo(p) for p in photos or list(bundled_photos('color').values())[::8]]
     def error(color): return sum(ciede(color(p), to_tensor(p)).item() for p in opened)/len(opened)
     rows, gray = [], error(lambda p: gray_baseline(to_tensor(p)))
     for n in names:

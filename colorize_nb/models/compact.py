@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .layers import create_model, n_params, register_model
+from .layers import register_model
 
 # %% ../../nbs/models/02_compact.ipynb #92cf300e
 def _conv_bn(ni, nf, ks=3, stride=1, act=True, norm=True):

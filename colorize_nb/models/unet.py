@@ -6,11 +6,10 @@
 __all__ = ['unet']
 
 # %% ../../nbs/models/04_unet.ipynb #edf05569
-import torch
 from torch import nn
 
 from .encoders import load_classifier, load_encoder
-from .layers import create_model, n_params, register_model
+from .layers import register_model
 
 # %% ../../nbs/models/04_unet.ipynb #ffcaffe4
 def _classifier(name, pretrained, weights):

@@ -6,8 +6,6 @@
 __all__ = ['SelfAttention', 'rgb2yuv8', 'yuv2rgb8', 'DeOldify', 'deoldify_artistic', 'deoldify_stable']
 
 # %% ../../../nbs/models/released/04_deoldify.ipynb #23047630
-import re
-
 import numpy as np
 import torch
 import torch.nn.functional as F

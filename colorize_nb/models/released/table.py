@@ -25,7 +25,6 @@ from tqdm.auto import tqdm
 
 import colorize_nb
 from ...core.registry import Registry
-from ...core.show import Results
 from ..store import StoreError
 
 # %% ../../../nbs/models/released/00_table.ipynb #4f4e7dfc
