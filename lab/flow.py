@@ -5,8 +5,9 @@
 
 PHOTOS contains `train240` (every fifth photo is used) and `eval256`, every fourth of which is a test photo. The weights
 go to `colorize_nb/course`, and the measurements to `flow.json` next to them. On one core that was shared with other
-jobs, the shapes took about half an hour and the photos about as long. `minutes` in the file is CPU time. Unlike the other programs, this one doesn't correct
-the chroma of `train240` (`lab.arms.corrected`), so its colors are off by about 0.6 in a and 0.5 in b.
+jobs, the shapes took about half an hour and the photos about as long. `minutes` in the file is CPU time.
+Unlike most programs in `lab`, it doesn't correct the chroma of `train240` (see `lab.arms.corrected`), so its colors are
+off by about 0.6 in a and 0.5 in b.
 """
 import argparse
 import json

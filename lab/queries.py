@@ -4,8 +4,8 @@
 
 PHOTOS contains `train240` (every fifth photo is used) and `eval256`, whose odd photos are the test photos. The results
 go to `colorize_nb/course/queries.json`, one row per decoder and seed; rows that the file already contains aren't
-computed again. It takes about 20 minutes on one core. Unlike the other programs, this one doesn't correct
-the chroma of `train240` (`lab.arms.corrected`), so its colors are off by about 0.6 in a and 0.5 in b.
+computed again. It takes about 20 minutes on one core. Unlike most programs in `lab`, it doesn't
+correct the chroma of `train240` (see `lab.arms.corrected`), so its colors are off by about 0.6 in a and 0.5 in b.
 """
 import argparse
 import json

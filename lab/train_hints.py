@@ -6,8 +6,8 @@ The first run predicts every photo once and keeps lightness, colors, and predict
 trains on hints that are drawn as in Zhang 2017, section 3: their positions from a Gaussian around the center, their colors
 the means of patches of one to nine pixels. Half of the batches have zero to thirty hints with equal probability, the others
 a number from a geometric distribution with a mean of about seven. The prediction's saturation varies, and sometimes it's 0,
-so that the network also works on top of gray and of other models. Unlike the other programs, this one doesn't correct
-the chroma of `train240` (`lab.arms.corrected`), so the hints are off by about 0.6 in a and 0.5 in b.
+so that the network also works on top of gray and of other models. Unlike most programs in `lab`, it doesn't
+correct the chroma of `train240` (see `lab.arms.corrected`), so the hints are off by about 0.6 in a and 0.5 in b.
 """
 import argparse
 import math

@@ -327,7 +327,8 @@ def _load_one(m):
     if isinstance(m, Colorizer): return {m.name: m}
     if hasattr(m, 'dls') and hasattr(m, 'model'): # a `Learner`
         spec = getattr(m, 'spec', None) or dict(arch='learner', size=m.dls.size)
-        return {spec['arch']: Colorizer(m.model, m.dls.codec, spec['size'], meta=getattr(m, 'kept', None), device=m.dls.device)}
+        kept = getattr(m, 'kept', None) # the default options of a continued model
+        return {spec['arch']: Colorizer(m.model, m.dls.codec, spec['size'], meta=kept, device=m.dls.device)}
     if Path(m).is_dir():
         found = {f.stem: Colorizer.load(f) for f in sorted(Path(m).glob('*.safetensors'))}
         if not found: raise ValueError(f'{m}: this folder has no .safetensors files; learn.save_colorizer writes one')
@@ -346,7 +347,8 @@ def load_colorizers(
     found = []
     for given,m in pairs:
         loaded = _load_one(m)
-        found += [(name if given is None else given if len(loaded)==1 else f'{given} {name}', c) for name,c in loaded.items()]
+        if given: loaded = {given if len(loaded)==1 else f'{given} {name}': c for name,c in loaded.items()}
+        found += loaded.items()
     return dict(zip(unique_names(name for name,_ in found), (c for _,c in found)))
 
 # %% ../../nbs/infer/01_colorizer.ipynb #b92c95d0

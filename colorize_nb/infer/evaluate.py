@@ -168,7 +168,7 @@ def describe_model(
 )->str:
     "Describe a model file in one line: network, parameters, size, codec, default options, and facts about its training."
     model, codec, spec, meta = load_model_file(path)
-    meta = {**meta, **meta.get('knobs', {})}
+    meta = {**meta, **(meta.get('knobs') or {})}
     meta.pop('knobs', None)
     facts = [spec['arch'], f'{n_params(model)/1e6:.1f} million parameters', f'{path.stat().st_size/1e6:.1f} MB']
     facts += [type(codec).__name__, f"input {spec['size']} px"]
@@ -177,10 +177,9 @@ def describe_model(
 # %% ../../nbs/infer/04_evaluate.ipynb #16bd9100
 def _split_card(card, text):
     "Return what is before, between, and after the markers of a card."
-    if CARD_BEGIN not in text or CARD_END not in text:
-        raise ValueError(f'{card}: there is no place for the table; add the markers {CARD_BEGIN} and {CARD_END}')
-    head, rest = text.split(CARD_BEGIN, 1)
-    return head, *rest.split(CARD_END, 1)
+    head, _, rest = text.partition(CARD_BEGIN)
+    if CARD_END in rest: return head, *rest.split(CARD_END, 1)
+    raise ValueError(f'{card}: there is no place for the table; add the markers {CARD_BEGIN} and {CARD_END}')
 
 def write_card(
     model, # A shipped name, or a model file
@@ -199,10 +198,11 @@ def write_card(
 def read_card(
     model, # A shipped name, or a model file
 )->Results: # One row per baseline and input size
-    "Read the table that `write_card` wrote. All cells are text. Raises `ValueError` if the card has no table."
+    "Read the table that `write_card` wrote. All cells are text. Raises `ValueError` if there is no card or no table."
     card = Path(shipped_models().get(str(model), model)).with_suffix('.md')
+    if not card.exists(): raise ValueError(f'{card}: no such card; write it with colorize-nb evaluate --card')
     lines = _split_card(card, card.read_text('utf8'))[1].strip().splitlines()
-    columns, _, *rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in lines if line.startswith('|')] or [[], []]
-    if not rows: raise ValueError(f'{card}: the table is empty; write it with colorize-nb evaluate --card')
+    table = [[cell.strip() for cell in line.strip('|').split('|')] for line in lines if line.startswith('|')]
+    if len(table)<3: raise ValueError(f'{card}: the table is empty; write it with colorize-nb evaluate --card')
+    columns, _, *rows = table
     return Results([dict(zip(columns, row)) for row in rows], note=lines[-1])
-

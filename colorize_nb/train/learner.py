@@ -30,7 +30,7 @@ from .metrics import color_metrics
 
 # %% ../../nbs/train/03_learner.ipynb #c8f815f5
 def _load_saved(path, codec):
-    "Return the model of a saved colorizer, its spec, and its facts. Raise `ValueError` if it was trained with another codec."
+    "Return a saved colorizer's model, spec, and facts. Raise `ValueError` if it was trained with another codec."
     model,saved_codec,spec,meta = load_model_file(path)
     if saved_codec==codec: return model,spec,meta
     raise ValueError(f'{path} was trained with {saved_codec}, but these batches are made with {codec}; give the data '
@@ -90,7 +90,7 @@ def colorize_learner(
     learn = Learner(dls, model, loss_func, metrics=metrics, cbs=cbs, **kwargs)
     learn.loss_func.decodes = dls.codec.activate # `predict` and `show_results` need activated output
     learn.spec = spec
-    learn.kept = {k: start[k] for k in ('knobs','license') if k in start} # what a continued model still needs
+    learn.kept = {k: start[k] for k in ('knobs','license') if k in start} # facts that stay true
     learn.loss_name = loss if isinstance(loss, str) else getattr(loss, '__name__', type(loss).__name__)
     if pretrained: learn.freeze()
     return learn
@@ -111,7 +111,7 @@ def fine_tune_gently(self:Learner,
     decay:float=.98, # Decay of the running mean of the weights
     cbs=None, # Callbacks for this fit
 )->bool: # Did the validation loss fall?
-    """Continue a trained model without damaging it: a low learning rate, frozen BatchNorm statistics, and a running
+    """Continue a trained model carefully: a low learning rate, frozen BatchNorm statistics, and a running
     mean of the weights. If the validation loss isn't lower in the end, the model stays as it was."""
     before = {k: v.clone() for k,v in self.model.state_dict().items()}
     record = getattr(self, 'training_record', None) # only learners of `colorize_learner` have one
@@ -147,4 +147,5 @@ def save_colorizer(self:Learner,
     _check_finite(self.model)
     facts = dict(loss=self.loss_name, n_train=len(self.dls.train_ds), n_valid=len(self.dls.valid_ds),
                  trained_at=self.dls.size)
-    return save_model(path, self.model, self.dls.codec, self.spec, {**self.kept, **facts, **self.training_record.facts, **meta})
+    facts = {**self.kept, **facts, **self.training_record.facts, **meta}
+    return save_model(path, self.model, self.dls.codec, self.spec, facts)

@@ -329,6 +329,7 @@ class SettingsPanel(Explorer):
         s, other = self.settings(), {}
         if not own_codec(dls.codec): other['codec'] = dls.codec
         if learn and _arch(learn) not in self.menu: other['model'] = _arch(learn) or type(learn.model).__name__
+        if getattr(learn, 'loss_name', s['loss'])!=s['loss']: other['loss'] = learn.loss_name
         asked = dict(size=dls.size, batch=dls.train.bs)
         return [*(f'{k}: the loaders use {v}; the closest option here is {s[k]}' for k,v in asked.items() if v!=s[k]),
                 *(f"{k}: {v} isn't an option here, so {s[k]} is used" for k,v in other.items())]

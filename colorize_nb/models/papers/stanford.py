@@ -37,11 +37,11 @@ class StanfordNet(nn.Module):
         size:int=64, # Side of the photo; other shapes are resized
         depth:int=9, # 3 or 9 convolutions
         dropout:float=0., # Fraction dropped after each BatchNorm
-        head_cells:int=None, # Limit for the side of the prediction, which the codec enlarges; by default `size`, or 16 for classes
+        head_cells:int=None, # Largest side of the prediction, which the codec enlarges; default: `size`, or 16 for classes
     ):
         super().__init__()
         if depth not in _WIDTHS: raise ValueError(f'depth is {depth}; it must be 3 or 9')
-        if not head_cells: head_cells = size if n_out<=4 else 16 # 20 to 100 classes at each of 64x64 pixels wouldn't fit
+        if not head_cells: head_cells = size if n_out<=4 else 16 # 20 to 100 classes at 64x64 pixels wouldn't fit
         self.size, self.n_out, self.cells = size, n_out, min(size, head_cells)
         self.convs = stanford_convs(n_in, _WIDTHS[depth], dropout)
         self.head = nn.Linear(_WIDTHS[depth][-1]*size**2, n_out*self.cells**2)

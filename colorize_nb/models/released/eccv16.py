@@ -55,7 +55,8 @@ class ReleasedECCV16(ReleasedNet):
         "Return what the original network returns: a and b at the full size of `L`."
         return F.interpolate(self(L/50-1), scale_factor=4, mode='bilinear')
 
-    def original(self, img, size=None): return stretch_and_color(img, self.enlarged, size or 256, next(self.parameters()).device)
+    def original(self, img, size=None):
+        return stretch_and_color(img, self.enlarged, size or 256, next(self.parameters()).device)
 
     def remark(self):
         tens = 11*self.colors.weight

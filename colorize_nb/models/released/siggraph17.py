@@ -56,4 +56,5 @@ class Siggraph17(ReleasedNet):
         up = self.model9(self.model9up(up)+self.model2short9(two))
         return 110*self.model_out(self.model10(self.model10up(up)+self.model1short10(one)))
 
-    def original(self, img, size=None): return stretch_and_color(img, lambda L: self(L/50-1), size or 256, next(self.parameters()).device)
+    def original(self, img, size=None):
+        return stretch_and_color(img, lambda L: self(L/50-1), size or 256, next(self.parameters()).device)
