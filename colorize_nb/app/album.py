@@ -20,10 +20,9 @@ from upath import UPath
 
 from ..core.files import whole_file
 from ..core.photo import EXTENSIONS, PhotoError, _collect_warnings, find_files, photo_notes
-from ..infer.colorizer import Colorizer
+from ..infer.colorizer import Colorizer, _check_size
 from ..infer.film import (ANIMATION_FORMATS, FILM_FORMATS, FILM_SUFFIXES, TemporalSmoothing, color_moving,
     is_animation, is_moving)
-from ..infer.paint import STRIDE
 from ..models.store import pick_device
 
 # %% ../../nbs/app/01_album.ipynb #49950927
@@ -279,8 +278,7 @@ def _run_on_ray(jobs, n, model, device, options, address):
 def _check_options(colorizer, mark=False, size=None, steady=.8, salvage=False, **knobs):
     "Raise `ValueError` for an option that can't be used."
     TemporalSmoothing(steady)
-    if size is not None and not STRIDE<=size<=4096:
-        raise ValueError(f'size is {size}; it must be between {STRIDE} and 4096')
+    if size is not None: _check_size(size)
     colorizer.merge_knobs(**knobs)
 
 def _collect(album, rows):

@@ -109,9 +109,13 @@ class Prediction:
     x:torch.Tensor # `(1,n_in,H,W)` network input: the small copy, padded
     shape:tuple # (w, h) of the small copy before padding
 
+def _check_size(size):
+    "Raise `ValueError` if the network's input can't have this short side."
+    if not STRIDE<=size<=4096: raise ValueError(f'size is {size}; it must be between {STRIDE} and 4096')
+
 def _network_input(img, codec, size):
     "Return the network's input for `img` and the size of the small copy in it."
-    if not STRIDE<=size<=4096: raise ValueError(f'size is {size}; it must be between {STRIDE} and 4096')
+    _check_size(size)
     small = small_copy(img, size)
     return pad_to_stride(codec.x_from_L(lightness(small))), small.size
 
@@ -307,7 +311,7 @@ class Colorizer(Predictor):
         gamut:str=None, # 'chroma' or 'clip', see `paint`
         upsample:str=None, # 'guided', 'bilinear', or 'nearest', see `paint`
         salvage:bool=False, # Use what is left of a truncated JPEG?
-        faithful:bool=False, # Color it exactly like the original program, without other options? Only for released models
+        faithful:bool=False, # Color it exactly like the original program, without options? Only for released models
         **knobs, # Options of the codec; default: `.knobs`
     )->ColorizedPhoto:
         "Color one photo. Raises `PhotoError` if it can't be opened, `ColorizeMemoryError` if `size` is too large."

@@ -37,7 +37,7 @@ class StanfordNet(nn.Module):
         size:int=64, # Side of the photo; other shapes are resized
         depth:int=9, # 3 or 9 convolutions
         dropout:float=0., # Fraction dropped after each BatchNorm
-        head_cells:int=None, # Largest side of the prediction, which the codec enlarges; default: `size`, or 16 for classes
+        head_cells:int=None, # Largest side of the prediction, which the codec enlarges; by default `size`, 16 for classes
     ):
         super().__init__()
         if depth not in _WIDTHS: raise ValueError(f'depth is {depth}; it must be 3 or 9')
